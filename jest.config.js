@@ -1,0 +1,32 @@
+const transform = {
+  '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
+};
+const base = {
+  transform,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
+};
+const room = (name) => ({
+  ...base,
+  displayName: name,
+  rootDir: name,
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.it\\.test\\.ts$'],
+});
+
+export default {
+  projects: [
+    room('pipeline'),
+    room('rollout'),
+    room('services'),
+    {
+      ...base,
+      displayName: 'it',
+      testMatch: ['**/*.it.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+    },
+  ],
+  reporters: ['default', 'summary', '<rootDir>/closing-line-reporter.js'],
+  testTimeout: 30_000,
+};

@@ -1,0 +1,1 @@
+export type { Lane } from '@headgate/rollout';

@@ -1,0 +1,52 @@
+import type { Lane } from '../lane.ts';
+
+/** One worker service's share of a lane's queue. */
+export type ConsumerSeen = {
+  /** Never delivered. */
+  readonly pending: number;
+  /** Delivered, not acked. */
+  readonly ackPending: number;
+  /** Parked pull requests: somebody is ready to take work. */
+  readonly waiting: number;
+  /** Sequences for differences: deliveries with redeliveries, and the stream positions. */
+  readonly deliveredConsumerSeq: number;
+  readonly deliveredStreamSeq: number;
+  readonly ackFloorStreamSeq: number;
+  /** How long the fence still stands; 0 when there is none. */
+  readonly fencedMs: number;
+};
+
+export type LaneQueueSeen = {
+  /** Unprocessed messages in the lane's stream. */
+  readonly messages: number;
+  /** Age of the oldest by the server's own clock; 0 when there is none. */
+  readonly oldestAgeMs: number;
+  readonly consumers: Readonly<Record<string, ConsumerSeen>>;
+  /** The lanes that this lane's workers pull from now. */
+  readonly sources: readonly Lane[];
+  /** Changes when the stream or a consumer was made anew: sequences from before say nothing. */
+  readonly epoch: string;
+};
+
+/** The fence was set; or it was skipped, because the server's clock and ours disagree. */
+export type Fenced =
+  | { readonly kind: 'fenced'; readonly remainingMs: number }
+  | { readonly kind: 'skipped'; readonly why: string };
+
+/** Queue work of both lanes (LANES.md sections 3, 4 and 7). Every command says what shall be and is safe to repeat. */
+export interface WorkQueue {
+  /** @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+  observe(lane: Lane, signal: AbortSignal): Promise<LaneQueueSeen>;
+  /** Tells the workers of `lane` which lanes to pull from. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+  setSources(lane: Lane, sources: readonly Lane[], signal: AbortSignal): Promise<void>;
+  /** Nobody gets a message of this lane for `forMs` from now. Renewal moves the end. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+  fence(lane: Lane, forMs: number, signal: AbortSignal): Promise<Fenced>;
+  /** Lets deliveries go on within 100 ms. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+  unfence(lane: Lane, signal: AbortSignal): Promise<void>;
+  /**
+   * Copies what is left up to `upToStreamSeq` to the dead letters, answers each with 500 and deletes it, in this order.
+   * @returns how many were disposed of
+   * @throws {HeadgateError} `QUEUE_UNREACHABLE`
+   */
+  disposeDead(lane: Lane, upToStreamSeq: number, signal: AbortSignal): Promise<number>;
+}

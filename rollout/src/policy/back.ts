@@ -1,0 +1,164 @@
+import type { LaneLook, Look, QueueLook } from './look.ts';
+import { elapsedMs, go, type Next, stay } from './next.ts';
+import type { BackStage, HoldReason, Phase, Reason } from './phase.ts';
+import type { Release } from './release.ts';
+import { confirmed } from './weights.ts';
+
+type Back = Extract<Phase, { kind: 'rollingBack' }>;
+
+/** After so long the fence goes, whatever instances are still listed: late and perhaps to a zombie is better than lost. */
+const fenceMaxMs = 20_000;
+/** An unconfirmed fence, or a workload that cannot be seen, is not waited for longer than this. */
+const patienceMs = 1_000;
+const drainMaxMs = 60_000;
+
+/** Everything a stage is judged by. */
+type Facts = {
+  readonly lane: LaneLook;
+  readonly live: QueueLook | undefined;
+  readonly candidate: Release['candidate'];
+  readonly waitedMs: number;
+  readonly fencedForMs: number;
+};
+
+type Stage = {
+  readonly isDone: (facts: Facts) => boolean;
+  readonly hold: HoldReason;
+  readonly waiting: string;
+  readonly done: string;
+};
+
+/** The way back in order; what each stage waits for. Commands are in commands.ts. */
+const stages: Readonly<Record<BackStage, Stage>> = {
+  closing: { isDone: () => true, hold: 'unconfirmed', waiting: '', done: 'weight 0 is confirmed' },
+  fencing: {
+    isDone: ({ lane, waitedMs }) => isFenced(lane, waitedMs) || waitedMs >= 5 * patienceMs,
+    hold: 'queue-unseen',
+    waiting: 'the fence is not confirmed yet',
+    done: 'no message reaches the candidate any more',
+  },
+  stopping: {
+    isDone: ({ lane, waitedMs, fencedForMs }) =>
+      lane.workload === undefined
+        ? waitedMs >= patienceMs
+        : lane.workload.workers.present === 0 || fencedForMs >= fenceMaxMs,
+    hold: 'workload-unseen',
+    waiting: "the candidate's workers are still stopping",
+    done: "the candidate's workers are gone",
+  },
+  binding: {
+    isDone: ({ lane, live, candidate, fencedForMs }) =>
+      live?.sources.includes(candidate) === true && (lane.queue?.waiting === true || fencedForMs >= fenceMaxMs),
+    hold: 'queue-unseen',
+    waiting: 'live has not taken over the backlog yet',
+    done: "live has adopted the candidate's backlog",
+  },
+  draining: {
+    isDone: ({ lane, waitedMs }) => lane.queue !== undefined && (lane.queue.drained || waitedMs >= drainMaxMs),
+    hold: 'leftovers',
+    waiting: "live works off the candidate's backlog",
+    done: 'the backlog is worked off',
+  },
+  disposing: {
+    isDone: ({ lane }) => lane.queue?.dead === 0,
+    hold: 'leftovers',
+    waiting: 'messages that nobody could answer go to the dead letters',
+    done: 'what nobody could answer lies in the dead letters',
+  },
+  retiring: {
+    isDone: ({ lane }) => lane.workload?.proxies.present === 0 && lane.workload.workers.present === 0,
+    hold: 'workload-unseen',
+    waiting: 'the candidate is still stopping',
+    done: "the candidate's proxies are gone",
+  },
+  emptying: {
+    isDone: ({ lane }) => lane.queue !== undefined,
+    hold: 'queue-unseen',
+    waiting: 'the lane cannot be seen',
+    done: 'the lane is empty',
+  },
+  unbinding: {
+    isDone: ({ live }) => live?.sources.length === 1,
+    hold: 'queue-unseen',
+    waiting: 'the adoption has not ended yet',
+    done: 'live pulls from its own lane only',
+  },
+};
+
+export function backNext(
+  release: Release,
+  phase: Extract<Phase, { kind: 'returning' | 'rollingBack' }>,
+  look: Look,
+): Next {
+  const closing = phase.kind === 'returning' || phase.stage === 'closing';
+  const open = !confirmed(release, phase, look) || look.pinned;
+  // In a later stage a blind moment is no news; a weight that is seen again (a dead driver's late write) is.
+  if (open && (closing || look.weights !== undefined)) {
+    return stay(phase, 'unconfirmed', 'weight 0 for the candidate is not confirmed yet');
+  }
+  if (phase.kind === 'returning') {
+    return go(nextStage(release, begun(phase.reason, look), look), 'the former lane has all traffic again');
+  }
+  return stageNext(release, phase, look);
+}
+
+function begun(reason: Reason, look: Look): Back {
+  return { kind: 'rollingBack', stage: 'closing', reason, since: look.now, fencedAt: undefined };
+}
+
+function stageNext(release: Release, phase: Back, look: Look): Next {
+  const lane = look.lanes[release.candidate];
+  const stage = stages[phase.stage];
+  const facts: Facts = {
+    lane,
+    live: release.former === undefined ? undefined : look.lanes[release.former].queue,
+    candidate: release.candidate,
+    waitedMs: elapsedMs(phase.since, look),
+    fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),
+  };
+  if (!stage.isDone(facts)) return stay(phase, stage.hold, stage.waiting);
+  if (phase.stage === 'draining' && lane.queue?.drained === false) return end(phase, lane.queue.messages, look);
+  if (isLast(release, phase)) return end(phase, 0, look);
+  return go(nextStage(release, phase, look), stage.done);
+}
+
+function isFenced(lane: LaneLook, waitedMs: number): boolean {
+  return lane.queue?.sources.length === 0 && (lane.queue.fencedMs > 0 || waitedMs >= patienceMs);
+}
+
+function isLast(release: Release, phase: Back): boolean {
+  return (
+    phase.stage === 'unbinding' || (phase.stage === 'retiring' && (!release.plan.queue || release.former === undefined))
+  );
+}
+
+function end(phase: Back, backlog: number, look: Look): Next {
+  const more = backlog === 0 ? '' : `; live still works off ${backlog} messages`;
+  return go({ kind: 'rolledBack', reason: phase.reason, since: look.now, backlog }, `${phase.reason.text}${more}`);
+}
+
+function nextStage(release: Release, phase: Back, look: Look): Back {
+  const to = (stage: BackStage): Back => ({ ...phase, stage, since: look.now });
+  const queue = look.lanes[release.candidate].queue;
+  switch (phase.stage) {
+    case 'closing':
+      if (!release.plan.queue || release.former === undefined) return to('retiring');
+      return { ...to('fencing'), fencedAt: look.now };
+    case 'fencing':
+      return to('stopping');
+    case 'stopping':
+      return to('binding');
+    case 'binding':
+      return to('draining');
+    case 'draining':
+      return to((queue?.dead ?? 0) > 0 ? 'disposing' : 'retiring');
+    case 'disposing':
+      return to('retiring');
+    case 'retiring':
+      return to('emptying');
+    case 'emptying':
+    case 'unbinding':
+      // Late requests may have entered the lane while the proxies went: then live works these off too.
+      return to((queue?.messages ?? 0) > 0 ? 'draining' : 'unbinding');
+  }
+}

@@ -1,0 +1,150 @@
+import type { Instant, Lane } from '../lane.ts';
+import { otherLane } from '../lane.ts';
+import type { LaneTemplate } from '../revision.ts';
+import type { ReleaseSpec } from '../spec.ts';
+import { isOver } from './phase.ts';
+import type { Head, Plan, Release, ReleaseRequest } from './release.ts';
+
+/** How a request for a release was taken. `text` is one sentence for the person who asked. */
+export type Begun =
+  | { readonly kind: 'begun'; readonly head: Head; readonly text: string }
+  /** The revision is live, or a release of it runs already. */
+  | { readonly kind: 'nothing'; readonly text: string }
+  | { readonly kind: 'follow'; readonly release: number; readonly text: string }
+  | { readonly kind: 'wait'; readonly text: string }
+  | { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string };
+
+/** The start checks must be done by then. */
+const startMs = 120_000;
+
+/** Begins a release in the lane that is not live, or says why not now. */
+export function begin(
+  head: Head,
+  request: ReleaseRequest,
+  spec: ReleaseSpec,
+  raisedWeight: Plan['raisedWeight'],
+  now: Instant,
+): Begun {
+  const no = refusal(head, request);
+  if (no !== undefined) return no;
+  const running = head.release === undefined || isOver(head.release.state.phase) ? undefined : head.release;
+  if (running?.revision.id === request.revision.id) {
+    return { kind: 'follow', release: running.id, text: `release ${running.id} of this revision is running already` };
+  }
+  if (running !== undefined) return { kind: 'wait', text: `release ${running.id} is ${running.state.phase.kind}` };
+  const strategy = strategyFor(head, spec);
+  return begun(head, request, planFor(spec, strategy, request.revision.template, raisedWeight), now);
+}
+
+/** The way back after keepWarm: a revision that was live before, start checks, then 100 at once. */
+export function beginRestore(
+  head: Head,
+  request: ReleaseRequest,
+  spec: ReleaseSpec,
+  raisedWeight: Plan['raisedWeight'],
+  now: Instant,
+): Begun {
+  const running = head.release !== undefined && !isOver(head.release.state.phase);
+  if (running) return { kind: 'wait', text: `release ${head.release?.id} is still running` };
+  if (head.live !== undefined && head.lanes[head.live]?.id === request.revision.id) {
+    return { kind: 'nothing', text: `revision ${request.revision.id.slice(0, 8)} is live` };
+  }
+  const plan = planFor(spec, 'restore', request.revision.template, raisedWeight);
+  return begun(head, request, { ...plan, keepWarmMs: plan.watchMs }, now);
+}
+
+/** The newest revision that was live before the present one and was not rolled back; `wanted` may name another by its first digits. */
+export function revisionToRestore(head: Head, wanted: string | undefined): Head['revisions'][number] | undefined {
+  const present = head.live === undefined ? undefined : head.lanes[head.live]?.id;
+  const bad = new Set(head.quarantined.map(({ revision }) => revision));
+  const candidates = head.revisions.filter(({ id }) => id !== present);
+  return wanted === undefined
+    ? candidates.findLast(({ id }) => !bad.has(id))
+    : candidates.findLast(({ id }) => id.startsWith(wanted));
+}
+
+function refusal(head: Head, request: ReleaseRequest): Begun | undefined {
+  const { revision } = request;
+  const name = revision.id.slice(0, 8);
+  if (head.live !== undefined && head.lanes[head.live]?.id === revision.id)
+    return { kind: 'nothing', text: `revision ${name} is live` };
+  const quarantined = head.quarantined.find((entry) => entry.revision === revision.id);
+  if (quarantined !== undefined && !request.insist) {
+    const text = `Cannot release revision ${name} as release ${quarantined.release} rolled it back: ${quarantined.text}`;
+    return { kind: 'refused', code: 'QUARANTINED', text };
+  }
+  if (request.ancestry === 'older') {
+    return {
+      kind: 'refused',
+      code: 'REFUSED',
+      text: `Cannot release commit ${revision.commit?.slice(0, 8)} as it does not descend from the live one`,
+    };
+  }
+  if (request.ancestry === 'unknown' && request.reason === '' && head.live !== undefined) {
+    return {
+      kind: 'refused',
+      code: 'REFUSED',
+      text: 'Cannot release bare digests without a reason as no commit says how they relate to what is live',
+    };
+  }
+  return undefined;
+}
+
+function strategyFor(head: Head, spec: ReleaseSpec): Plan['strategy'] {
+  if (head.live === undefined) return 'first';
+  return spec.strategy === 'canary' ? 'canary' : 'blue-green';
+}
+
+function planFor(
+  spec: ReleaseSpec,
+  strategy: Plan['strategy'],
+  template: LaneTemplate,
+  raisedWeight: Plan['raisedWeight'],
+): Plan {
+  const services = Object.entries(template.services);
+  const sizes = (isProxy: boolean) =>
+    Object.fromEntries(
+      services
+        .filter(([, { port }]) => (port !== undefined) === isProxy)
+        .map(([name, { replicas }]) => [name, replicas]),
+    );
+  return {
+    strategy,
+    steps: strategy === 'canary' ? spec.steps : [],
+    bakeMs: spec.bakeMs,
+    deadlineMs: spec.deadlineMs,
+    atDeadline: spec.atDeadline,
+    watchMs: spec.watchMs,
+    keepWarmMs: spec.keepWarmMs,
+    approve: spec.approve,
+    startMs,
+    proxies: sizes(true),
+    workers: sizes(false),
+    queue: services.some(([, { pulls }]) => pulls.length > 0),
+    raisedWeight,
+  };
+}
+
+function begun(head: Head, request: ReleaseRequest, plan: Plan, now: Instant): Begun {
+  const candidate: Lane = head.live === undefined ? 'blue' : otherLane(head.live);
+  const release: Release = {
+    id: head.nextRelease,
+    revision: request.revision,
+    candidate,
+    former: head.live,
+    plan,
+    actor: request.actor,
+    reason: request.reason,
+    startedAt: now,
+    state: { phase: { kind: 'closing', since: now }, live: head.live, held: undefined },
+  };
+  const warm =
+    head.lanes[candidate] === undefined
+      ? ''
+      : '; it takes the warm lane, so the fast way back to the version before live ends';
+  return {
+    kind: 'begun',
+    head: { ...head, release, nextRelease: head.nextRelease + 1 },
+    text: `release ${release.id}: revision ${request.revision.id.slice(0, 8)} into lane ${candidate}, ${plan.strategy}${warm}`,
+  };
+}

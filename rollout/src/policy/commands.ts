@@ -1,0 +1,148 @@
+import type { Lane } from '../lane.ts';
+import { sameWeights } from '../lane.ts';
+import type { Look } from './look.ts';
+import type { Phase } from './phase.ts';
+import type { Command, Release } from './release.ts';
+import { weightsAt } from './weights.ts';
+
+/** How long a fence is set for; renewed at each look, so that a dead driver's fence lapses before messages age out. */
+const fenceMs = 15_000;
+
+/** After so long without a confirmed weight 0 the queue half goes by itself. */
+const queueHalfAfterMs = 2_000;
+
+/** What shall be in this phase, as far as the world is not seen to be so already. Asking twice is safe, a lost request is not. */
+export function commandsOf(release: Release, look: Look): readonly Command[] {
+  const { phase } = release.state;
+  return [...weightCommands(release, phase, look), ...laneCommands(release, phase, look)];
+}
+
+function weightCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
+  const weights = weightsAt(release, phase);
+  const commands: Command[] = [];
+  if (look.weights === undefined || !sameWeights(look.weights, weights)) {
+    const foreign = phase.kind === 'holding' && look.weights !== undefined && release.plan.raisedWeight === 'hold';
+    if (!foreign) commands.push({ kind: 'setWeights', weights });
+  }
+  const noPins = phase.kind === 'closing' || phase.kind === 'returning' || phase.kind === 'rollingBack';
+  if (noPins && look.pinned) commands.push({ kind: 'clearPins' });
+  return commands;
+}
+
+function laneCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
+  switch (phase.kind) {
+    case 'closing':
+      return adoptLeftovers(release, look);
+    case 'starting':
+      return startCommands(release, look);
+    case 'rollingBack':
+      return backCommands(release, phase, look);
+    case 'returning':
+    case 'comparing':
+    case 'settling':
+    case 'holding':
+    case 'promoting':
+    case 'watching':
+    case 'interrupted':
+    case 'promoted':
+    case 'retired':
+    case 'rolledBack':
+      return [];
+    case 'retiring':
+      return retireCommands(release, phase, look);
+  }
+}
+
+function adoptLeftovers({ former, candidate, plan }: Release, look: Look): readonly Command[] {
+  const left = look.lanes[candidate].queue?.messages ?? 0;
+  return plan.queue && former !== undefined && left > 0 ? sources(look, former, [former, candidate]) : [];
+}
+
+function startCommands(release: Release, look: Look): readonly Command[] {
+  const { candidate, former, plan, revision } = release;
+  const queue = plan.queue
+    ? [...sources(look, candidate, [candidate]), ...(former === undefined ? [] : sources(look, former, [former]))]
+    : [];
+  const seen = look.lanes[candidate].workload;
+  const set: Command[] = seen?.revision === revision.id ? [] : [{ kind: 'setRevision', lane: candidate }];
+  const up = seen !== undefined && seen.revision === revision.id && seen.proxies.complete && seen.workers.complete;
+  const fence: Command[] =
+    (look.lanes[candidate].queue?.fencedMs ?? 0) > 200 ? [{ kind: 'unfence', lane: candidate }] : [];
+  return [
+    ...queue,
+    ...fence,
+    ...set,
+    ...(up ? [] : [{ kind: 'scale', lane: candidate, replicas: { ...plan.proxies, ...plan.workers } } as const]),
+  ];
+}
+
+function backCommands(
+  release: Release,
+  phase: Extract<Phase, { kind: 'rollingBack' }>,
+  look: Look,
+): readonly Command[] {
+  const { candidate, former, plan } = release;
+  const none = Object.fromEntries(Object.keys({ ...plan.proxies, ...plan.workers }).map((name) => [name, 0]));
+  if (!plan.queue || former === undefined)
+    return phase.stage === 'retiring' ? [{ kind: 'scale', lane: candidate, replicas: none }] : [];
+  const adopt = sources(look, former, [former, candidate]);
+  const starve = sources(look, candidate, []);
+  const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
+  switch (phase.stage) {
+    case 'closing':
+      return look.now - phase.since >= queueHalfAfterMs ? [...starve, ...adopt] : [];
+    case 'fencing':
+      return [...starve, fence];
+    case 'stopping':
+      return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
+    case 'binding':
+      return [...adopt, fence];
+    case 'draining':
+      return [
+        ...adopt,
+        ...((look.lanes[candidate].queue?.fencedMs ?? 1_000) > 200
+          ? [{ kind: 'unfence', lane: candidate } as const]
+          : []),
+      ];
+    case 'disposing':
+      return [
+        { kind: 'disposeDead', lane: candidate, upToStreamSeq: look.lanes[candidate].queue?.deliveredStreamSeq ?? 0 },
+      ];
+    case 'retiring':
+      return [{ kind: 'scale', lane: candidate, replicas: none }];
+    case 'emptying':
+      return [];
+    case 'unbinding':
+      return sources(look, former, [former]);
+  }
+}
+
+function retireCommands(
+  { former, plan }: Release,
+  phase: Extract<Phase, { kind: 'retiring' }>,
+  look: Look,
+): readonly Command[] {
+  if (former === undefined) return [];
+  switch (phase.stage) {
+    case 'proxies':
+      return [{ kind: 'scale', lane: former, replicas: zero(plan.proxies) }];
+    case 'draining': {
+      const queue = look.lanes[former].queue;
+      return queue?.drained === true && queue.dead > 0
+        ? [{ kind: 'disposeDead', lane: former, upToStreamSeq: queue.deliveredStreamSeq }]
+        : [];
+    }
+    case 'workers':
+      return [{ kind: 'scale', lane: former, replicas: zero({ ...plan.proxies, ...plan.workers }) }];
+  }
+}
+
+function sources(look: Look, lane: Lane, wanted: readonly Lane[]): readonly Command[] {
+  const seen = look.lanes[lane].queue?.sources;
+  const same = seen?.length === wanted.length && wanted.every((source) => seen.includes(source));
+  return same ? [] : [{ kind: 'setSources', lane, sources: wanted }];
+}
+
+function zero(sizes: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.keys(sizes).map((name) => [name, 0]));
+}

@@ -1,0 +1,230 @@
+import type { Lane } from '../lane.ts';
+import { sameWeights } from '../lane.ts';
+import type { LaneLook, Look } from './look.ts';
+import { beginBack, elapsedMs, go, type Next, stands, stay } from './next.ts';
+import type { Phase, Reason } from './phase.ts';
+import type { Release } from './release.ts';
+import { confirmed, weightsAt } from './weights.ts';
+
+type ForwardPhase = Extract<
+  Phase,
+  { kind: 'closing' | 'starting' | 'comparing' | 'settling' | 'holding' | 'promoting' | 'interrupted' }
+>;
+
+/** A lane without a ready proxy or live worker for so long, in looks without a gap, is down. */
+const downAfterMs = 1_000;
+/** Two missed looks: no step up. */
+const blindNoStepMs = 2_000;
+/** Blind for so long: back to the first weight. */
+const blindBackMs = 300_000;
+/** A crash at the start counts once the lane had this long to come up by itself. */
+const startGraceMs = 8_000;
+
+export function forwardNext(release: Release, phase: ForwardPhase, look: Look): Next {
+  return reasonToGoBack(release, phase, look) ?? onward(release, phase, look);
+}
+
+/** Everything that ends a release before promotion, the surest first. A rollback waits for nothing but a live lane that stands. */
+function reasonToGoBack(release: Release, phase: ForwardPhase, look: Look): Next | undefined {
+  const reason =
+    startFailure(release, phase, look) ??
+    lowered(release, phase, look) ??
+    unready(release, phase, look) ??
+    judged(phase, look) ??
+    late(release, look);
+  if (reason === undefined) return undefined;
+  const { former } = release;
+  const needsLive = hasWeight(phase) && reason.kind !== 'lowered';
+  if (needsLive && former !== undefined && !stands(look.lanes[former])) {
+    return stay(phase, 'both-lanes-down', `${reason.text}, but live is down too: no traffic is moved to it`);
+  }
+  return go(beginBack(reason, look), reason.text);
+}
+
+function hasWeight(phase: ForwardPhase): boolean {
+  return phase.kind === 'settling' || phase.kind === 'holding' || phase.kind === 'promoting';
+}
+
+function startFailure(release: Release, phase: ForwardPhase, look: Look): Reason | undefined {
+  if (phase.kind !== 'starting') return undefined;
+  const waited = elapsedMs(phase.since, look);
+  const failure = look.lanes[release.candidate].workload?.failure;
+  if (failure !== undefined && waited >= startGraceMs)
+    return { kind: 'start', text: `the candidate does not start: ${failure}` };
+  if (waited < release.plan.startMs) return undefined;
+  return {
+    kind: 'start',
+    text: `the candidate was not ready within ${Math.round(release.plan.startMs / 1000)} s: ${startBlocker(release, look)}`,
+  };
+}
+
+/** Somebody else wrote a lower weight for the candidate: that is how a person rolls back without Headgate. */
+function lowered(release: Release, phase: ForwardPhase, look: Look): Reason | undefined {
+  if (phase.kind !== 'holding' || look.weights === undefined) return undefined;
+  const seen = look.weights[release.candidate];
+  const ours = release.plan.steps[phase.step] ?? 100;
+  return seen < ours
+    ? { kind: 'lowered', text: `somebody set the candidate from ${ours} % to ${seen} % outside Headgate` }
+    : undefined;
+}
+
+function unready(release: Release, phase: ForwardPhase, look: Look): Reason | undefined {
+  if (!hasWeight(phase)) return undefined;
+  const candidate = look.lanes[release.candidate];
+  if (candidate.downMs < downAfterMs) return undefined;
+  const failure = candidate.workload?.failure;
+  return {
+    kind: 'unready',
+    text: `the candidate lost its last ready proxy or live worker${failure === undefined ? '' : ` (${failure})`}`,
+  };
+}
+
+function judged(phase: ForwardPhase, look: Look): Reason | undefined {
+  if (!hasWeight(phase) && phase.kind !== 'comparing') return undefined;
+  return look.evidence.verdict === 'rollback' ? { kind: 'verdict', text: look.evidence.text } : undefined;
+}
+
+function late(release: Release, look: Look): Reason | undefined {
+  if (release.plan.atDeadline !== 'rollback' || elapsedMs(release.startedAt, look) < release.plan.deadlineMs)
+    return undefined;
+  return { kind: 'deadline', text: `not promoted within ${Math.round(release.plan.deadlineMs / 60_000)} min` };
+}
+
+function onward(release: Release, phase: ForwardPhase, look: Look): Next {
+  switch (phase.kind) {
+    case 'closing':
+      return afterClosing(release, phase, look);
+    case 'starting': {
+      const blocker = startBlocker(release, look);
+      return blocker === undefined
+        ? go(firstWeight(release, look), 'the candidate is up and answers')
+        : stay(phase, 'starting', blocker);
+    }
+    case 'comparing':
+      return look.evidence.verdict === 'promote'
+        ? go({ kind: 'promoting', since: look.now }, 'the synthetic comparison is good enough')
+        : stay(phase, 'evidence', look.evidence.text);
+    case 'settling':
+      return confirmed(release, phase, look)
+        ? go({ kind: 'holding', step: phase.step, since: look.now }, `${release.plan.steps[phase.step]} % is confirmed`)
+        : stay(phase, 'unconfirmed', `${release.plan.steps[phase.step]} % was asked for and is not confirmed yet`);
+    case 'holding':
+      return step(release, phase, look);
+    case 'promoting':
+      return confirmed(release, phase, look)
+        ? go(promotedPhase(release, look), '100 % is confirmed')
+        : stay(phase, 'unconfirmed', '100 % was asked for and is not confirmed yet');
+    case 'interrupted':
+      return go({ kind: 'starting', since: look.now }, 'a driver goes on with the interrupted release');
+  }
+}
+
+function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
+  if (!confirmed(release, phase, look) || look.pinned) {
+    return stay(phase, 'unconfirmed', 'the candidate lane is not confirmed at 0 yet');
+  }
+  if (release.plan.queue) {
+    const queue = look.lanes[release.candidate].queue;
+    if (queue === undefined) return stay(phase, 'queue-unseen', "the candidate lane's queue cannot be seen");
+    if (queue.messages > 0 && release.former !== undefined) {
+      return stay(
+        phase,
+        'leftovers',
+        `live works off ${queue.messages} messages that an earlier release left in the lane`,
+      );
+    }
+  }
+  return go({ kind: 'starting', since: look.now }, 'the candidate lane is closed and empty');
+}
+
+/** What the start checks still wait for, in the order in which a person would look; `undefined` when all passed. */
+function startBlocker(release: Release, look: Look): string | undefined {
+  const { workload, queue, probe } = look.lanes[release.candidate];
+  if (workload === undefined) return 'the candidate cannot be seen';
+  if (workload.revision !== release.revision.id) return 'the new revision is not set yet';
+  if (!workload.workers.complete) return `workers ready: ${workload.workers.ready}`;
+  if (release.plan.queue && !isPulling(look.lanes[release.candidate], release.candidate)) {
+    return queue === undefined
+      ? "the candidate lane's queue cannot be seen"
+      : 'no worker of the candidate waits for work yet';
+  }
+  if (!workload.proxies.complete) return `proxies ready: ${workload.proxies.ready}`;
+  if (probe !== 'passed') return 'no synthetic request was answered through the lane yet';
+  return undefined;
+}
+
+function isPulling({ queue }: LaneLook, lane: Lane): boolean {
+  return queue?.waiting === true && queue.sources.length === 1 && queue.sources[0] === lane;
+}
+
+function firstWeight(release: Release, look: Look): Phase {
+  if (release.plan.steps.length > 0) return { kind: 'settling', step: 0, since: look.now };
+  return release.plan.strategy === 'blue-green'
+    ? { kind: 'comparing', since: look.now }
+    : { kind: 'promoting', since: look.now };
+}
+
+/** The first release has nobody to return to, so nothing is watched. */
+function promotedPhase(release: Release, look: Look): Phase {
+  return release.former === undefined
+    ? { kind: 'promoted', since: look.now, warmUntil: look.now }
+    : { kind: 'watching', since: look.now };
+}
+
+function step(release: Release, phase: Extract<Phase, { kind: 'holding' }>, look: Look): Next {
+  const { plan } = release;
+  const { evidence } = look;
+  const last = phase.step === plan.steps.length - 1;
+  if (evidence.blindMs >= blindBackMs && phase.step > 0) {
+    return go({ kind: 'settling', step: 0, since: look.now }, 'no counts for 5 min: back to the first weight');
+  }
+  const blocker = stepBlocker(release, phase, look);
+  if (blocker !== undefined) return blocker;
+  if (!last) return go({ kind: 'settling', step: phase.step + 1, since: look.now }, evidence.text);
+  if (plan.approve) return stay(phase, 'approval', 'good enough to promote; a person promotes');
+  return go({ kind: 'promoting', since: look.now }, evidence.text);
+}
+
+function stepBlocker(release: Release, phase: Extract<Phase, { kind: 'holding' }>, look: Look): Next | undefined {
+  const { plan, state } = release;
+  const { evidence } = look;
+  const n = plan.steps.length;
+  const next = plan.steps[phase.step + 1] ?? 100;
+  const bakeLeftMs = plan.bakeMs / n - elapsedMs(phase.since, look);
+  const ready = phase.step === n - 1 ? evidence.verdict === 'promote' : evidence.progress >= (phase.step + 1) / n;
+  if (
+    look.weights !== undefined &&
+    !sameWeights(look.weights, weightsAt(release, phase)) &&
+    plan.raisedWeight === 'hold'
+  ) {
+    return stay(
+      phase,
+      'foreign-writer',
+      `somebody else wrote the weights: blue ${look.weights.blue} %, green ${look.weights.green} %`,
+    );
+  }
+  if (state.held !== undefined) return stay(phase, 'person', `held by ${state.held.actor}: ${state.held.reason}`);
+  if (elapsedMs(release.startedAt, look) >= plan.deadlineMs)
+    return stay(phase, 'deadline', 'the deadline has passed; a person decides');
+  if (evidence.blindMs >= blindNoStepMs)
+    return stay(phase, 'no-metrics', `no counts for ${Math.round(evidence.blindMs / 1000)} s`);
+  if (evidence.idle) return stay(phase, 'no-traffic', 'the router reports no traffic');
+  if (!ready) return stay(phase, 'evidence', evidence.text);
+  if (bakeLeftMs > 0) return stay(phase, 'bake', `this weight stays for ${Math.ceil(bakeLeftMs / 1000)} s more`);
+  return capacity(release, phase, look, next);
+}
+
+/** Before a step the candidate must be able to carry the next share of what live was sized for. */
+function capacity(release: Release, phase: Phase, look: Look, next: number): Next | undefined {
+  const seen = look.lanes[release.candidate].workload;
+  if (seen === undefined) return stay(phase, 'workload-unseen', 'the candidate cannot be seen');
+  const need = (sizes: Readonly<Record<string, number>>) =>
+    Math.ceil((Object.values(sizes).reduce((a, b) => a + b, 0) * next) / 100);
+  if (seen.proxies.ready >= need(release.plan.proxies) && seen.workers.ready >= need(release.plan.workers))
+    return undefined;
+  return stay(
+    phase,
+    'capacity',
+    `${seen.proxies.ready} proxies and ${seen.workers.ready} workers are too few for ${next} %`,
+  );
+}

@@ -1,0 +1,83 @@
+import type { Instant, Lane, PerLane, Weights } from '../lane.ts';
+
+/** All that was seen of the world at one moment. `undefined` always means: could not be seen, never: nothing there. */
+export type Look = {
+  readonly now: Instant;
+  /** What every replica of the data plane does; `undefined` until they agree. */
+  readonly weights: Weights | undefined;
+  readonly pinned: boolean;
+  readonly lanes: PerLane<LaneLook>;
+  readonly evidence: Evidence;
+  readonly wishes: readonly WishSeen[];
+};
+
+export type LaneLook = {
+  readonly workload: WorkloadLook | undefined;
+  /** `undefined` also for an app without a queue. */
+  readonly queue: QueueLook | undefined;
+  /** For how long the lane has been without a ready proxy or without a live worker, in ms, in looks without a gap; 0 when it has both or was not seen. */
+  readonly downMs: number;
+  /** The synthetic request of the start checks: sent only while a candidate starts. */
+  readonly probe: 'passed' | 'failed' | 'not asked';
+};
+
+export type WorkloadLook = {
+  readonly revision: string | undefined;
+  readonly proxies: Instances;
+  readonly workers: Instances;
+  /** Newest failure as one sentence, with the reason first, or `undefined`. */
+  readonly failure: string | undefined;
+};
+
+/** Over all services of the kind. `complete`: each has as many ready ones of the set revision as it was asked for, and no other revision is left. */
+export type Instances = { readonly ready: number; readonly present: number; readonly complete: boolean };
+
+export type QueueLook = {
+  readonly messages: number;
+  /** On every consumer of the lane somebody waits for work. */
+  readonly waiting: boolean;
+  readonly fencedMs: number;
+  readonly sources: readonly Lane[];
+  /** Nothing pending and nothing unacked in two looks running. */
+  readonly drained: boolean;
+  /** Messages that no consumer will get any more, in two looks running, and the last stream sequence that was delivered. */
+  readonly dead: number;
+  readonly deliveredStreamSeq: number;
+};
+
+/** What the judge says now. */
+export type Evidence = {
+  readonly verdict: 'promote' | 'hold' | 'rollback';
+  /** Natural logs of the odds; `logPromote` is `undefined` where nothing is compared (after promotion). */
+  readonly logRollback: number;
+  readonly logPromote: number | undefined;
+  /** Share of the evidence that promotion needs, 0 to 1. */
+  readonly progress: number;
+  /** The judge's words. */
+  readonly text: string;
+  /** For how long the counts could not be read, in ms. */
+  readonly blindMs: number;
+  /** No request was counted in the last ten looks. */
+  readonly idle: boolean;
+};
+
+export type Act = 'promote' | 'step' | 'rollback' | 'hold' | 'resume';
+
+export type WishSeen = {
+  readonly id: string;
+  readonly act: Act;
+  /** The release that is meant; `undefined`: whichever runs. */
+  readonly release: number | undefined;
+  readonly actor: string;
+  readonly reason: string;
+};
+
+export const noEvidence: Evidence = {
+  verdict: 'hold',
+  logRollback: 0,
+  logPromote: undefined,
+  progress: 0,
+  text: 'no evidence yet',
+  blindMs: 0,
+  idle: true,
+};

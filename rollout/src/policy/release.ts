@@ -1,0 +1,154 @@
+import type { Instant, Lane, PerLane, Weights } from '../lane.ts';
+import type { Revision } from '../revision.ts';
+import type { Look } from './look.ts';
+import type { HoldReason, Phase } from './phase.ts';
+
+/** What a release was started with: everything `decide` needs that does not change while it runs. Times in ms. */
+export type Plan = {
+  /** `restore` is a rollback after keepWarm: start checks, then 100 at once. */
+  readonly strategy: 'canary' | 'blue-green' | 'first' | 'restore';
+  /** Candidate's weights before promotion, whole percent, rising; empty but for a canary. */
+  readonly steps: readonly number[];
+  readonly bakeMs: number;
+  readonly deadlineMs: number;
+  readonly atDeadline: 'hold' | 'rollback';
+  readonly watchMs: number;
+  readonly keepWarmMs: number;
+  readonly approve: boolean;
+  /** The start checks must be done by then. */
+  readonly startMs: number;
+  /** Instances per service, proxies and workers apart: they come and go in a fixed order. */
+  readonly proxies: Readonly<Record<string, number>>;
+  readonly workers: Readonly<Record<string, number>>;
+  readonly queue: boolean;
+  /** `overwrite` where a raised weight can only be a dead driver's late write (HAProxy). */
+  readonly raisedWeight: 'overwrite' | 'hold';
+};
+
+/** The part of a release that decisions change. */
+export type ReleaseState = {
+  readonly phase: Phase;
+  /** The lane with the live role now; `undefined` before the first promotion ever. */
+  readonly live: Lane | undefined;
+  readonly held: Held | undefined;
+};
+
+export type Held = { readonly actor: string; readonly reason: string; readonly since: Instant };
+
+/** One attempt to make the candidate lane live. The role became a lane once, when it started. */
+export type Release = {
+  readonly id: number;
+  readonly revision: Revision;
+  readonly candidate: Lane;
+  /** The lane that was live at the start; `undefined` for the first release. */
+  readonly former: Lane | undefined;
+  readonly plan: Plan;
+  readonly actor: string;
+  readonly reason: string;
+  readonly startedAt: Instant;
+  readonly state: ReleaseState;
+};
+
+/** What to do to the world. Each says what shall be, so that repeating it is safe. */
+export type Command =
+  | { readonly kind: 'setWeights'; readonly weights: Weights }
+  | { readonly kind: 'clearPins' }
+  | { readonly kind: 'setRevision'; readonly lane: Lane }
+  | { readonly kind: 'scale'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
+  | { readonly kind: 'setSources'; readonly lane: Lane; readonly sources: readonly Lane[] }
+  | { readonly kind: 'fence'; readonly lane: Lane; readonly forMs: number }
+  | { readonly kind: 'unfence'; readonly lane: Lane }
+  | { readonly kind: 'disposeDead'; readonly lane: Lane; readonly upToStreamSeq: number };
+
+/** What `decide` answers. `why` is one sentence; `hold` names why nothing moves, `undefined` when it does. */
+export type Decision = {
+  readonly state: ReleaseState;
+  readonly commands: readonly Command[];
+  readonly why: string;
+  readonly hold: HoldReason | undefined;
+  readonly answers: readonly WishAnswer[];
+};
+
+/** How a wish ended; whoever made it reads this in the journal. */
+export type WishAnswer = {
+  readonly id: string;
+  readonly kind: 'done' | 'refused' | 'superseded';
+  readonly text: string;
+};
+
+/** A decision that changed something, with all that is needed to take it again. */
+export type DecisionRecord = {
+  readonly release: number;
+  readonly look: Look;
+  readonly before: ReleaseState;
+  readonly after: ReleaseState;
+  readonly commands: readonly Command[];
+  readonly why: string;
+};
+
+/** How a release ended, for `history`. */
+export type Ended = {
+  readonly id: number;
+  readonly revision: string;
+  readonly commit: string | undefined;
+  readonly strategy: Plan['strategy'];
+  readonly actor: string;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant;
+  readonly outcome: 'promoted' | 'rolledBack';
+  readonly text: string;
+};
+
+/** A revision that was rolled back does not come back by itself. */
+export type Quarantined = { readonly revision: string; readonly release: number; readonly text: string };
+
+/** What somebody asks to be released. */
+export type ReleaseRequest = {
+  readonly revision: Revision;
+  readonly actor: string;
+  readonly reason: string;
+  /** Whether the commit descends from the live one: a fact that the pipeline found in git. */
+  readonly ancestry: 'descends' | 'older' | 'unknown';
+  /** A named person wants a quarantined revision all the same. */
+  readonly insist: boolean;
+  readonly hotfix: boolean;
+};
+
+/** The head of the journal: all that is true about an app now. */
+export type Head = {
+  readonly app: string;
+  readonly fence: number;
+  readonly live: Lane | undefined;
+  /** What each lane holds; `undefined` when it is at zero. */
+  readonly lanes: PerLane<Revision | undefined>;
+  readonly release: Release | undefined;
+  readonly nextRelease: number;
+  /** Newest last, at most 50. */
+  readonly decisions: readonly DecisionRecord[];
+  /** Newest last, at most 50. */
+  readonly history: readonly Ended[];
+  /** The last five that were live, newest last. */
+  readonly revisions: readonly Revision[];
+  readonly quarantined: readonly Quarantined[];
+  /** Newest last, at most 50. */
+  readonly answers: readonly WishAnswer[];
+  /** The wish of a release that waits for the running one; the newest wins. */
+  readonly waiting: string | undefined;
+};
+
+export function emptyHead(app: string): Head {
+  return {
+    app,
+    fence: 0,
+    live: undefined,
+    lanes: { blue: undefined, green: undefined },
+    release: undefined,
+    nextRelease: 1,
+    decisions: [],
+    history: [],
+    revisions: [],
+    quarantined: [],
+    answers: [],
+    waiting: undefined,
+  };
+}

@@ -1,0 +1,252 @@
+import type { Lane } from '../lane.ts';
+import { instant, percent, weightsFor } from '../lane.ts';
+import { begin } from '../policy/begin.ts';
+import type { Act, Evidence, WishSeen } from '../policy/look.ts';
+import { noEvidence } from '../policy/look.ts';
+import { isOver, type Phase } from '../policy/phase.ts';
+import { type Command, emptyHead, type Head } from '../policy/release.ts';
+import { turn } from '../policy/turn.ts';
+import type { Revision } from '../revision.ts';
+import type { ReleaseSpec } from '../spec.ts';
+import { seeded } from './random.ts';
+import { type Blindness, freshMemory, look, seesAll } from './see.ts';
+import { type Behaviour, good, makeWorld, obey, pass, type World } from './world.ts';
+
+/** A play: the world obeys at once, and every change of phase is written down. */
+export type Play = {
+  head: Head;
+  readonly world: World;
+  readonly memory: ReturnType<typeof freshMemory>;
+  evidence: Evidence;
+  wishes: WishSeen[];
+  blind: Blindness;
+  lastWhy: string;
+};
+
+const lookMs = 1_000;
+/** Looks a single line of a play may take: longer is a play that never gets there. */
+const looksMax = 1_000;
+
+export function newPlay(): Play {
+  return {
+    head: emptyHead('play'),
+    world: makeWorld(seeded(1), 100),
+    memory: freshMemory(),
+    evidence: noEvidence,
+    wishes: [],
+    blind: seesAll,
+    lastWhy: '',
+  };
+}
+
+/** Carries out one line and answers what happened, as lines. */
+export function perform(play: Play, line: string): readonly string[] {
+  const [verb = '', ...words] = line.split(' ');
+  const rest = words.join(' ');
+  switch (verb) {
+    case 'live':
+      return makeLive(play, rest);
+    case 'release':
+      return release(play, rest);
+    case 'until':
+      return runUntil(play, rest);
+    case 'for':
+      return runFor(play, Number.parseInt(rest, 10));
+    case 'verdict':
+      return say(play, rest);
+    case 'wish':
+      return wish(play, rest);
+    case 'world':
+      return change(play, rest);
+    default:
+      return [`unknown line: ${line}`];
+  }
+}
+
+function makeLive(play: Play, name: string): readonly string[] {
+  const revision = revisionNamed(name);
+  const { world } = play;
+  world.weights = weightsFor('blue', percent(100));
+  for (const pool of [world.lanes.blue.proxies, world.lanes.blue.workers]) pool.wanted = 2;
+  world.lanes.blue.revision = revision.id;
+  play.head = { ...play.head, live: 'blue', lanes: { blue: revision, green: undefined }, revisions: [revision] };
+  return [`${name} is live in blue`];
+}
+
+function release(play: Play, words: string): readonly string[] {
+  const [name = '', ...options] = words.split(' ');
+  const spec = { ...aSpec, ...Object.fromEntries(options.map(readOption)) };
+  const insist = options.includes('insist');
+  const request = {
+    revision: revisionNamed(name),
+    actor: 'kim@desk',
+    reason: 'a merge',
+    ancestry: 'descends',
+    insist,
+    hotfix: false,
+  } as const;
+  const begun = begin(play.head, request, spec, 'overwrite', instant(play.world.now));
+  if (begun.kind === 'begun') play.head = begun.head;
+  return [`${begun.kind}: ${begun.text}`];
+}
+
+function readOption(option: string): [string, unknown] {
+  const [key = '', value = ''] = option.split('=');
+  if (key === 'steps') return ['steps', value.split(',').map(Number)];
+  if (key === 'strategy' || key === 'atDeadline') return [key, value];
+  if (key === 'approve') return ['approve', true];
+  return [`${key}Ms`, Number.parseInt(value, 10) * 1_000];
+}
+
+function runUntil(play: Play, phase: string): readonly string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < looksMax; i++) {
+    lines.push(...oneLook(play));
+    if (play.head.release !== undefined && showPhase(play.head.release.state.phase).startsWith(phase)) return lines;
+  }
+  return [...lines, `did not reach ${phase}: ${play.lastWhy}`];
+}
+
+function runFor(play: Play, seconds: number): readonly string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < seconds; i++) lines.push(...oneLook(play));
+  return lines.length > 0 ? lines : [`nothing moves: ${play.lastWhy}`];
+}
+
+function oneLook(play: Play): readonly string[] {
+  const { world, memory } = play;
+  pass(world, lookMs);
+  const running = play.head.release;
+  if (running === undefined) return [];
+  const seen = look(world, memory, play.evidence, play.wishes, play.blind);
+  play.wishes = [];
+  const { head, decision, changed } = turn(play.head, running, seen);
+  for (const command of decision.commands) obey(world, command, running.revision.id, decision.state.live);
+  play.head = head;
+  play.lastWhy = decision.why;
+  const answers = decision.answers.filter(({ kind }) => kind === 'refused').map(({ text }) => `refused: ${text}`);
+  if (!changed) return answers;
+  const moved =
+    decision.state.phase === running.state.phase
+      ? []
+      : [`${showTime(world)} ${showPhase(decision.state.phase)}: ${decision.why}`];
+  return [...answers, ...moved, ...decision.commands.map((command) => `      > ${showCommand(command)}`)];
+}
+
+function say(play: Play, words: string): readonly string[] {
+  const [verdict = 'hold', ...rest] = words.split(' ');
+  const value = (key: string) => rest.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1);
+  play.evidence = {
+    ...noEvidence,
+    idle: value('idle') === 'yes',
+    verdict: verdict === 'promote' || verdict === 'rollback' ? verdict : 'hold',
+    progress: Number(value('progress') ?? (verdict === 'promote' ? 1 : 0)),
+    blindMs: Number.parseInt(value('blind') ?? '0', 10) * 1_000,
+    text: value('text') ?? `the judge says ${verdict}`,
+  };
+  return [];
+}
+
+function wish(play: Play, words: string): readonly string[] {
+  const [act = 'hold', actor = 'kim@desk', releaseId] = words.split(' ');
+  play.wishes = [
+    {
+      id: 'w',
+      act: act as Act,
+      release: releaseId === undefined ? undefined : Number(releaseId),
+      actor,
+      reason: 'as asked',
+    },
+  ];
+  return oneLook(play);
+}
+
+function change(play: Play, words: string): readonly string[] {
+  const [what = '', ...rest] = words.split(' ');
+  if (what === 'blind')
+    play.blind = {
+      weights: rest.includes('weights'),
+      workload: rest.includes('workload'),
+      queue: rest.includes('queue'),
+    };
+  else if (what === 'weights') play.world.weights = weightsFor('green', percent(Number(rest[0])));
+  else if (what === 'down')
+    play.world.lanes[rest[0] as Lane].proxies.since = play.world.now + Number(rest[1] ?? 3_600) * 1_000;
+  else
+    play.world.behaviours.set(revisionNamed(what).id, {
+      ...good,
+      kind: rest[0] as Behaviour['kind'],
+      fromMs: Number.parseInt(rest[1] ?? '0', 10) * 1_000,
+    });
+  return [];
+}
+
+function showTime(world: World): string {
+  return `${String(Math.round((world.now - 1_000_000) / 1_000)).padStart(4)}s`;
+}
+
+function showPhase(phase: Phase): string {
+  switch (phase.kind) {
+    case 'settling':
+    case 'holding':
+      return `${phase.kind} (step ${phase.step})`;
+    case 'rollingBack':
+    case 'retiring':
+      return `${phase.kind} (${phase.stage})`;
+    default:
+      return phase.kind;
+  }
+}
+
+function showCommand(command: Command): string {
+  switch (command.kind) {
+    case 'setWeights':
+      return `setWeights blue=${command.weights.blue} green=${command.weights.green}`;
+    case 'clearPins':
+      return 'clearPins';
+    case 'scale':
+      return `scale ${command.lane} ${Object.entries(command.replicas)
+        .map(([name, n]) => `${name}=${n}`)
+        .join(' ')}`;
+    case 'setSources':
+      return `setSources ${command.lane} from ${command.sources.join('+') || 'nothing'}`;
+    default:
+      return `${command.kind} ${command.lane}`;
+  }
+}
+
+/** A revision whose id is made of its name, so that plays can be read. */
+export function revisionNamed(name: string): Revision {
+  const service = { replicas: 2, env: {}, pulls: [] };
+  return {
+    id: name.padEnd(8, '0'),
+    digests: {},
+    repositories: {},
+    commit: undefined,
+    template: {
+      services: {
+        proxy: { ...service, port: 8080, probe: '/' },
+        rating: { ...service, port: undefined, probe: undefined, pulls: ['get.ratings'] },
+      },
+    },
+  };
+}
+
+export const aSpec: ReleaseSpec = {
+  strategy: 'canary',
+  steps: [5, 25, 50],
+  bakeMs: 180_000,
+  tolerate: 'default',
+  deadlineMs: 7_200_000,
+  atDeadline: 'hold',
+  watchMs: 600_000,
+  keepWarmMs: 1_800_000,
+  onNewCommit: 'wait',
+  approve: false,
+  connectionGraceMs: 10_000,
+  migrate: undefined,
+};
+
+export function playIsOver(play: Play): boolean {
+  return play.head.release === undefined || isOver(play.head.release.state.phase);
+}

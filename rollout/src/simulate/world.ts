@@ -1,0 +1,247 @@
+import { invariant } from '../errors.ts';
+import type { Lane, PerLane, Weights } from '../lane.ts';
+import { closedWeights, lanes } from '../lane.ts';
+import type { Command } from '../policy/release.ts';
+import { binomial } from './random.ts';
+
+/** How a revision behaves. `from` is when its trouble begins, in ms after it started. */
+export type Behaviour = {
+  readonly failRatio: number;
+  readonly kind: 'answers' | 'crashes' | 'neverReady' | 'neverAcks' | 'ignoresSigterm';
+  readonly fromMs: number;
+};
+
+export const good: Behaviour = { failRatio: 0.002, kind: 'answers', fromMs: 0 };
+
+/** One lane of the simulated world. Mutable: the world is the one thing here that changes. */
+export type SimLane = {
+  revision: string | undefined;
+  startedAt: number;
+  proxies: Pool;
+  workers: Pool;
+  sources: readonly Lane[];
+  fencedUntil: number;
+  /** Messages that wait, oldest first: when they came in. */
+  waiting: number[];
+  /** Delivered to a worker that does not ack; they wait again when it is gone. */
+  stuck: number[];
+  lastProgressAt: number;
+};
+
+/** Instances of one kind: how many are wanted, since when, and until when stopping ones are still there. */
+export type Pool = { wanted: number; since: number; leavingUntil: number; leaving: number };
+
+export type Tally = { requests: number; failed: number };
+
+export type World = {
+  now: number;
+  weights: Weights;
+  readonly lanes: { [lane in Lane]: SimLane };
+  readonly behaviours: Map<string, Behaviour>;
+  readonly ratePerSecond: number;
+  readonly random: () => number;
+  /** Since the world began: accepted into a queue, answered once, expired. They must add up in the end. */
+  accepted: number;
+  answered: number;
+  expired: number;
+  /** Counts per lane since the last reading. */
+  readonly counts: { [lane in Lane]: Tally };
+  /** Rules that were broken, in words. */
+  readonly broken: string[];
+};
+
+const startMs = 1_500;
+const stopMs = 800;
+const killMs = 5_000;
+const maxAgeMs = 120_000;
+const perWorkerPerSecond = 200;
+
+export function makeWorld(random: () => number, ratePerSecond: number): World {
+  return {
+    now: 1_000_000,
+    weights: closedWeights,
+    lanes: { blue: emptyLane(['blue']), green: emptyLane(['green']) },
+    behaviours: new Map(),
+    ratePerSecond,
+    random,
+    accepted: 0,
+    answered: 0,
+    expired: 0,
+    counts: { blue: { requests: 0, failed: 0 }, green: { requests: 0, failed: 0 } },
+    broken: [],
+  };
+}
+
+function emptyLane(sources: readonly Lane[]): SimLane {
+  const pool = (): Pool => ({ wanted: 0, since: 0, leavingUntil: 0, leaving: 0 });
+  return {
+    revision: undefined,
+    startedAt: 0,
+    proxies: pool(),
+    workers: pool(),
+    sources,
+    fencedUntil: 0,
+    waiting: [],
+    stuck: [],
+    lastProgressAt: 0,
+  };
+}
+
+export function behaviourOf(world: World, lane: SimLane): Behaviour {
+  return (lane.revision === undefined ? undefined : world.behaviours.get(lane.revision)) ?? good;
+}
+
+/** Ready instances: up for long enough, and not crashed. */
+export function ready(world: World, lane: SimLane, pool: Pool): number {
+  const behaviour = behaviourOf(world, lane);
+  if (behaviour.kind === 'neverReady') return 0;
+  if (behaviour.kind === 'crashes' && world.now - lane.startedAt >= behaviour.fromMs) return 0;
+  return world.now - pool.since >= startMs ? pool.wanted : 0;
+}
+
+export function present(world: World, pool: Pool): number {
+  return pool.wanted + (world.now < pool.leavingUntil ? pool.leaving : 0);
+}
+
+/** Time goes on: requests come in by weight, workers answer, messages age. */
+export function pass(world: World, ms: number): void {
+  world.now += ms;
+  const arriving = Math.round((world.ratePerSecond * ms) / 1_000);
+  let toBlue = 0;
+  if (world.weights.blue + world.weights.green > 0) toBlue = binomial(arriving, world.weights.blue / 100, world.random);
+  const share: PerLane<number> = {
+    blue: toBlue,
+    green: world.weights.blue + world.weights.green > 0 ? arriving - toBlue : 0,
+  };
+  for (const lane of lanes) arrive(world, lane, share[lane]);
+  for (const lane of lanes) work(world, lane, ms);
+  for (const lane of lanes) age(world, world.lanes[lane]);
+}
+
+function arrive(world: World, lane: Lane, requests: number): void {
+  const at = world.lanes[lane];
+  world.counts[lane].requests += requests;
+  if (ready(world, at, at.proxies) === 0) {
+    world.counts[lane].failed += requests;
+    return;
+  }
+  world.accepted += requests;
+  for (let i = 0; i < requests; i++) at.waiting.push(world.now);
+}
+
+/** The workers of `lane` take from each of their sources, the adopted one at half speed. */
+function work(world: World, lane: Lane, ms: number): void {
+  const at = world.lanes[lane];
+  const behaviour = behaviourOf(world, at);
+  const hands = ready(world, at, at.workers);
+  if (hands === 0) return;
+  for (const source of at.sources) {
+    const from = world.lanes[source];
+    if (world.now < from.fencedUntil) continue;
+    from.lastProgressAt = world.now;
+    const speed = (hands * perWorkerPerSecond * ms) / 1_000 / (source === lane ? 1 : 2);
+    const taken = from.waiting.splice(0, Math.floor(speed));
+    if (behaviour.kind === 'neverAcks' && world.now - at.startedAt >= behaviour.fromMs) {
+      from.stuck.push(...taken);
+      world.counts[source].failed += taken.length;
+    } else {
+      world.answered += taken.length;
+      const bad = world.now - at.startedAt >= behaviour.fromMs ? behaviour.failRatio : good.failRatio;
+      world.counts[source].failed += binomial(taken.length, bad, world.random);
+    }
+  }
+}
+
+function age(world: World, lane: SimLane): void {
+  if (lane.stuck.length > 0 && present(world, lane.workers) === 0) lane.waiting.unshift(...lane.stuck.splice(0));
+  const fresh = lane.waiting.filter((at) => world.now - at < maxAgeMs);
+  world.expired += lane.waiting.length - fresh.length;
+  lane.waiting = fresh;
+}
+
+/** Carries out one command, and notes each rule that the command itself breaks. */
+export function obey(world: World, command: Command, revision: string, live: Lane | undefined): void {
+  switch (command.kind) {
+    case 'setWeights':
+      setWeights(world, command.weights);
+      break;
+    case 'setRevision':
+      if (command.lane === live) world.broken.push('the live lane got another revision');
+      setRevision(world, world.lanes[command.lane], revision);
+      break;
+    case 'scale':
+      scale(world, command.lane, command.replicas, live);
+      break;
+    case 'setSources':
+      world.lanes[command.lane].sources = command.sources;
+      break;
+    case 'fence':
+      world.lanes[command.lane].fencedUntil = world.now + command.forMs;
+      break;
+    case 'unfence':
+      world.lanes[command.lane].fencedUntil = world.now + 100;
+      break;
+    case 'clearPins':
+    case 'disposeDead':
+      break; // This world has neither pins nor dead letters.
+  }
+}
+
+function setWeights(world: World, weights: Weights): void {
+  invariant([0, 100].includes(weights.blue + weights.green), `weights add up to ${weights.blue + weights.green}`);
+  for (const lane of lanes) {
+    const at = world.lanes[lane];
+    const raised = weights[lane] > world.weights[lane];
+    const other = world.lanes[lane === 'blue' ? 'green' : 'blue'];
+    if (raised && ready(world, at, at.proxies) === 0 && ready(world, other, other.proxies) > 0) {
+      world.broken.push(`weight of ${lane} was raised to ${weights[lane]} % without a ready proxy`);
+    }
+  }
+  world.weights = weights;
+}
+
+function setRevision(world: World, lane: SimLane, revision: string): void {
+  if (lane.revision === revision) return;
+  lane.revision = revision;
+  lane.startedAt = world.now;
+  lane.proxies.since = world.now;
+  lane.workers.since = world.now;
+}
+
+function scale(world: World, lane: Lane, replicas: Readonly<Record<string, number>>, live: Lane | undefined): void {
+  const at = world.lanes[lane];
+  for (const [name, wanted] of Object.entries(replicas)) {
+    const pool = name === 'proxy' ? at.proxies : at.workers;
+    if (wanted === 0 && pool.wanted > 0) noteStop(world, lane, name, live);
+    resize(world, at, pool, wanted);
+  }
+}
+
+/** Proxies go last and never with work in their lane; workers never while the lane has weight and still pulls. */
+function noteStop(world: World, lane: Lane, name: string, live: Lane | undefined): void {
+  const at = world.lanes[lane];
+  if (lane === live) world.broken.push(`${name} of the live lane ${lane} was scaled to 0`);
+  if (world.weights[lane] > 0) world.broken.push(`${name} of ${lane} was scaled to 0 at ${world.weights[lane]} %`);
+  if (
+    name === 'proxy' &&
+    live !== undefined &&
+    at.waiting.length + at.stuck.length > 0 &&
+    present(world, at.workers) === 0
+  ) {
+    world.broken.push(
+      `proxies of ${lane} were stopped with ${at.waiting.length + at.stuck.length} requests in the lane`,
+    );
+  }
+}
+
+function resize(world: World, lane: SimLane, pool: Pool, wanted: number): void {
+  if (wanted === pool.wanted) return;
+  if (wanted < pool.wanted) {
+    pool.leaving = pool.wanted - wanted;
+    pool.leavingUntil = world.now + (behaviourOf(world, lane).kind === 'ignoresSigterm' ? killMs : stopMs);
+  } else if (pool.wanted === 0) {
+    pool.since = world.now;
+    lane.startedAt = world.now;
+  }
+  pool.wanted = wanted;
+}

@@ -1,0 +1,23 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { BuildRequest, BuiltImage } from './image.ts';
+import { type Layer, type LayerEntry, writeLayer } from './layer.ts';
+import { type Program, writeLayout } from './layout.ts';
+
+/** Lays one thin layer of the service's own files over the layers below and writes the whole as a layout. */
+export async function assemble(
+  request: BuildRequest,
+  image: { below: readonly Layer[]; entries: readonly LayerEntry[]; program: Omit<Program, 'labels'> },
+  signal: AbortSignal,
+): Promise<BuiltImage> {
+  const work = await mkdtemp(join(tmpdir(), 'headgate-layer-'));
+  try {
+    const own = await writeLayer(image.entries, { file: join(work, 'own.tar.gz'), level: 9, signal });
+    signal.throwIfAborted();
+    await mkdir(dirname(request.layout), { recursive: true });
+    return await writeLayout(request.layout, [...image.below, own], { ...image.program, labels: request.labels });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { fromMachine } from './base.ts';
+
+const signal = AbortSignal.timeout(60_000);
+
+describe('fromMachine()', () => {
+  let cacheFolder: string;
+  beforeAll(async () => {
+    cacheFolder = await mkdtemp(join(tmpdir(), 'headgate-base-'));
+  });
+  afterAll(() => rm(cacheFolder, { recursive: true, force: true }));
+
+  test('makes one layer in which Node runs without this machine, and makes it once', async () => {
+    const base = fromMachine({ cacheFolder });
+
+    const [first, second] = [await base(signal), await base(signal)];
+
+    expect(second).toEqual(first);
+    expect(await readdir(cacheFolder)).toHaveLength(1);
+    const root = join(cacheFolder, 'root');
+    await promisify(execFile)('sh', ['-c', `mkdir ${root} && tar -xzf ${first[0]?.file} -C ${root}`]);
+    const { stdout } = await promisify(execFile)('bwrap', [
+      ...['--ro-bind', root, '/', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
+      ...['--unshare-user', '--uid', '1000', '--gid', '1000', '--die-with-parent', '--clearenv'],
+      ...['/usr/local/bin/node', '-p', "require('os').userInfo().username + ' ' + process.version"],
+    ]);
+    expect(stdout).toBe(`node ${process.version}\n`);
+  });
+
+  test('says what is missing for a Node that ldd cannot read', async () => {
+    const base = fromMachine({ cacheFolder, node: '/etc/passwd' });
+
+    await expect(base(signal)).rejects.toMatchObject({ code: 'STEP_FAILED', hint: expect.stringContaining('ldd') });
+  });
+});

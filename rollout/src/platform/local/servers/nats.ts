@@ -1,16 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { findNatsServer } from './find.ts';
-
-/** A server of our own on this machine. Disposal ends it and removes what it wrote. */
-export interface RunningServer extends AsyncDisposable {
-  readonly url: string;
-  readonly pid: number;
-}
+import { findServer } from './find.ts';
+import { type RunningServer, running, tied } from './process.ts';
 
 /** Starts nats-server with JetStream on loopback. `port` 0 (the default) takes a free one; `folder` is kept when it is given. */
 export async function startNats({
@@ -22,56 +15,32 @@ export async function startNats({
   folder?: string;
   args?: readonly string[];
 } = {}): Promise<RunningServer> {
-  const binary = await findNatsServer();
+  const found = await findServer('nats-server');
   const own = folder ?? (await mkdtemp(join(tmpdir(), 'headgate-nats-')));
-  const child = spawn(
-    binary,
-    [
-      '-a',
-      '127.0.0.1',
-      '-p',
-      String(port === 0 ? -1 : port),
-      '-js',
-      '-sd',
-      join(own, 'jetstream'),
-      '--ports_file_dir',
-      own,
-      '-l',
-      join(own, 'nats.log'),
-      ...args,
-    ],
-    { stdio: 'ignore' },
-  );
-  const url = await readUrl(child, own);
-  return {
+  await mkdir(own, { recursive: true });
+  const place = ['-a', '127.0.0.1', '-p', String(port === 0 ? -1 : port), '-js', '-sd', join(own, 'jetstream')];
+  const notes = ['--ports_file_dir', own, '-l', join(own, 'nats.log'), '--log_size_limit', String(4 << 20)];
+  const child = spawn(...tied(found.path, [...place, ...notes, ...args]), { stdio: ['ignore', 'ignore', 'pipe'] });
+  let url = '';
+  const server = await running(child, {
+    name: 'nats-server',
+    found,
     url,
-    pid: child.pid ?? 0,
-    async [Symbol.asyncDispose]() {
-      await end(child);
+    ready: async () => {
+      url = await readUrl(own, child.pid);
+      return url !== '';
+    },
+    cleanUp: async () => {
       if (folder === undefined) await rm(own, { recursive: true, force: true });
     },
-  };
+  });
+  return { ...server, url };
 }
 
-async function readUrl(child: ChildProcess, folder: string): Promise<string> {
-  for (let tries = 0; tries < 200; tries++) {
-    const name = (await readdir(folder)).find((entry) => entry.endsWith(`_${child.pid}.ports`));
-    if (name !== undefined) {
-      const text = await readFile(join(folder, name), 'utf8');
-      if (text.trimEnd().endsWith('}')) return (JSON.parse(text) as { nats: string[] }).nats[0] ?? '';
-    }
-    if (child.exitCode !== null) break;
-    await sleep(25);
-  }
-  await end(child);
-  throw new Error(`Cannot start nats-server as it gave no port within 5 s: see ${join(folder, 'nats.log')}`);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  const gone = once(child, 'exit');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-  await gone;
-  clearTimeout(timer);
+/** The port is in a file that the server writes when it listens; empty while it is not whole. */
+async function readUrl(folder: string, pid: number | undefined): Promise<string> {
+  const name = (await readdir(folder)).find((entry) => entry.endsWith(`_${pid}.ports`));
+  if (name === undefined) return '';
+  const text = await readFile(join(folder, name), 'utf8');
+  return text.trimEnd().endsWith('}') ? ((JSON.parse(text) as { nats: string[] }).nats[0] ?? '') : '';
 }

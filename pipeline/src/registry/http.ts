@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HeadgateError } from '@headgate/rollout';
+
+/** Where a repository's requests go. */
+export type Address = {
+  readonly repository: string;
+  readonly origin: string;
+  /** The repository without its host. */
+  readonly name: string;
+};
+
+export type Answer = { readonly status: number; readonly headers: Headers; readonly body: Buffer };
+
+type Question = {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  /** Relative to `/v2/<name>/`, or a whole URL that the registry gave. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  /** Statuses that are answers; every other one is an error. */
+  readonly expected: readonly number[];
+};
+
+/** A connection that breaks is tried again: every request here may be sent twice. */
+const triesMax = 3;
+const pauseMs = 200;
+/** For one try of a question, and of one that carries a layer of 100 MB over a slow line. */
+const askMaxMs = 10_000;
+const sendMaxMs = 120_000;
+/** Manifests are smaller (the distribution specification asks registries to take 4 MiB); blobs are never read here. */
+const bodyMaxBytes = 4 * 1024 * 1024;
+
+/** `repository` is `host[:port]/name`. Loopback hosts speak http, all others https. @throws {HeadgateError} `USAGE` */
+export function parseRepository(repository: string): Address {
+  const [, host, port = '', name] =
+    /^([^/:]+|\[[^\]]+\])(:\d+)?\/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)$/.exec(repository) ?? [];
+  if (host === undefined || name === undefined) {
+    throw new HeadgateError(
+      'USAGE',
+      `Cannot use a repository as it must be "host:port/name": current value is "${repository}"`,
+      {
+        hint: 'write it without scheme, tag and digest, in lower case',
+      },
+    );
+  }
+  const loopback = host === 'localhost' || host === '[::1]' || host.startsWith('127.');
+  return { repository, origin: `${loopback ? 'http' : 'https'}://${host}${port}`, name };
+}
+
+/** One request with its deadline. @throws {HeadgateError} `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */
+export async function ask(address: Address, question: Question, signal: AbortSignal): Promise<Answer> {
+  const answer = await send(address, question, signal);
+  if (question.expected.includes(answer.status)) return answer;
+  const why = answer.body.toString('utf8', 0, 500);
+  throw new HeadgateError(
+    answer.status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_REFUSED',
+    `Cannot ${question.method} ${question.path} of "${address.repository}" as the registry must answer ${question.expected.join(' or ')}: current value is "${answer.status} ${why}"`,
+    { hint: hintFor(answer.status, address) },
+  );
+}
+
+function hintFor(status: number, { origin, repository }: Address): string {
+  if (status === 401 || status === 403) return `let this machine use "${repository}" without a login, as none is sent`;
+  if (status >= 500) return `read the registry's log, then run the same command again`;
+  return `check that ${origin} is a registry that takes OCI images`;
+}
+
+async function send(address: Address, question: Question, signal: AbortSignal): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const deadline = AbortSignal.timeout(question.body === undefined ? askMaxMs : sendMaxMs);
+      return await sendOnce(address, question, AbortSignal.any([signal, deadline]));
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (tries < triesMax && isBrokenConnection(cause)) {
+        await sleep(pauseMs * tries, undefined, { signal });
+        continue;
+      }
+      throw new HeadgateError(
+        'REGISTRY_UNREACHABLE',
+        `Cannot reach the registry of "${address.repository}" as it must answer`,
+        {
+          hint: `check that a registry listens: curl ${address.origin}/v2/`,
+          cause,
+        },
+      );
+    }
+  }
+}
+
+async function sendOnce(address: Address, question: Question, signal: AbortSignal): Promise<Answer> {
+  const { method, path, headers = {}, body } = question;
+  const url = new URL(path, `${address.origin}/v2/${address.name}/`);
+  const response = await fetch(url, { method, headers, signal, ...(body === undefined ? {} : { body }) });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > bodyMaxBytes)
+      throw new RangeError(`Cannot read ${url} as it must be at most ${bodyMaxBytes} bytes long`);
+    chunks.push(chunk);
+  }
+  return { status: response.status, headers: response.headers, body: Buffer.concat(chunks) };
+}
+
+/** fetch() says all failures of the connection with a TypeError; by name, since `instanceof` fails between realms. */
+function isBrokenConnection(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'TypeError';
+}

@@ -3,3 +3,4 @@ export { type Found, findNatsServer, findServer, type ServerKind } from './find.
 export { startNats } from './nats.ts';
 export { freePort, startPostgres } from './postgres.ts';
 export type { Exit, RunningServer } from './process.ts';
+export { startRegistry } from './registry.ts';

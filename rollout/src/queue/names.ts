@@ -1,0 +1,48 @@
+import type { Lane } from '../lane.ts';
+import { lanes } from '../lane.ts';
+
+/** Every name on NATS carries app, lane and service, so that two apps in one account never meet (LANES.md section 3). */
+
+/** Bucket of the source lists; one per account, shared by all apps. */
+export const bucket = 'headgate';
+
+/** The stream behind the bucket. */
+export const bucketStream = `KV_${bucket}`;
+
+/** A lane's stream has the name of its subject prefix. */
+export function streamName(app: string, lane: Lane): string {
+  return subjectPrefix(app, lane);
+}
+
+/** First token of what the lane's proxy publishes; the stream strips it again. */
+export function subjectPrefix(app: string, lane: Lane): string {
+  return `${app}-${lane}`;
+}
+
+/** The durable of one worker service on its lane's stream. */
+export function consumerName(app: string, lane: Lane, service: string): string {
+  return `${app}-${lane}-${service}`;
+}
+
+/** The lane whose stream is called so, or `undefined` for a stream of somebody else. */
+export function laneOfStream(app: string, stream: string): Lane | undefined {
+  return lanes.find((lane) => streamName(app, lane) === stream);
+}
+
+/** Subject under which the lane's source list is put, and under which its workers hear of it. */
+export function sourcesSubject(app: string, lane: Lane | '*'): string {
+  return `$KV.${bucket}.sources.${app}.${lane}`;
+}
+
+export function deadLetterStream(app: string): string {
+  return `dlq-${app}`;
+}
+
+export function deadLetterSubject(app: string, lane: Lane): string {
+  return `dlq.${app}-${lane}`;
+}
+
+/** Inboxes of one user, so that nobody else may listen on them. */
+export function inboxPrefix(app: string, user: string): string {
+  return `_INBOX_${app}_${user}`;
+}

@@ -1,0 +1,196 @@
+import type { Instant, Lane } from '../lane.ts';
+import { lanes, otherLane } from '../lane.ts';
+import type { Evidence } from '../policy/look.ts';
+import { isOver, type Phase } from '../policy/phase.ts';
+import type { Head, Release } from '../policy/release.ts';
+import { weightsAt } from '../policy/weights.ts';
+import type { Revision } from '../revision.ts';
+import { duration, failedRatio, odds, short } from './words.ts';
+
+/** What a lane did lately. */
+export type Flow = {
+  readonly perSecond: number;
+  readonly requests: number;
+  readonly failed: number;
+  readonly lag: number | undefined;
+  readonly oldestMs: number | undefined;
+};
+
+/** Everything `status` shows, from the journal alone. */
+export type StatusFacts = {
+  readonly head: Head;
+  readonly now: Instant;
+  /** Who holds the lock, or `undefined`. */
+  readonly driver: string | undefined;
+  readonly flows: { readonly [lane in Lane]: Flow | undefined };
+  readonly evidence: Evidence | undefined;
+  /** Why it does not go on, newest first-hand account of the driver. */
+  readonly hold: { readonly reason: string; readonly why: string } | undefined;
+  /** ln(1/alpha) and ln(1/beta): what the wealths are compared with. */
+  readonly needed: { readonly rollback: number; readonly promote: number };
+};
+
+/** Exit codes of `status`. */
+export const statusCodes = { idle: 0, releasing: 3, held: 4, rolledBack: 5, rollbackFailed: 14 } as const;
+
+/** A weight 0 that is not confirmed for so long is a rollback that failed: somebody must be called. */
+const rollbackFailedMs = 15_000;
+
+export type StatusState = keyof typeof statusCodes;
+
+export function statusState({ head, now, hold }: StatusFacts): StatusState {
+  const release = head.release;
+  if (release === undefined) return 'idle';
+  const { phase, held } = release.state;
+  switch (phase.kind) {
+    case 'rollingBack':
+    case 'returning': {
+      const closing = phase.kind === 'returning' || phase.stage === 'closing';
+      return closing && now - phase.since >= rollbackFailedMs ? 'rollbackFailed' : 'releasing';
+    }
+    case 'rolledBack':
+      return 'rolledBack';
+    case 'promoted':
+    case 'retired':
+    case 'retiring':
+      return 'idle';
+    default:
+      return held !== undefined ||
+        hold?.reason === 'deadline' ||
+        hold?.reason === 'approval' ||
+        hold?.reason === 'both-lanes-down'
+        ? 'held'
+        : 'releasing';
+  }
+}
+
+/** One screen that answers: what serves, what is being released, why it is not further, how to stop it. */
+export function statusText(facts: StatusFacts): readonly string[] {
+  const { head } = facts;
+  const { release } = head;
+  if (release === undefined || isOver(release.state.phase))
+    return [headline(facts), ...laneLines(facts), ...lastLines(facts)];
+  return [
+    headline(facts),
+    ...laneLines(facts),
+    ...evidenceLines(facts),
+    ...whyLines(facts, release),
+    ...stopLines(facts, release),
+  ];
+}
+
+function headline(facts: StatusFacts): string {
+  const { head, now } = facts;
+  const { release } = head;
+  if (release === undefined) return `${head.app} · nothing has been released yet`;
+  if (isOver(release.state.phase)) return `${head.app} · idle · nothing is being released`;
+  return `${head.app} · release ${release.id} · ${release.plan.strategy} · ${phaseText(release, now)}`;
+}
+
+/** The phase in words, with how long it has lasted. */
+export function phaseText(release: Release, now: Instant): string {
+  const { phase } = release.state;
+  const lasted = duration(now - phase.since);
+  switch (phase.kind) {
+    case 'holding': {
+      const left = release.plan.bakeMs / release.plan.steps.length - (now - phase.since);
+      const next = phase.step === release.plan.steps.length - 1 ? 'promotion' : 'next step';
+      return `at ${release.plan.steps[phase.step]} % for ${lasted}${left > 0 ? ` · ${next} in ${duration(left)} at the earliest` : ''}`;
+    }
+    case 'settling':
+      return `going to ${release.plan.steps[phase.step]} % for ${lasted}`;
+    case 'rollingBack':
+      return `rolling back (${phase.stage}) for ${lasted}`;
+    case 'watching':
+      return `promoted, watched for ${lasted} of ${duration(release.plan.watchMs)}`;
+    case 'interrupted':
+      return `interrupted ${lasted} ago, candidate at 0 %`;
+    default:
+      return `${phase.kind} for ${lasted}`;
+  }
+}
+
+function laneLines(facts: StatusFacts): readonly string[] {
+  const { head } = facts;
+  const shown = head.live === undefined ? lanes : ([head.live, otherLane(head.live)] as const);
+  const rows = shown.flatMap((lane) => laneRow(facts, lane));
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    `  ${row.map((cell, column) => (isNumber(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ')}`.trimEnd(),
+  );
+}
+
+function isNumber(column: number): boolean {
+  return column >= 4 && column <= 6;
+}
+
+function laneRow(facts: StatusFacts, lane: Lane): readonly (readonly string[])[] {
+  const { head } = facts;
+  const revision = head.lanes[lane];
+  const role = roleOf(head, lane);
+  if (revision === undefined) return [];
+  const weights = head.release === undefined ? undefined : weightsAt(head.release, head.release.state.phase);
+  const flow = facts.flows[lane];
+  const traffic =
+    flow === undefined
+      ? ['', '']
+      : [`${flow.perSecond.toFixed(0)} req/s`, `${failedRatio(flow.failed, flow.requests)} failed`];
+  const lag = flow?.lag === undefined ? '' : `lag ${flow.lag}, oldest ${((flow.oldestMs ?? 0) / 1_000).toFixed(1)} s`;
+  return [[role, lane, short(revision.id), commitOf(revision), `${weights?.[lane] ?? 0} %`, ...traffic, lag]];
+}
+
+function roleOf(head: Head, lane: Lane): string {
+  if (head.live === lane) return 'live';
+  const { release } = head;
+  return release !== undefined && release.candidate === lane && !isOver(release.state.phase) ? 'candidate' : 'warm';
+}
+
+function commitOf(revision: Revision): string {
+  return revision.commit === undefined ? '' : `commit ${revision.commit.slice(0, 7)}`;
+}
+
+function evidenceLines({ evidence, needed }: StatusFacts): readonly string[] {
+  if (evidence === undefined) return [];
+  const bad = `worse than tolerated ${odds(evidence.logRollback)} (rolls back at ${odds(needed.rollback)})`;
+  const good =
+    evidence.logPromote === undefined
+      ? 'judged against history'
+      : `good enough ${odds(evidence.logPromote)} (promotes at ${odds(needed.promote)})`;
+  return [`  evidence   ${bad} · ${good}`];
+}
+
+function whyLines({ hold, driver }: StatusFacts, release: Release): readonly string[] {
+  const why = reasonOf(release.state.phase) ?? hold?.why;
+  const undriven =
+    driver === undefined ? ['  driver     nobody drives this release: `headgate wait` or any act goes on with it'] : [];
+  return [...(why === undefined ? [] : [`  because    ${why}`]), ...undriven];
+}
+
+function reasonOf(phase: Phase): string | undefined {
+  return phase.kind === 'rollingBack' || phase.kind === 'returning' ? phase.reason.text : undefined;
+}
+
+function stopLines(_facts: StatusFacts, release: Release): readonly string[] {
+  const back = release.state.phase.kind === 'rollingBack' || release.state.phase.kind === 'returning';
+  const reason = release.reason === '' ? '' : `: ${release.reason}`;
+  return [`  started    by ${release.actor}${reason}${back ? '' : ' · to stop it: headgate rollback'}`];
+}
+
+function lastLines({ head, now }: StatusFacts): readonly string[] {
+  const { release } = head;
+  if (release === undefined) return [];
+  const { phase } = release.state;
+  const when = `${duration(now - phase.since)} ago`;
+  if (phase.kind === 'rolledBack')
+    return [
+      `  last       release ${release.id} (${short(release.revision.id)}) was rolled back ${when}: ${phase.reason.text}`,
+    ];
+  if (phase.kind !== 'promoted' || release.former === undefined)
+    return [`  last       release ${release.id} was promoted`];
+  const left = phase.warmUntil - now;
+  const warm =
+    left > 0
+      ? `the former version stays warm for ${duration(left)}: headgate rollback goes back at once`
+      : 'the warm lane is due to go to zero at the next act';
+  return [`  last       release ${release.id} was promoted; ${warm}`];
+}

@@ -10,9 +10,9 @@ export type Written = { readonly kind: 'written'; readonly version: string } | {
 export interface Journal {
   /** `undefined` before the first write. @throws {HeadgateError} `JOURNAL_UNREADABLE` */
   read(signal: AbortSignal): Promise<Stored | undefined>;
-  /** Durable when it resolves. `expected` is the version read before, `undefined` for the first write. */
+  /** Durable when it resolves. `expected` is the version read before, `undefined` for the first write. @throws {HeadgateError} `JOURNAL_UNWRITABLE` */
   write(head: Json, expected: string | undefined, signal: AbortSignal): Promise<Written>;
-  /** Durable when it resolves. */
+  /** Durable when it resolves, all entries or none. @throws {HeadgateError} `JOURNAL_UNWRITABLE` */
   appendEvidence(release: number, entries: readonly Json[], signal: AbortSignal): Promise<void>;
   /** In the order they were appended; the last ten releases are kept. */
   readEvidence(release: number, signal: AbortSignal): Promise<readonly Json[]>;
@@ -52,3 +52,6 @@ export interface AppLock {
   /** Who drives now, or `undefined`. */
   holder(signal: AbortSignal): Promise<string | undefined>;
 }
+
+/** The three that lie in one place. */
+export type Records = { readonly journal: Journal; readonly wishes: WishBox; readonly lock: AppLock };

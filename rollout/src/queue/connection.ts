@@ -1,4 +1,4 @@
-import { connect, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
+import { connect, ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError } from 'nats';
 import { HeadgateError } from '../errors.ts';
 import { inboxPrefix } from './names.ts';
 
@@ -67,9 +67,9 @@ class ConnectionOnDemand implements Connection {
     } catch (cause) {
       signal.throwIfAborted();
       if (cause instanceof HeadgateError) throw cause;
-      const why = limited.aborted ? `no answer came within ${deadlineMs} ms` : String((cause as Error).message);
+      const why = limited.aborted ? `no answer within ${deadlineMs} ms` : reasonOf(cause);
       throw new HeadgateError('QUEUE_UNREACHABLE', `Cannot ${what} as NATS must answer: current value is "${why}"`, {
-        hint: `see whether NATS at ${this.#url.host} runs with JetStream (-js) and lets this user do so`,
+        hint: `see whether NATS at ${this.#url.host} runs with JetStream (-js), and run \`headgate bootstrap\``,
         cause,
       });
     }
@@ -105,6 +105,12 @@ class ConnectionOnDemand implements Connection {
     }
     return nats;
   }
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof NatsError)) return String(cause);
+  if (cause.code === ErrorCode.NoResponders) return 'nobody listens there: no such stream, or no JetStream';
+  return cause.message;
 }
 
 /** @throws {HeadgateError} `SERVER_VERSION` if `version` is older than 2.11 or no version */

@@ -38,6 +38,8 @@ type Message = MemoryRequest & {
   attempts: number;
   /** In work until then; `undefined` while it waits. */
   ackBefore: number | undefined;
+  /** No consumer gets it any more. As on the server, this is noticed when it would be delivered once more. */
+  dead: boolean;
 };
 
 type Consumer = {
@@ -119,14 +121,23 @@ class InMemoryQueue implements MemoryQueue {
   publish(lane: Lane, { id, subject }: MemoryRequest): void {
     const state = this.#lanes[lane];
     state.lastSeq += 1;
-    state.messages.push({ id, subject, seq: state.lastSeq, at: this.#now(), attempts: 0, ackBefore: undefined });
+    state.messages.push({
+      id,
+      subject,
+      seq: state.lastSeq,
+      at: this.#now(),
+      attempts: 0,
+      ackBefore: undefined,
+      dead: false,
+    });
   }
 
   take(lane: Lane, service: string): Delivery | undefined {
     const state = this.#settleTime(lane);
     const consumer = state.consumers.get(service);
     if (consumer === undefined || consumer.fencedUntil > this.#now()) return undefined;
-    const message = ofConsumer(state, consumer).find(waits);
+    giveUp(state, consumer);
+    const message = ofConsumer(state, consumer).find(({ dead, ackBefore }) => !dead && ackBefore === undefined);
     if (message === undefined) return undefined;
     message.attempts += 1;
     message.ackBefore = this.#now() + limits.ackWaitMs;
@@ -177,6 +188,9 @@ class InMemoryQueue implements MemoryQueue {
     for (const message of state.messages) {
       if (message.ackBefore !== undefined && message.ackBefore <= now) message.ackBefore = undefined;
     }
+    for (const consumer of state.consumers.values()) {
+      if (consumer.parked > 0 && consumer.fencedUntil <= now) giveUp(state, consumer);
+    }
     return state;
   }
 }
@@ -192,14 +206,16 @@ function emptyLane(lane: Lane, workers: QueueServices): LaneState {
 function consumerSeen(state: LaneState, consumer: Consumer, now: number): ConsumerSeen {
   const own = ofConsumer(state, consumer);
   const fresh = own.filter(({ attempts }) => attempts === 0);
-  const inWork = own.filter((message) => message.attempts > 0 && !isDead(message));
+  const inWork = own.filter((message) => message.attempts > 0 && !message.dead);
+  const firstOpen = own.find(({ attempts }) => attempts > 0);
   return {
     pending: fresh.length,
     ackPending: inWork.length,
     waiting: consumer.parked,
     deliveredConsumerSeq: consumer.deliveredConsumerSeq,
     deliveredStreamSeq: consumer.deliveredStreamSeq,
-    ackFloorStreamSeq: (inWork[0]?.seq ?? consumer.deliveredStreamSeq + 1) - 1,
+    // As on the server: a dead message holds the floor for as long as something is in work.
+    ackFloorStreamSeq: inWork.length > 0 && firstOpen !== undefined ? firstOpen.seq - 1 : consumer.deliveredStreamSeq,
     fencedMs: Math.max(0, consumer.fencedUntil - now),
   };
 }
@@ -208,11 +224,8 @@ function ofConsumer(state: LaneState, consumer: Consumer): readonly Message[] {
   return state.messages.filter(({ subject }) => consumer.pulls.includes(subject));
 }
 
-function waits(message: Message): boolean {
-  return message.ackBefore === undefined && !isDead(message);
-}
-
-/** After the last attempt no consumer gets it any more; until its ack is overdue it may still be done. */
-function isDead({ attempts, ackBefore }: Message): boolean {
-  return attempts >= limits.maxDeliver && ackBefore === undefined;
+function giveUp(state: LaneState, consumer: Consumer): void {
+  for (const message of ofConsumer(state, consumer)) {
+    if (message.attempts >= limits.maxDeliver && message.ackBefore === undefined) message.dead = true;
+  }
 }

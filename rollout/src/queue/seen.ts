@@ -23,7 +23,7 @@ export function lag(seen: LaneQueueSeen): number {
 
 /**
  * All messages of this consumer up to here are done or dead, whatever else is in work: with nothing in work the last delivered one, else the ack floor.
- * A nacked message that will come again still counts as in work.
+ * A nacked message that will come again still counts as in work. The floor is cautious: a dead message can hold it down until nothing is in work.
  */
 export function settledUpTo({ ackPending, deliveredStreamSeq, ackFloorStreamSeq }: ConsumerSeen): number {
   return ackPending === 0 ? deliveredStreamSeq : ackFloorStreamSeq;

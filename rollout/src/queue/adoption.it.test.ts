@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Lane } from '../lane.ts';
+import { otherLane } from '../lane.ts';
+import { type NatsRig, startNatsRig } from './jetstream.rig.ts';
+import { openJetStreamQueue } from './jetstream.ts';
+import { consumerName, streamName } from './names.ts';
+import type { LaneQueueSeen, WorkQueue } from './queue.ts';
+import { drained } from './seen.ts';
+import { openClient, startWorker, type WorkerRig } from './worker.rig.ts';
+
+/** The way back, as the engine goes it (LANES.md section 4), by workers that follow the source list. */
+
+const services = { rating: { pulls: ['get.ratings', 'post.ratings'] } };
+const signal = AbortSignal.timeout(3_600_000);
+let rig: NatsRig;
+
+beforeAll(async () => {
+  rig = await startNatsRig();
+});
+
+afterAll(async () => {
+  await rig[Symbol.asyncDispose]();
+});
+
+async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await isSo()); tries++) {
+    if (tries === 1_000) throw new Error('Not so within 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function untilDrained(queue: WorkQueue, lane: Lane): Promise<void> {
+  let previous: LaneQueueSeen | undefined;
+  await eventually(async () => {
+    const current = await queue.observe(lane, signal);
+    const done = previous !== undefined && drained(previous, current);
+    previous = current;
+    return done;
+  });
+}
+
+/** Which lane's workers applied each request, in order. */
+class Effects {
+  readonly by = new Map<string, Lane[]>();
+
+  worker(app: string, lane: Lane, handlerMs: number): Promise<WorkerRig> {
+    return startWorker(rig.nats, { app, lane, service: 'rating' }, async (id) => {
+      await new Promise((resolve) => setTimeout(resolve, handlerMs));
+      this.by.set(id, [...(this.by.get(id) ?? []), lane]);
+    });
+  }
+
+  count(lane: Lane): number {
+    return [...this.by.values()].filter((lanes) => lanes.includes(lane)).length;
+  }
+}
+
+/** Steps 2 to 6 and 10 of the way back, without the traffic and the pods. */
+async function adopt(
+  queue: WorkQueue,
+  { candidate, stop, fenced }: { candidate: Lane; stop: () => Promise<void>; fenced: () => void },
+): Promise<void> {
+  const live = otherLane(candidate);
+  await queue.setSources(candidate, [], signal);
+  expect(await queue.fence(candidate, 15_000, signal)).toMatchObject({ kind: 'fenced' });
+  await stop();
+  fenced();
+  await queue.setSources(live, [live, candidate], signal);
+  await queue.fence(candidate, 15_000, signal); // The engine renews it each tick until the candidate is gone.
+  await queue.unfence(candidate, signal);
+  await untilDrained(queue, candidate);
+  await queue.setSources(live, [live], signal);
+}
+
+const ids = (name: string, count: number): readonly string[] => Array.from({ length: count }, (_, i) => `${name}${i}`);
+
+describe('adoption by source list', () => {
+  test('answers a backlog of 100 requests once each while live serves on, and no version sees what is the other one’s', async () => {
+    const app = await rig.freshApp(services);
+    await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
+    const client = openClient(rig.nats, app);
+    const effects = new Effects();
+    const live = await effects.worker(app, 'blue', 1);
+    const candidate = await effects.worker(app, 'green', 50);
+    client.send('green', ids('candidate', 100));
+    client.send('blue', ids('live', 100));
+    await eventually(() => effects.count('green') >= 8);
+    let done = 0;
+
+    await adopt(queue, {
+      candidate: 'green',
+      stop: () => candidate.stop(),
+      fenced: () => {
+        done = effects.count('green');
+        expect([...effects.by].filter(([id, lanes]) => id.startsWith('candidate') && lanes.includes('blue'))).toEqual(
+          [],
+        );
+        client.send('green', ids('late', 20), 'post.ratings');
+      },
+    });
+    await eventually(() => client.answers.size === 220);
+    await live.stop();
+
+    expect([...effects.by.values()].every((lanes) => lanes.length === 1)).toBe(true);
+    expect([...client.answers.values()].every((answers) => answers.length === 1)).toBe(true);
+    expect(done).toBeGreaterThanOrEqual(8);
+    expect(done).toBeLessThan(60);
+    expect([effects.count('green'), effects.count('blue')]).toEqual([done, 220 - done]);
+  });
+
+  test('leaves configs and created-times of both streams and consumers as they were, after ten releases', async () => {
+    const app = await rig.freshApp(services);
+    await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
+    const client = openClient(rig.nats, app);
+    const effects = new Effects();
+    const before = await identities(app);
+
+    for (let release = 0; release < 10; release++) {
+      const candidate: Lane = release % 2 === 0 ? 'green' : 'blue';
+      await queue.setSources(candidate, [candidate], signal);
+      const live = await effects.worker(app, otherLane(candidate), 0);
+      const bad = await effects.worker(app, candidate, 5);
+      client.send(candidate, ids(`${release}-`, 20));
+      await adopt(queue, { candidate, stop: () => bad.stop(), fenced: () => {} });
+      await live.stop();
+    }
+    await eventually(() => client.answers.size === 200);
+
+    expect(await identities(app)).toEqual(before);
+    expect([...effects.by.values()].filter((lanes) => lanes.length !== 1)).toEqual([]);
+  });
+});
+
+/** Config, without the server's own metadata, and birthday of every stream and consumer of the lanes. */
+async function identities(app: string): Promise<readonly unknown[]> {
+  const manager = await rig.nats.jetstreamManager();
+  const lanes: readonly Lane[] = ['blue', 'green'];
+  const found = await Promise.all(
+    lanes.flatMap((lane) => [
+      manager.streams.info(streamName(app, lane)),
+      manager.consumers.info(streamName(app, lane), consumerName(app, lane, 'rating')),
+    ]),
+  );
+  return found.map(({ config, created }) => {
+    const metadata = Object.entries(config.metadata ?? {}).filter(([key]) => !key.startsWith('_nats.'));
+    return { created, config: { ...config, metadata: Object.fromEntries(metadata) } };
+  });
+}

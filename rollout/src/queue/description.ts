@@ -34,8 +34,8 @@ export const limits = {
 /** A config as the server's JSON API writes it: durations in nanoseconds. */
 export type Config = Readonly<Record<string, unknown>>;
 
-export type StreamObject = { readonly kind: 'stream'; readonly name: string; readonly config: Config };
-export type ConsumerObject = {
+type StreamObject = { readonly kind: 'stream'; readonly name: string; readonly config: Config };
+type ConsumerObject = {
   readonly kind: 'consumer';
   readonly stream: string;
   readonly name: string;

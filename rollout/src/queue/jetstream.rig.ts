@@ -105,7 +105,7 @@ export async function pull(
 ): Promise<Msg | undefined> {
   const inbox = `_INBOX.pull.${Math.random().toString(36).slice(2)}`;
   const subscription = nats.subscribe(inbox, { max: 1 });
-  const giveUp = (): void => subscription.unsubscribe();
+  const giveUp = (): void => void subscription.drain(); // What is on its way already is still taken.
   stop.addEventListener('abort', giveUp);
   nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${path}`, JSON.stringify({ batch: 1, expires: expiresMs * 1_000_000 }), {
     reply: inbox,

@@ -5,10 +5,10 @@ import type { ConsumerSeen, LaneQueueSeen, WorkQueue } from './queue.ts';
 import { settledUpTo } from './seen.ts';
 
 /** What a proxy puts into a lane. `id` is the `Nats-Msg-Id`, `subject` is without the lane's prefix. */
-export type MemoryRequest = { readonly id: string; readonly subject: string };
+type MemoryRequest = { readonly id: string; readonly subject: string };
 
 /** A message in the hands of a worker. */
-export type Delivery = {
+type Delivery = {
   readonly lane: Lane;
   readonly seq: number;
   readonly id: string;

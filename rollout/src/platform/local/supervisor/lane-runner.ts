@@ -1,0 +1,89 @@
+import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
+import type { LaneDesired } from './desired.ts';
+import { type RunnerOptions, ServiceRunner } from './service-runner.ts';
+
+/** The last lines of one process, named by service and place. */
+export type LogTail = { readonly name: string; readonly lines: readonly string[] };
+
+/** The start checks wait for an answer that goes through the queue; HTTP timeout and a second. */
+const probeMaxMs = 6_000;
+
+/** All services of one lane. */
+export class LaneRunner {
+  readonly #options: Omit<RunnerOptions, 'service'>;
+  readonly #services = new Map<string, ServiceRunner>();
+  #desired: LaneDesired = { revision: undefined, replicas: {} };
+  #probes = 0;
+
+  constructor(options: Omit<RunnerOptions, 'service'>) {
+    this.#options = options;
+  }
+
+  set(desired: LaneDesired): void {
+    this.#desired = desired;
+    const written = Object.keys(desired.revision?.template.services ?? {});
+    for (const service of written) {
+      if (!this.#services.has(service)) this.#services.set(service, new ServiceRunner({ ...this.#options, service }));
+    }
+    // A service that the new revision does not have ends, too.
+    for (const [service, runner] of this.#services) runner.set(desired.revision, desired.replicas[service] ?? 0);
+  }
+
+  observe(): LaneSeen {
+    const names = Object.keys(this.#desired.revision?.template.services ?? {});
+    const services = [...this.#services].map(([name, runner]) => [name, runner.observe()] as const);
+    const shown = services.filter(([name, seen]) => names.includes(name) || seen.present > 0);
+    return { revision: this.#desired.revision?.id, services: Object.fromEntries(shown) };
+  }
+
+  /** Whether every service has as many ready instances as it shall have. */
+  get isComplete(): boolean {
+    return [...this.#services.values()].map((runner) => runner.observe()).every(({ wanted, ready }) => ready >= wanted);
+  }
+
+  /** One proxy after the other, so that a lane with one bad proxy is found out. */
+  async probe(): Promise<ProbeAnswer> {
+    const templates = Object.entries(this.#desired.revision?.template.services ?? {});
+    const [service, template] = templates.find(([, { probe }]) => probe !== undefined) ?? [];
+    if (service === undefined || template?.probe === undefined)
+      return { kind: 'unanswered', why: 'no service has a probe' };
+    const ready = this.#services.get(service)?.instances.filter((instance) => instance.ready) ?? [];
+    const chosen = ready[this.#probes++ % Math.max(1, ready.length)];
+    if (chosen === undefined)
+      return { kind: 'unanswered', why: `no ${service} of lane ${this.#options.lane} is ready` };
+    return ask(`http://127.0.0.1:${chosen.port}${template.probe}`);
+  }
+
+  logs(): readonly LogTail[] {
+    return [...this.#services].flatMap(([service, runner]) =>
+      runner.instances.map(({ slot, log }) => ({ name: `${service} ${slot}`, lines: log.tail })),
+    );
+  }
+
+  routeAgain(): void {
+    for (const runner of this.#services.values()) runner.routeAgain();
+  }
+
+  async close(): Promise<void> {
+    const services = Object.entries(this.#desired.revision?.template.services ?? {});
+    const proxies = services.filter(([, { port }]) => port !== undefined).map(([name]) => name);
+    // Proxies first: their last requests need the workers.
+    await Promise.all(proxies.map((name) => this.#services.get(name)?.close()));
+    await Promise.all([...this.#services.values()].map((runner) => runner.close()));
+  }
+}
+
+async function ask(url: string): Promise<ProbeAnswer> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(probeMaxMs) });
+    await response.body?.cancel();
+    return {
+      kind: 'answered',
+      status: response.status,
+      lane: response.headers.get('headgate-lane') ?? undefined,
+      revision: response.headers.get('headgate-revision') ?? undefined,
+    };
+  } catch (error) {
+    return { kind: 'unanswered', why: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,22 @@
+import { HeadgateError } from '../errors.ts';
+import type { SupervisorClient } from '../platform/local/supervisor/client.ts';
+import type { Workload } from './workload.ts';
+
+/** Lane processes on this machine: all work is the supervisor's, so a driver that is killed touches no lane. */
+export function openLocalWorkload(client: SupervisorClient): Workload {
+  return {
+    setRevision: (lane, revision, signal) => saidAsWorkload(client.setRevision(lane, revision, signal)),
+    scale: (lane, replicas, signal) => saidAsWorkload(client.scale(lane, replicas, signal)),
+    observe: (lane, signal) => saidAsWorkload(client.observe(lane, signal)),
+    probe: (lane, signal) => saidAsWorkload(client.probe(lane, signal)),
+  };
+}
+
+async function saidAsWorkload<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (cause) {
+    if (!(cause instanceof HeadgateError)) throw cause;
+    throw new HeadgateError('WORKLOAD_UNREACHABLE', cause.message, { hint: cause.hint, cause });
+  }
+}

@@ -26,7 +26,8 @@ export function pidOf(mark: string): number {
   return Number(mark.split('/')[1]);
 }
 
-async function markOf(pid: number): Promise<string | undefined> {
+/** `undefined` if no such process runs. */
+export async function markOf(pid: number): Promise<string | undefined> {
   const stat = await orGone(readFile(`/proc/${pid}/stat`, 'utf8'));
   const boot = await orGone(readFile('/proc/sys/kernel/random/boot_id', 'utf8'));
   if (stat === undefined || boot === undefined) return undefined;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Spec } from './spec.ts';
 
 declare const brand: unique symbol;
 
@@ -51,4 +52,12 @@ export function canonicalJson(value: unknown): string {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
+}
+
+/** The lane's template as headgate.yaml gives it: env, replicas, ports. Lane names in it stay `$(LANE)`. */
+export function templateOf(spec: Pick<Spec, 'services'>): LaneTemplate {
+  const services = Object.entries(spec.services).map(
+    ([name, { replicas, env, port, pulls, probe }]) => [name, { replicas, env, port, pulls, probe }] as const,
+  );
+  return { services: Object.fromEntries(services) };
 }

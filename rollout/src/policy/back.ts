@@ -1,6 +1,7 @@
 import type { LaneLook, Look, QueueLook } from './look.ts';
 import { elapsedMs, go, type Next, stay } from './next.ts';
 import type { BackStage, HoldReason, Phase, Reason } from './phase.ts';
+import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
 import { confirmed } from './weights.ts';
 
@@ -91,7 +92,7 @@ export function backNext(
   look: Look,
 ): Next {
   const closing = phase.kind === 'returning' || phase.stage === 'closing';
-  const open = !confirmed(release, phase, look) || look.pinned;
+  const open = !confirmed(release, phase, look) || isPinned(release, look);
   // In a later stage a blind moment is no news; a weight that is seen again (a dead driver's late write) is.
   if (open && (closing || look.weights !== undefined)) {
     return stay(phase, 'unconfirmed', 'weight 0 for the candidate is not confirmed yet');

@@ -136,6 +136,7 @@ function begun(head: Head, request: ReleaseRequest, plan: Plan, now: Instant): B
     actor: request.actor,
     reason: request.reason,
     startedAt: now,
+    probe: request.probe,
     state: { phase: { kind: 'closing', since: now }, live: head.live, held: undefined },
   };
   const warm =

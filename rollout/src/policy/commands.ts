@@ -2,6 +2,7 @@ import type { Lane } from '../lane.ts';
 import { sameWeights } from '../lane.ts';
 import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
+import { wantedPins } from './pins.ts';
 import type { Command, Release } from './release.ts';
 import { weightsAt } from './weights.ts';
 
@@ -24,8 +25,8 @@ function weightCommands(release: Release, phase: Phase, look: Look): readonly Co
     const foreign = phase.kind === 'holding' && look.weights !== undefined && release.plan.raisedWeight === 'hold';
     if (!foreign) commands.push({ kind: 'setWeights', weights });
   }
-  const noPins = phase.kind === 'closing' || phase.kind === 'returning' || phase.kind === 'rollingBack';
-  if (noPins && look.pinned) commands.push({ kind: 'clearPins' });
+  const pins = wantedPins(release, phase, look);
+  if (pins !== look.pins) commands.push({ kind: 'setPins', pins });
   return commands;
 }
 

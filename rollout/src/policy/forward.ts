@@ -3,6 +3,7 @@ import { sameWeights } from '../lane.ts';
 import type { LaneLook, Look } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, stands, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
+import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
 import { confirmed, weightsAt } from './weights.ts';
 
@@ -120,7 +121,7 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
 }
 
 function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
-  if (!confirmed(release, phase, look) || look.pinned) {
+  if (!confirmed(release, phase, look) || isPinned(release, look)) {
     return stay(phase, 'unconfirmed', 'the candidate lane is not confirmed at 0 yet');
   }
   if (release.plan.queue) {

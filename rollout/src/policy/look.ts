@@ -1,11 +1,12 @@
-import type { Instant, Lane, PerLane, Weights } from '../lane.ts';
+import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 
 /** All that was seen of the world at one moment. `undefined` always means: could not be seen, never: nothing there. */
 export type Look = {
   readonly now: Instant;
   /** What every replica of the data plane does; `undefined` until they agree. */
   readonly weights: Weights | undefined;
-  readonly pinned: boolean;
+  /** Empty when they could not be seen: a phase that needs one asks again. */
+  readonly pins: readonly Pin[];
   readonly lanes: PerLane<LaneLook>;
   readonly evidence: Evidence;
   readonly wishes: readonly WishSeen[];

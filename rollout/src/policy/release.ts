@@ -1,4 +1,4 @@
-import type { Instant, Lane, PerLane, Weights } from '../lane.ts';
+import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Revision } from '../revision.ts';
 import type { Look } from './look.ts';
 import type { HoldReason, Phase } from './phase.ts';
@@ -46,13 +46,15 @@ export type Release = {
   readonly actor: string;
   readonly reason: string;
   readonly startedAt: Instant;
+  /** Value of the header by which Headgate's own requests reach a lane whatever the weights; made anew for each release. */
+  readonly probe: string;
   readonly state: ReleaseState;
 };
 
 /** What to do to the world. Each says what shall be, so that repeating it is safe. */
 export type Command =
   | { readonly kind: 'setWeights'; readonly weights: Weights }
-  | { readonly kind: 'clearPins' }
+  | { readonly kind: 'setPins'; readonly pins: readonly Pin[] }
   | { readonly kind: 'setRevision'; readonly lane: Lane }
   | { readonly kind: 'scale'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
   | { readonly kind: 'setSources'; readonly lane: Lane; readonly sources: readonly Lane[] }
@@ -112,6 +114,8 @@ export type ReleaseRequest = {
   /** A named person wants a quarantined revision all the same. */
   readonly insist: boolean;
   readonly hotfix: boolean;
+  /** A random value, for `Release.probe`. */
+  readonly probe: string;
 };
 
 /** The head of the journal: all that is true about an app now. */

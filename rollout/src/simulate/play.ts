@@ -84,6 +84,7 @@ function release(play: Play, words: string): readonly string[] {
     ancestry: 'descends',
     insist,
     hotfix: false,
+    probe: 'p',
   } as const;
   const begun = begin(play.head, request, spec, 'overwrite', instant(play.world.now));
   if (begun.kind === 'begun') play.head = begun.head;
@@ -202,8 +203,8 @@ function showCommand(command: Command): string {
   switch (command.kind) {
     case 'setWeights':
       return `setWeights blue=${command.weights.blue} green=${command.weights.green}`;
-    case 'clearPins':
-      return 'clearPins';
+    case 'setPins':
+      return `setPins ${command.pins.map(({ value, lane }) => `${value}=${lane}`).join(' ') || 'none'}`;
     case 'scale':
       return `scale ${command.lane} ${Object.entries(command.replicas)
         .map(([name, n]) => `${name}=${n}`)

@@ -100,6 +100,7 @@ function setUp(seed: number): Game {
     ancestry: 'descends',
     insist: false,
     hotfix: false,
+    probe: 'p',
   } as const;
   const begun = begin(head, request, spec, 'overwrite', instant(world.now));
   if (begun.kind !== 'begun' || begun.head.release === undefined) throw new RangeError(`seed ${seed} does not begin`);
@@ -308,6 +309,7 @@ function checkRolledBack(game: Game, release: Release, backlog: number): void {
     ancestry: 'descends',
     insist: false,
     hotfix: false,
+    probe: 'p',
   } as const;
   const again = begin(game.head, request, spec, 'overwrite', instant(world.now));
   if (again.kind !== 'refused') broken.push('a revision that was rolled back came back by itself');

@@ -1,5 +1,5 @@
 import { invariant } from '../errors.ts';
-import type { Lane, PerLane, Weights } from '../lane.ts';
+import type { Lane, PerLane, Pin, Weights } from '../lane.ts';
 import { closedWeights, lanes } from '../lane.ts';
 import type { Command } from '../policy/release.ts';
 import { binomial } from './random.ts';
@@ -36,6 +36,7 @@ export type Tally = { requests: number; failed: number };
 export type World = {
   now: number;
   weights: Weights;
+  pins: readonly Pin[];
   readonly lanes: { [lane in Lane]: SimLane };
   readonly behaviours: Map<string, Behaviour>;
   readonly ratePerSecond: number;
@@ -60,6 +61,7 @@ export function makeWorld(random: () => number, ratePerSecond: number): World {
   return {
     now: 1_000_000,
     weights: closedWeights,
+    pins: [],
     lanes: { blue: emptyLane(['blue']), green: emptyLane(['green']) },
     behaviours: new Map(),
     ratePerSecond,
@@ -181,9 +183,11 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'unfence':
       world.lanes[command.lane].fencedUntil = world.now + 100;
       break;
-    case 'clearPins':
+    case 'setPins':
+      world.pins = command.pins;
+      break;
     case 'disposeDead':
-      break; // This world has neither pins nor dead letters.
+      break; // This world has no dead letters.
   }
 }
 

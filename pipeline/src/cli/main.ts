@@ -1,0 +1,124 @@
+import { parseArgs } from 'node:util';
+import { exitCodes, HeadgateError } from '@headgate/rollout';
+import type { Call, Shell, Subcommand } from './shell.ts';
+import { paint } from './shell.ts';
+
+/** Every subcommand, with its line in the help. Loaded when called, so that `--help` and `status` start fast. */
+export const subcommands = {
+  demo: {
+    load: () => import('./demo.ts'),
+    summary: 'the whole story on this machine: a good release promoted, a bad one rolled back',
+  },
+  run: {
+    load: () => import('./run.ts'),
+    summary: 'run a target: check, images, publish, production; deliver is all of them',
+  },
+  release: { load: () => import('./release.ts'), summary: 'start a release of given digests' },
+  status: {
+    load: () => import('./status.ts'),
+    summary: 'what serves, what is released, why it is not further, how to stop it',
+  },
+  promote: { load: () => import('./promote.ts'), summary: 'candidate to 100 % now; the watch stays on' },
+  step: { load: () => import('./step.ts'), summary: 'next weight now' },
+  rollback: {
+    load: () => import('./rollback.ts'),
+    summary: 'candidate to 0 now; after keepWarm the previous or a named revision',
+  },
+  hold: { load: () => import('./hold.ts'), summary: 'stop steps, never a rollback' },
+  resume: { load: () => import('./resume.ts'), summary: 'let steps go on' },
+  wait: { load: () => import('./wait.ts'), summary: 'wait until a release is promoted or has ended' },
+  history: { load: () => import('./history.ts'), summary: 'which releases there were, and how they ended' },
+  why: { load: () => import('./why.ts'), summary: 'what was decided in a release, and from which evidence' },
+  config: { load: () => import('./config.ts'), summary: 'headgate.yaml as Headgate reads it, every mistake at once' },
+  cluster: { load: () => import('./cluster.ts'), summary: 'the local platform: up, down, info, logs' },
+} as const satisfies Record<string, { load: () => Promise<{ command: Subcommand }>; summary: string }>;
+
+export type SubcommandName = keyof typeof subcommands;
+
+/** The whole CLI but `process`. @returns the exit code (README, "Exit codes") */
+export async function main(args: readonly string[], shell: Shell): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    shell.out(help());
+    return name === undefined ? exitCodes.USAGE : 0;
+  }
+  if (!isSubcommand(name)) {
+    shell.err(`Cannot run "headgate ${name}" as there is no such command\n\n${help()}`);
+    return exitCodes.USAGE;
+  }
+  try {
+    const { command } = await subcommands[name].load();
+    const call = parseCall(name, command, rest);
+    if (call.values['help'] === true) {
+      shell.out(helpFor(name, command));
+      return 0;
+    }
+    return await command.run(call, shell);
+  } catch (error) {
+    return report(error, shell);
+  }
+}
+
+function parseCall(name: string, command: Subcommand, args: readonly string[]): Call {
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([key, { type, short }]) => [
+      key,
+      { type, ...(short === undefined ? {} : { short }) },
+    ]),
+  );
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    });
+    const { min, max } = command.positionals;
+    if (values['help'] !== true && (positionals.length < min || positionals.length > max)) {
+      throw new TypeError(
+        `it takes ${min === max ? min : `${min} to ${max}`} words after its name: current value is "${positionals.join(' ')}"`,
+      );
+    }
+    return { values, positionals };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new HeadgateError('USAGE', `Cannot run "headgate ${name}" as ${why}`, {
+      hint: `run \`headgate ${name} --help\``,
+      cause: error,
+    });
+  }
+}
+
+/** What a person can act on gets its hint; our own bug gets its stack. */
+function report(error: unknown, shell: Shell): number {
+  if (isHeadgateError(error)) {
+    shell.err(`${paint(shell, 'red', error.message)}\n  ${error.hint}\n`);
+    return exitCodes[error.code] ?? 2;
+  }
+  if (shell.signal.aborted) return 130;
+  shell.err(
+    `${paint(shell, 'red', 'Headgate has failed by a mistake of its own')}\n${error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  return 2;
+}
+
+/** Compared by name: `instanceof` fails between realms. */
+function isHeadgateError(error: unknown): error is HeadgateError {
+  return error instanceof Error && error.name === 'HeadgateError';
+}
+
+function isSubcommand(name: string): name is SubcommandName {
+  return Object.hasOwn(subcommands, name);
+}
+
+function help(): string {
+  const lines = Object.entries(subcommands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+  return `headgate: opens a release by degrees, and can shut it at once\n\n${lines.join('\n')}\n\nheadgate <command> --help says more.\n`;
+}
+
+function helpFor(name: string, command: Subcommand): string {
+  const options = Object.entries(command.options).map(([key, { type, short, help: words }]) => {
+    const flagText = `${short === undefined ? '    ' : `-${short}, `}--${key}${type === 'string' ? ` <${key}>` : ''}`;
+    return `  ${flagText.padEnd(28)} ${words}`;
+  });
+  return `headgate ${name} ${command.usage}\n\n${command.help}\n\n${options.join('\n')}\n`;
+}

@@ -1,0 +1,75 @@
+import { type Emit, type Handled, type Hands, type Occurrence, type Platform, phaseText } from '@headgate/rollout';
+import type { App } from './open.ts';
+import { paint, type Shell } from './shell.ts';
+
+/** The engine's occurrences as lines for a person, or as JSON lines for a script. */
+export function presenter(shell: Shell, json: boolean): Emit {
+  let lastUnseen = '';
+  return (occurrence) => {
+    if (json) {
+      if (occurrence.kind !== 'looked') shell.out(`${JSON.stringify(occurrence)}\n`);
+      return;
+    }
+    if (occurrence.kind === 'looked') return;
+    const line = lineOf(occurrence, shell);
+    if (occurrence.kind === 'unseen' && line === lastUnseen) return; // Once is enough until something else is unseen.
+    if (occurrence.kind === 'unseen') lastUnseen = line;
+    shell.out(`${clock(occurrence.at)} ${line}\n`);
+  };
+}
+
+function lineOf(occurrence: Exclude<Occurrence, { kind: 'looked' }>, shell: Shell): string {
+  switch (occurrence.kind) {
+    case 'decided': {
+      const { release, decision, at } = occurrence;
+      const { kind } = decision.state.phase;
+      const back = kind === 'rollingBack' || kind === 'returning' || kind === 'rolledBack';
+      const colour = back ? 'red' : kind === 'watching' || kind === 'promoted' ? 'green' : 'cyan';
+      return `release ${release.id} ${paint(shell, colour, phaseText({ ...release, state: decision.state }, at).replace(/ for 0 s$/, ''))}: ${decision.why}`;
+    }
+    case 'commandFailed':
+      return paint(shell, 'yellow', `${occurrence.command} did not get through, asking again: ${occurrence.message}`);
+    case 'unseen':
+      return paint(shell, 'yellow', `${occurrence.port} cannot be seen: ${occurrence.message}`);
+  }
+}
+
+export function clock(at: number): string {
+  return new Date(at).toISOString().slice(11, 19);
+}
+
+export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): Hands {
+  return {
+    ports,
+    app: app.spec.app,
+    spec: app.spec.release,
+    actor: shell.user,
+    emit,
+    say: (words) => shell.err(`${words}\n`),
+    signal: shell.signal,
+  };
+}
+
+/** Exit code of an act, and its last line. */
+export function finish(handled: Handled, shell: Shell, wantedBack: boolean): number {
+  switch (handled.kind) {
+    case 'nothing':
+    case 'superseded':
+    case 'done':
+      shell.out(`${handled.text}\n`);
+      return 0;
+    case 'refused':
+      shell.err(`${paint(shell, 'red', handled.text)}\n`);
+      return handled.code === 'QUARANTINED' ? 11 : 12;
+    case 'interrupted':
+      shell.err('interrupted; the candidate is at 0 %, the next command goes on from there\n');
+      return 130;
+    case 'ended': {
+      const { release } = handled.head;
+      const back = release?.state.phase.kind === 'rolledBack';
+      const words = back ? 'was rolled back; traffic is where it was' : 'is promoted';
+      shell.out(`release ${handled.release} ${paint(shell, back ? 'red' : 'green', words)}\n`);
+      return back && !wantedBack ? 11 : 0;
+    }
+  }
+}

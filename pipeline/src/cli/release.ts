@@ -1,0 +1,43 @@
+import { HeadgateError } from '@headgate/rollout';
+import { appOptions, openApp, openPorts } from './open.ts';
+import { finish, handsFor, presenter } from './present.ts';
+import { releaseImages } from './revise.ts';
+import { flag, type Subcommand, text } from './shell.ts';
+
+export const command: Subcommand = {
+  usage: '<service>=<host/name@sha256:…> … --reason <text>',
+  help: 'Starts a release of images that lie in a registry, and drives it to its end. Services that are not named keep what live has. Exits 0 promoted, 11 rolled back or in quarantine, 12 refused.',
+  options: {
+    ...appOptions,
+    reason: { type: 'string', help: 'why; needed, as no commit says how bare digests relate to what is live' },
+    insist: { type: 'boolean', help: 'release a revision that was rolled back before' },
+    hotfix: { type: 'boolean', help: 'roll a running release back first' },
+  },
+  positionals: { min: 0, max: 50 },
+  async run(call, shell) {
+    const app = await openApp(call, shell);
+    const images = Object.fromEntries(call.positionals.map(parsePair));
+    await using ports = await openPorts(app, shell);
+    const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+    const handled = await releaseImages(hands, app.spec, images, {
+      commit: undefined,
+      ancestry: 'unknown',
+      reason: text(call, 'reason') ?? '',
+      insist: flag(call, 'insist'),
+      hotfix: flag(call, 'hotfix'),
+    });
+    return finish(handled, shell, false);
+  },
+};
+
+function parsePair(pair: string): [string, string] {
+  const at = pair.indexOf('=');
+  if (at < 1) {
+    throw new HeadgateError(
+      'USAGE',
+      `Cannot release this as an image is written <service>=<host/name@sha256:…>: current value is "${pair}"`,
+      { hint: 'run `headgate release --help`' },
+    );
+  }
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}

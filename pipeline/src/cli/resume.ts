@@ -1,0 +1,3 @@
+import { actCommand } from './act.ts';
+
+export const command = actCommand('resume', 'lets steps go on');

@@ -1,0 +1,77 @@
+import {
+  digest,
+  type Handled,
+  type Hands,
+  HeadgateError,
+  makeRevision,
+  type ReleaseRequest,
+  type Revision,
+  readHead,
+  type Spec,
+  startRelease,
+  templateOf,
+} from '@headgate/rollout';
+
+export type Wanted = Pick<ReleaseRequest, 'ancestry' | 'reason' | 'insist' | 'hotfix'> & {
+  readonly commit: string | undefined;
+};
+
+/** Completes named images from the live lane (never from a candidate's leftovers) and releases the revision. */
+export async function releaseImages(
+  hands: Hands,
+  spec: Spec,
+  images: Readonly<Record<string, string>>,
+  wanted: Wanted,
+): Promise<Handled> {
+  const head = await readHead(hands.ports.journal, hands.app, hands.signal);
+  const live = head.live === undefined ? undefined : head.lanes[head.live];
+  const revision = revise(spec, images, live, wanted.commit);
+  const { ancestry, reason, insist, hotfix } = wanted;
+  return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix });
+}
+
+/** @throws {HeadgateError} `USAGE` for an unknown service, an image without digest, or a service that nothing names */
+export function revise(
+  spec: Spec,
+  images: Readonly<Record<string, string>>,
+  live: Revision | undefined,
+  commit: string | undefined,
+): Revision {
+  for (const name of Object.keys(images)) {
+    if (spec.services[name] === undefined) {
+      throw new HeadgateError('USAGE', `Cannot release service "${name}" as headgate.yaml has none of that name`, {
+        hint: `it has these: ${Object.keys(spec.services).join(', ')}`,
+      });
+    }
+  }
+  const parts = Object.keys(spec.services).map((name) => [name, partOf(name, images[name], live)] as const);
+  return makeRevision({
+    digests: Object.fromEntries(parts.map(([name, part]) => [name, part.digest])),
+    repositories: Object.fromEntries(parts.map(([name, part]) => [name, part.repository])),
+    template: templateOf(spec),
+    commit,
+  });
+}
+
+function partOf(name: string, image: string | undefined, live: Revision | undefined) {
+  if (image !== undefined) {
+    const at = image.indexOf('@');
+    if (at < 1) {
+      throw new HeadgateError(
+        'REFUSED',
+        `Cannot release service "${name}" as its image must be pinned by digest: current value is "${image}"`,
+        { hint: 'write host/name@sha256:…' },
+      );
+    }
+    return { repository: image.slice(0, at), digest: digest(image.slice(at + 1)) };
+  }
+  const [liveDigest, repository] = [live?.digests[name], live?.repositories[name]];
+  if (liveDigest === undefined || repository === undefined) {
+    throw new HeadgateError(
+      'USAGE',
+      `Cannot release as nothing names an image of service "${name}" and no live lane has one`,
+      { hint: `add ${name}=<host/name@sha256:…>` },
+    );
+  }
+  return { repository, digest: liveDigest };
+}

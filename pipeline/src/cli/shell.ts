@@ -1,0 +1,51 @@
+/** All that a command sees of the process, so that a test can run it with a shell of its own. */
+export type Shell = {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Output goes to a person's terminal: colour and repainting are welcome. */
+  readonly isTerminal: boolean;
+  /** `user@host`. */
+  readonly user: string;
+  /** Aborts at SIGINT or SIGTERM. A command then ends safely within seconds. */
+  readonly signal: AbortSignal;
+};
+
+export type Option = { readonly type: 'string' | 'boolean'; readonly short?: string; readonly help: string };
+
+/** One subcommand: a file of its own, loaded when it is called. */
+export type Subcommand = {
+  /** After `headgate <name>`. */
+  readonly usage: string;
+  readonly help: string;
+  readonly options: Readonly<Record<string, Option>>;
+  readonly positionals: { readonly min: number; readonly max: number };
+  /** @returns the exit code */
+  readonly run: (call: Call, shell: Shell) => Promise<number>;
+};
+
+export type Call = {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly positionals: readonly string[];
+};
+
+/** Text of an option, or `undefined` when it was not given. */
+export function text(call: Call, name: string): string | undefined {
+  const value = call.values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function flag(call: Call, name: string): boolean {
+  return call.values[name] === true;
+}
+
+const colours = { red: 31, green: 32, yellow: 33, blue: 34, cyan: 36, grey: 90, bold: 1 } as const;
+export type Colour = keyof typeof colours;
+
+/** Colour on a terminal only, and never with NO_COLOR. */
+export function paint(shell: Pick<Shell, 'isTerminal' | 'env'>, colour: Colour, words: string): string {
+  return shell.isTerminal && shell.env['NO_COLOR'] === undefined
+    ? `\u001b[${colours[colour]}m${words}\u001b[0m`
+    : words;
+}

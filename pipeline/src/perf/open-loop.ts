@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** One request that a client outside sent, and what it heard. */
+export type Exchange = {
+  readonly id: string;
+  readonly method: 'GET' | 'POST';
+  /** When it should have been sent, in ms since the epoch. Latency counts from here: a stall of the server cannot hide. */
+  readonly at: number;
+  readonly ms: number;
+  /** `undefined`: no answer. */
+  readonly status: number | undefined;
+  /** The lane mark of the answer, `undefined` when it had none. */
+  readonly lane: string | undefined;
+  readonly revision: string | undefined;
+  readonly error: string | undefined;
+};
+
+export type OpenLoop = {
+  /** Where requests go, e.g. `http://127.0.0.1:8080`. */
+  readonly origin: string;
+  readonly perSecond: number;
+  /** What the n-th request is; every second one is a POST. */
+  readonly make: (
+    n: number,
+    id: string,
+  ) => { readonly method: 'GET' | 'POST'; readonly path: string; readonly body: string | undefined };
+  /** No answer after so long counts as none (default 6,000). */
+  readonly timeoutMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** Requests under way. */
+export interface Load {
+  /** Those that have ended so far, in the order in which they ended. */
+  readonly exchanges: readonly Exchange[];
+  /** Sends no more, waits for what is under way, and answers all. */
+  stop(): Promise<readonly Exchange[]>;
+}
+
+/** How often the sender looks what is due. */
+const tickMs = 5;
+
+/**
+ * Open loop: the n-th request goes out at n / rate, however slow the answers are. Unique ids, no retries; every fourth
+ * request opens a connection of its own, the others share kept ones.
+ */
+export function startLoad(loop: OpenLoop): Load {
+  const exchanges: Exchange[] = [];
+  const kept = new Agent({ keepAlive: true, maxSockets: 256 });
+  const inFlight = new Set<Promise<void>>();
+  const stopped = new AbortController();
+  const started = Date.now();
+
+  async function sendDue(): Promise<void> {
+    for (let n = 0; !stopped.signal.aborted; ) {
+      const due = ((Date.now() - started) / 1_000) * loop.perSecond;
+      for (; n < due; n++) {
+        const at = started + (n / loop.perSecond) * 1_000;
+        const sent: Promise<void> = exchange(loop, n, at, n % 4 === 0 ? undefined : kept).then((ended) => {
+          exchanges.push(ended);
+          inFlight.delete(sent);
+        });
+        inFlight.add(sent);
+      }
+      await sleep(tickMs);
+    }
+  }
+  const sending = sendDue();
+
+  return {
+    exchanges,
+    async stop() {
+      stopped.abort();
+      await sending;
+      await Promise.all(inFlight);
+      kept.destroy();
+      return exchanges;
+    },
+  };
+}
+
+/** Never rejects: an error is what the client heard. */
+function exchange(loop: OpenLoop, n: number, at: number, agent: Agent | undefined): Promise<Exchange> {
+  const id = randomUUID();
+  const { method, path, body } = loop.make(n, id);
+  const headers = {
+    'x-request-id': id,
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...loop.headers,
+  };
+  return new Promise((resolve) => {
+    const end = (answer: IncomingMessage | undefined, error: string | undefined) => {
+      const header = (name: string) => answer?.headers[name]?.toString();
+      resolve({
+        id,
+        method,
+        at,
+        ms: Date.now() - at,
+        status: answer?.statusCode,
+        lane: header('headgate-lane'),
+        revision: header('headgate-revision'),
+        error,
+      });
+    };
+    const sent = request(
+      `${loop.origin}${path}`,
+      { method, headers, agent: agent ?? false, signal: AbortSignal.timeout(loop.timeoutMs ?? 6_000) },
+      (answer) => {
+        answer.on('error', (error) => end(undefined, error.message));
+        answer.on('end', () => end(answer, undefined));
+        answer.resume();
+      },
+    );
+    sent.on('error', (error) => end(undefined, error.message));
+    sent.end(body);
+  });
+}

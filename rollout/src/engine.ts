@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Book, openBook } from './engine/book.ts';
+import { type EvidenceBook, openEvidence } from './engine/evidence.ts';
+import type { Emit } from './engine/occurrence.ts';
+import { perform } from './engine/perform.ts';
+import { sendSynthetic } from './engine/synthetic.ts';
+import { makeWatcher, type Watcher } from './engine/watcher.ts';
+import { type Heard, hear } from './engine/wishes.ts';
+import { InvariantError } from './errors.ts';
+import type { Lease } from './journal/journal.ts';
+import { type Instant, instant } from './lane.ts';
+import type { Platform } from './platform/platform.ts';
+import { isForward, isOver } from './policy/phase.ts';
+import type { Command, Head, Release } from './policy/release.ts';
+import { lastTurn, type Turn, turn } from './policy/turn.ts';
+import { noteWaiting } from './policy/waiting.ts';
+import { weightsAt } from './policy/weights.ts';
+import type { ReleaseSpec } from './spec.ts';
+
+export type Drive = {
+  readonly ports: Platform;
+  readonly app: string;
+  readonly spec: ReleaseSpec;
+  readonly lease: Lease;
+  readonly emit: Emit;
+  /** Aborts when this process is told to go: the candidate is set to 0 and the release can be continued. */
+  readonly signal: AbortSignal;
+  /** Called once with the book before the first look, to begin a release; answers whether there is something to drive. */
+  readonly begin?: (book: Book) => Promise<boolean>;
+  readonly now?: () => Instant;
+};
+
+/** How a drive ended. `interrupted`: told to go, the candidate is at 0. `idle`: there was nothing to drive. */
+export type Driven = { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly head: Head };
+
+/** Between two looks: at rest, when the candidate has begun to fail, and while something is under way. */
+const restMs = 1_000;
+const alertMs = 250;
+const transitMs = 150;
+
+/**
+ * The one loop: look, decide, record, act. The record comes first, so that the next driver resumes instead of guessing;
+ * therefore every command is safe to repeat. Only weight 0 for the candidate may act before it is recorded.
+ *
+ * @throws {HeadgateError} `LOCK_HELD` when somebody else took the lock
+ */
+export async function drive(task: Drive): Promise<Driven> {
+  const { ports, app, spec, lease, emit, signal, begin, now = systemNow } = task;
+  const book = await openBook(ports.journal, app, lease);
+  if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
+  const watcher = makeWatcher(ports, emit);
+  const evidence = await openEvidence(ports, spec, book.head.release, lease.lost);
+  for (;;) {
+    const at = now();
+    const heard = await hear(ports.wishes, lease.lost);
+    const release = book.head.release;
+    if (release === undefined || (isAtRest(release, at) && heard.forRelease.length === 0))
+      return { kind: 'ended', head: book.head };
+    const told = signal.aborted;
+    const acting = { ports, lease, emit, book, evidence, at };
+    const next = await oneTurn(acting, watcher, release, heard, told).catch((error: unknown) =>
+      closeOnBug(error, acting, release),
+    );
+    if (told) return { kind: 'interrupted', head: book.head };
+    await pause(next.turn, next.alert, signal);
+  }
+}
+
+async function oneTurn(
+  acting: Acting,
+  watcher: Watcher,
+  release: Release,
+  heard: Heard,
+  told: boolean,
+): Promise<{ turn: Turn; alert: boolean }> {
+  const { ports, lease, emit, book, evidence, at } = acting;
+  const sights = await watcher.sight(at, lease.lost);
+  const judged = await evidence.take(release, sights, at, lease.lost);
+  const look = await watcher.look(
+    release,
+    sights,
+    { now: at, evidence: judged.evidence, wishes: told ? [] : heard.forRelease },
+    lease.lost,
+  );
+  const waiting = heard.waiting.map(({ id }) => id);
+  const next = told ? lastTurn(book.head, release, look) : turn(noteWaiting(book.head, waiting), release, look);
+  evidence.note(next.decision, at);
+  await carryOut(next, release, acting, next.changed || waiting.length > 0);
+  if (!told && heard.ids.length > 0) await ports.wishes.remove(heard.ids, lease.lost); // Only what the journal has by now.
+  emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });
+  await sendSynthetic(ports, release, look, lease.lost);
+  return { turn: next, alert: judged.alert };
+}
+
+/** Our own bug: stop deciding, and leave no weight with a candidate that nobody watches. */
+async function closeOnBug(error: unknown, acting: Acting, release: Release): Promise<never> {
+  if (error instanceof InvariantError && isForward(release.state.phase)) {
+    const weights = weightsAt(release, { kind: 'interrupted', since: acting.at });
+    await attempt({ kind: 'setWeights', weights }, release, acting);
+  }
+  throw error;
+}
+
+/** Nothing moves by itself any more, unless a warm lane is due to go to zero. */
+function isAtRest(release: Release, now: Instant): boolean {
+  const { phase } = release.state;
+  const isDue = phase.kind === 'promoted' && release.former !== undefined && now >= phase.warmUntil;
+  return isOver(phase) && !isDue;
+}
+
+type Acting = {
+  readonly ports: Platform;
+  readonly lease: Lease;
+  readonly emit: Emit;
+  readonly book: Book;
+  readonly evidence: EvidenceBook;
+  readonly at: Instant;
+};
+
+async function carryOut(next: Turn, release: Release, acting: Acting, mustWrite: boolean): Promise<void> {
+  const { book, evidence, lease, emit, at } = acting;
+  const { decision } = next;
+  const after: Release = { ...release, state: decision.state };
+  const urgent = goesBack(release, decision.state.phase.kind) ? decision.commands.filter(isWeight) : [];
+  for (const command of urgent) await attempt(command, after, acting);
+  if (mustWrite) {
+    await evidence.flush(release, lease.lost);
+    await book.write(next.head, lease.lost);
+    if (next.changed) emit({ kind: 'decided', at, release: after, decision });
+  }
+  for (const command of decision.commands) {
+    if (isWeight(command) && urgent.includes(command)) continue;
+    if (isWeight(command)) await evidence.beforeWeights(after, command.weights, at, lease.lost);
+    await attempt(command, after, acting);
+  }
+}
+
+/** This very decision turns round. The way back waits for nothing, not even for the journal. */
+function goesBack(before: Release, kind: Release['state']['phase']['kind']): boolean {
+  return (kind === 'rollingBack' || kind === 'returning') && before.state.phase.kind !== kind;
+}
+
+function isWeight(command: Command): command is Extract<Command, { readonly kind: 'setWeights' }> {
+  return command.kind === 'setWeights';
+}
+
+async function attempt(command: Command, release: Release, { ports, lease, emit, at }: Acting): Promise<void> {
+  try {
+    await perform(command, release, ports, lease.lost);
+  } catch (error) {
+    if (error instanceof InvariantError || lease.lost.aborted) throw error;
+    // The next look finds the world unchanged and asks again; the person on call hears of it.
+    emit({
+      kind: 'commandFailed',
+      at,
+      command: command.kind,
+      message: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+async function pause(next: Turn, alert: boolean, signal: AbortSignal): Promise<void> {
+  const { kind } = next.decision.state.phase;
+  const resting = kind === 'holding' || kind === 'watching' || kind === 'comparing';
+  const ms = resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
+  // Told to go: the last turn follows at once.
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function systemNow(): Instant {
+  return instant(Date.now());
+}

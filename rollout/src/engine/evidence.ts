@@ -1,0 +1,188 @@
+import type { Json } from '../journal/journal.ts';
+import { type Instant, type Lane, otherLane, type Weights } from '../lane.ts';
+import { difference } from '../metrics/difference.ts';
+import type { MetricsSeen } from '../metrics/metrics.ts';
+import type { Platform } from '../platform/platform.ts';
+import {
+  type EvidenceEntry,
+  type EvidenceState,
+  evidenceOf,
+  foldEvidence,
+  type Lags,
+  settingsFor,
+  startEvidence,
+} from '../policy/evidence.ts';
+import type { Evidence } from '../policy/look.ts';
+import type { Decision, Release } from '../policy/release.ts';
+import { lag } from '../queue/seen.ts';
+import type { ReleaseSpec } from '../spec.ts';
+import type { Sights } from './watcher.ts';
+
+/** What the judge has read of the running release, kept in the journal as it is read. */
+export interface EvidenceBook {
+  /** Adds what was counted since the last look. `alert`: the candidate has begun to fail, look more often. */
+  take(
+    release: Release,
+    sights: Sights,
+    at: Instant,
+    signal: AbortSignal,
+  ): Promise<{ evidence: Evidence; alert: boolean }>;
+  /** Counts up to this moment, then closes the judge's blocks: a block must not straddle a weight change. */
+  beforeWeights(release: Release, weights: Weights, at: Instant, signal: AbortSignal): Promise<void>;
+  /** Writes down why the release does not go on, when that changes. */
+  note(decision: Decision, at: Instant): void;
+  flush(release: Release, signal: AbortSignal): Promise<void>;
+}
+
+/** Short, so that `status` is never far behind; a journal whose writes cost more may gather them. */
+const flushMs = 2_000;
+const readMaxMs = 1_000;
+
+/** Reads back what an earlier driver of this release wrote, so that the judge goes on where it was. */
+export async function openEvidence(
+  ports: Platform,
+  spec: ReleaseSpec,
+  release: Release | undefined,
+  signal: AbortSignal,
+): Promise<EvidenceBook> {
+  const written =
+    release === undefined ? [] : ((await ports.journal.readEvidence(release.id, signal)) as unknown as EvidenceEntry[]);
+  return new OpenEvidence(ports, spec, release?.id, written);
+}
+
+class OpenEvidence implements EvidenceBook {
+  readonly #ports: Platform;
+  readonly #spec: ReleaseSpec;
+  #release: number | undefined;
+  #state: EvidenceState | undefined;
+  #unwritten: EvidenceEntry[] = [];
+  #mark: { readonly seen: MetricsSeen; readonly at: Instant } | undefined;
+  #seenAt: Instant | undefined;
+  #flushedAt: Instant | undefined;
+  #share = 0;
+  #hold = '';
+
+  constructor(ports: Platform, spec: ReleaseSpec, release: number | undefined, written: readonly EvidenceEntry[]) {
+    this.#ports = ports;
+    this.#spec = spec;
+    this.#release = release;
+    const [first, ...rest] = written;
+    if (first?.kind === 'start') this.#state = rest.reduce(foldEvidence, startEvidence(first.settings));
+    this.#share = this.#state?.judge.candidateShare ?? 0;
+  }
+
+  async take(
+    release: Release,
+    sights: Sights,
+    at: Instant,
+    signal: AbortSignal,
+  ): Promise<{ evidence: Evidence; alert: boolean }> {
+    this.#begin(release);
+    const alert = sights.metrics !== undefined && this.#count(release, sights.metrics, sights, at);
+    this.#seenAt = sights.metrics === undefined ? (this.#seenAt ?? at) : at;
+    if (this.#unwritten.length > 0 && at - (this.#flushedAt ?? 0) >= flushMs) await this.flush(release, signal);
+    const state = this.#state ?? startEvidence(settingsFor(release.plan, this.#spec));
+    return { evidence: evidenceOf(state, at - this.#seenAt), alert: alert || state.verdict.logRollback > 0 };
+  }
+
+  async beforeWeights(release: Release, weights: Weights, at: Instant, signal: AbortSignal): Promise<void> {
+    const share = weights[release.candidate];
+    if (share === this.#share || this.#state?.judge.kind === 'watch') return;
+    try {
+      const seen = await this.#ports.metrics.observe(AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]));
+      this.#count(release, seen, undefined, at);
+    } catch {
+      // Without this reading the open block ends a little earlier; nothing wrong is counted.
+    }
+    this.#share = share;
+    this.#add({ kind: 'share', share });
+  }
+
+  note({ hold, why }: Decision, at: Instant): void {
+    const reason = hold ?? '';
+    if (reason === this.#hold) return;
+    this.#hold = reason;
+    this.#flushedAt = undefined; // `status` must not show an old reason for long.
+    this.#add({ kind: 'hold', at, reason, why });
+  }
+
+  async flush(release: Release, signal: AbortSignal): Promise<void> {
+    const entries = this.#unwritten;
+    if (entries.length === 0) return;
+    await this.#ports.journal.appendEvidence(release.id, JSON.parse(JSON.stringify(entries)) as Json[], signal);
+    this.#unwritten = this.#unwritten.slice(entries.length);
+    this.#flushedAt = this.#seenAt;
+  }
+
+  /** A release's first look starts its judge; the promotion starts the watch. */
+  #begin(release: Release): void {
+    if (this.#release !== release.id) {
+      this.#state = undefined;
+      this.#share = 0;
+    }
+    this.#release = release.id;
+    if (this.#state === undefined) {
+      const settings = settingsFor(release.plan, this.#spec);
+      this.#state = startEvidence(settings);
+      this.#unwritten.push({ kind: 'start', settings });
+    }
+    if (release.state.phase.kind === 'watching' && this.#state.judge.kind === 'comparison')
+      this.#add({ kind: 'watch' });
+  }
+
+  /** @returns whether the candidate failed in this stretch */
+  #count(release: Release, seen: MetricsSeen, sights: Sights | undefined, at: Instant): boolean {
+    const before = this.#mark;
+    this.#mark = { seen, at };
+    const counts = before === undefined ? undefined : difference(before.seen, seen);
+    const seconds = before === undefined ? 0 : (at - before.at) / 1_000;
+    if (counts === undefined || seconds <= 0) return false;
+    const { phase } = release.state;
+    const { candidate } = release;
+    const live = counts[otherLane(candidate)].weighted;
+    if (phase.kind === 'closing' || phase.kind === 'starting') {
+      this.#add({ kind: 'prime', at, seconds, live });
+      return false;
+    }
+    const judging =
+      phase.kind === 'settling' ||
+      phase.kind === 'holding' ||
+      phase.kind === 'promoting' ||
+      phase.kind === 'watching' ||
+      phase.kind === 'comparing';
+    if (!judging) return false;
+    const lags = sights === undefined ? undefined : lagsOf(sights);
+    const queue =
+      lags === undefined
+        ? undefined
+        : { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs };
+    const own = counts[candidate].weighted;
+    const share = phase.kind === 'watching' ? 100 : this.#share;
+    const probes =
+      phase.kind === 'comparing'
+        ? { live: counts[otherLane(candidate)].pinned, candidate: counts[candidate].pinned }
+        : undefined;
+    this.#add({
+      kind: 'sample',
+      at,
+      sample: { seconds, candidateShare: share, live, candidate: own, queue, probes },
+      lags: lags ?? null,
+    });
+    return own.failed > 0;
+  }
+
+  #add(entry: EvidenceEntry): void {
+    if (this.#state !== undefined) this.#state = foldEvidence(this.#state, entry);
+    this.#unwritten.push(entry);
+  }
+}
+
+function lagsOf({ queues }: Sights): Lags | undefined {
+  const { blue, green } = queues;
+  if (blue === undefined || green === undefined) return undefined;
+  const of = (lane: Lane) => ({
+    lag: lag(lane === 'blue' ? blue : green),
+    oldestMs: (lane === 'blue' ? blue : green).oldestAgeMs,
+  });
+  return { blue: of('blue'), green: of('green') };
+}

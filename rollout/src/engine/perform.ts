@@ -1,0 +1,50 @@
+import { invariant, unreachable } from '../errors.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { Command, Release } from '../policy/release.ts';
+
+const commandMaxMs = 10_000;
+
+/** Carries out one command. Safe to repeat. @throws {HeadgateError} what the port throws */
+export async function perform(command: Command, release: Release, ports: Platform, lost: AbortSignal): Promise<void> {
+  lost.throwIfAborted(); // Somebody else may drive by now: stop before the next write.
+  // A write in flight is finished even when the driver was told to go; only a lost lock or the deadline cut it short.
+  const signal = AbortSignal.any([lost, AbortSignal.timeout(commandMaxMs)]);
+  switch (command.kind) {
+    case 'setWeights':
+      invariant(
+        [0, 100].includes(command.weights.blue + command.weights.green),
+        'Cannot set weights as they must add up to 100 or both be 0',
+      );
+      await ports.traffic.setWeights(command.weights, signal);
+      break;
+    case 'setPins':
+      await ports.traffic.setPins(command.pins, signal);
+      break;
+    case 'setRevision':
+      invariant(command.lane !== release.state.live, 'Cannot set a revision in the live lane');
+      await ports.workload.setRevision(command.lane, release.revision, signal);
+      break;
+    case 'scale':
+      await ports.workload.scale(command.lane, command.replicas, signal);
+      break;
+    case 'setSources':
+      await queueOf(ports).setSources(command.lane, command.sources, signal);
+      break;
+    case 'fence':
+      await queueOf(ports).fence(command.lane, command.forMs, signal);
+      break;
+    case 'unfence':
+      await queueOf(ports).unfence(command.lane, signal);
+      break;
+    case 'disposeDead':
+      await queueOf(ports).disposeDead(command.lane, command.upToStreamSeq, signal);
+      break;
+    default:
+      unreachable(command);
+  }
+}
+
+function queueOf(ports: Platform) {
+  invariant(ports.queue !== undefined, 'Cannot carry out a queue command as this app has no queue');
+  return ports.queue;
+}

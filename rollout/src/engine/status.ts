@@ -1,0 +1,64 @@
+import type { Json, Records } from '../journal/journal.ts';
+import { instant, type Lane, lanes } from '../lane.ts';
+import { type EvidenceEntry, type EvidenceState, evidenceOf, foldEvidence, startEvidence } from '../policy/evidence.ts';
+import type { Release } from '../policy/release.ts';
+import type { Flow, StatusFacts } from '../report/status.ts';
+import type { Spec } from '../spec.ts';
+import { readHead } from './book.ts';
+
+/** Everything that `status` shows, from the journal alone: nobody asks the engine. @throws {HeadgateError} `JOURNAL_UNREADABLE` */
+export async function readStatus(
+  records: Records,
+  spec: Spec,
+  signal: AbortSignal,
+  now: number = Date.now(),
+): Promise<StatusFacts> {
+  const [head, driver] = await Promise.all([readHead(records.journal, spec.app, signal), records.lock.holder(signal)]);
+  const entries =
+    head.release === undefined ? [] : toEntries(await records.journal.readEvidence(head.release.id, signal));
+  const state = fold(entries);
+  const hold = entries.findLast((entry) => entry.kind === 'hold');
+  const settings = state?.judge.settings;
+  return {
+    head,
+    driver,
+    now: instant(now),
+    evidence: state === undefined || !isJudged(head.release) ? undefined : evidenceOf(state, 0),
+    flows: flows(state, head.release),
+    hold: hold === undefined || hold.reason === '' ? undefined : { reason: hold.reason, why: hold.why },
+    needed: { rollback: Math.log(1 / (settings?.alpha ?? 0.01)), promote: Math.log(1 / (settings?.beta ?? 0.01)) },
+  };
+}
+
+/** The judge after all evidence on record; `undefined` when there is none. */
+export function fold(entries: readonly EvidenceEntry[]): EvidenceState | undefined {
+  const [first, ...rest] = entries;
+  return first?.kind === 'start' ? rest.reduce(foldEvidence, startEvidence(first.settings)) : undefined;
+}
+
+export function toEntries(stored: readonly Json[]): readonly EvidenceEntry[] {
+  return stored as unknown as readonly EvidenceEntry[]; // Only the engine appends evidence.
+}
+
+function isJudged(release: Release | undefined): boolean {
+  return (
+    release !== undefined &&
+    ['settling', 'holding', 'promoting', 'watching', 'comparing'].includes(release.state.phase.kind)
+  );
+}
+
+/** Rates of the last ten seconds on record. */
+function flows(state: EvidenceState | undefined, release: Release | undefined): StatusFacts['flows'] {
+  if (state === undefined || release === undefined || state.recent.length === 0)
+    return { blue: undefined, green: undefined };
+  const flow = (lane: Lane): Flow => {
+    const side = lane === release.candidate ? 'candidate' : 'live';
+    const seconds = state.recent.reduce((sum, { sample }) => sum + sample.seconds, 0);
+    const requests = state.recent.reduce((sum, { sample }) => sum + sample[side].requests, 0);
+    const failed = state.recent.reduce((sum, { sample }) => sum + sample[side].failed, 0);
+    const lags = state.recent.findLast((entry) => entry.lags !== null)?.lags;
+    return { requests, failed, perSecond: requests / seconds, lag: lags?.[lane].lag, oldestMs: lags?.[lane].oldestMs };
+  };
+  const [blue, green] = lanes.map(flow);
+  return { blue, green };
+}

@@ -1,0 +1,119 @@
+import type { Instant, Lane, PerLane } from '../lane.ts';
+import type { MetricsSeen } from '../metrics/metrics.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { Evidence, LaneLook, Look, WishSeen } from '../policy/look.ts';
+import type { Release } from '../policy/release.ts';
+import type { LaneQueueSeen } from '../queue/queue.ts';
+import type { TrafficSeen } from '../traffic/traffic.ts';
+import type { LaneSeen } from '../workload/workload.ts';
+import { isStalled, type LaneMemory, laneLook, newLaneMemory, withQueue } from './lane-look.ts';
+import type { Emit, Port } from './occurrence.ts';
+
+/** How long one look may take. A port that has not answered by then was not seen. */
+const lookMaxMs = 2_000;
+
+/** What the ports answered at one moment, before it is put into the policy's words. */
+export type Sights = {
+  readonly traffic: TrafficSeen | undefined;
+  readonly metrics: MetricsSeen | undefined;
+  readonly workloads: PerLane<LaneSeen | undefined>;
+  readonly queues: PerLane<LaneQueueSeen | undefined>;
+};
+
+/** Looks at the world for one driver, and remembers what two looks in a row say together. */
+export interface Watcher {
+  /** Asks all ports at once. */
+  sight(now: Instant, signal: AbortSignal): Promise<Sights>;
+  /** Puts sights into the policy's words. In `starting` it sends the synthetic request once the lane is up. */
+  look(
+    release: Release,
+    sights: Sights,
+    rest: { now: Instant; evidence: Evidence; wishes: readonly WishSeen[] },
+    signal: AbortSignal,
+  ): Promise<Look>;
+}
+
+export function makeWatcher(ports: Platform, emit: Emit): Watcher {
+  const memory: { [lane in Lane]: LaneMemory } = { blue: newLaneMemory(), green: newLaneMemory() };
+  const prober = makeProber(ports, emit);
+  const see = (lane: Lane, release: Release, sights: Sights, now: Instant): LaneLook => {
+    const remembered = withQueue(memory[lane], sights.queues[lane], now);
+    const [look, after] = laneLook(release, sights.workloads[lane], remembered, isStalled(remembered, now), now);
+    memory[lane] = after;
+    return look;
+  };
+  return {
+    sight: (now, signal) => sight(ports, emit, now, signal),
+    async look(release, sights, { now, evidence, wishes }, signal) {
+      const seen = { blue: see('blue', release, sights, now), green: see('green', release, sights, now) };
+      const traffic = sights.traffic?.kind === 'agreed' ? sights.traffic : undefined;
+      const probe = await prober(release, seen[release.candidate], now, signal);
+      return {
+        now,
+        weights: traffic?.weights,
+        pins: traffic?.pins ?? [],
+        lanes: { ...seen, [release.candidate]: { ...seen[release.candidate], probe } },
+        evidence,
+        wishes,
+      };
+    },
+  };
+}
+
+async function sight(ports: Platform, emit: Emit, now: Instant, signal: AbortSignal): Promise<Sights> {
+  const { queue } = ports;
+  const ask = <T>(port: Port, question: (deadline: AbortSignal) => Promise<T>) =>
+    seen(port, emit, now, signal, question);
+  const [traffic, metrics, workloads, queues] = await Promise.all([
+    ask('traffic', (deadline) => ports.traffic.observe(deadline)),
+    ask('metrics', (deadline) => ports.metrics.observe(deadline)),
+    perLane((lane) => ask('workload', (deadline) => ports.workload.observe(lane, deadline))),
+    perLane(async (lane) =>
+      queue === undefined ? undefined : ask('queue', (deadline) => queue.observe(lane, deadline)),
+    ),
+  ]);
+  return { traffic, metrics, workloads, queues };
+}
+
+async function seen<T>(
+  port: Port,
+  emit: Emit,
+  now: Instant,
+  signal: AbortSignal,
+  question: (deadline: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await question(AbortSignal.any([signal, AbortSignal.timeout(lookMaxMs)]));
+  } catch (error) {
+    // Not seen is an outcome that the policy has a rule for; the person on call hears of it.
+    emit({ kind: 'unseen', at: now, port, message: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
+
+async function perLane<T>(ask: (lane: Lane) => Promise<T | undefined>): Promise<PerLane<T | undefined>> {
+  const [blue, green] = await Promise.all([ask('blue'), ask('green')]);
+  return { blue, green };
+}
+
+type Prober = (release: Release, lane: LaneLook, now: Instant, signal: AbortSignal) => Promise<LaneLook['probe']>;
+
+/** The synthetic request of the start checks: asked until it passes once, for then the lane has shown that it answers end to end. */
+function makeProber(ports: Platform, emit: Emit): Prober {
+  const passed = new Set<string>();
+  return async (release, { workload }, now, signal) => {
+    const { phase } = release.state;
+    const isUp = workload?.revision === release.revision.id && workload.proxies.complete && workload.workers.complete;
+    if (phase.kind !== 'starting' || !isUp) return 'not asked';
+    const key = `${release.id} ${phase.since}`;
+    if (passed.has(key)) return 'passed';
+    const answer = await seen('workload', emit, now, signal, (deadline) =>
+      ports.workload.probe(release.candidate, deadline),
+    );
+    const isOurs =
+      answer?.kind === 'answered' && answer.lane === release.candidate && answer.revision === release.revision.id;
+    if (!isOurs || answer.status >= 500) return 'failed';
+    passed.add(key);
+    return 'passed';
+  };
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { HeadgateError } from '../errors.ts';
+import { openFileJournal } from '../journal/file.ts';
+import type { Records } from '../journal/journal.ts';
+import type { Spec } from '../spec.ts';
+import type { Platform } from './platform.ts';
+
+export type Opening = {
+  /** Folder of the local platform's state. */
+  readonly state: string;
+  readonly signal: AbortSignal;
+  /** Says one line to whoever waits for the platform to start. */
+  readonly say: (line: string) => void;
+};
+
+/** Journal, wishes and lock alone: starts nothing and loads no client. */
+export function openRecords(spec: Spec, state: string): Records {
+  refuseKubernetes(spec);
+  return openFileJournal(join(state, 'journal'));
+}
+
+/** All ports of an app. The local platform is started when it does not run yet. */
+export async function openPlatform(spec: Spec, opening: Opening): Promise<Platform> {
+  refuseKubernetes(spec);
+  const { openLocalPlatform } = await import('./local/open.ts');
+  return openLocalPlatform(spec, opening);
+}
+
+function refuseKubernetes({ kubernetes, app }: Spec): void {
+  if (kubernetes === undefined) return;
+  throw new HeadgateError(
+    'UNKNOWN_KIND',
+    `Cannot open ${app} on Kubernetes as this version knows one platform: "local"`,
+    {
+      hint: 'leave "kubernetes" out of headgate.yaml to use the local platform',
+    },
+  );
+}

@@ -1,0 +1,97 @@
+import { expect, test } from '@jest/globals';
+import { instant } from '../lane.ts';
+import { noEvidence } from '../policy/look.ts';
+import { newPlay, perform } from '../simulate/play.ts';
+import { picture } from './picture.ts';
+import { type StatusFacts, statusState, statusText } from './status.ts';
+import { duration, odds } from './words.ts';
+
+function factsAfter(...lines: string[]): StatusFacts {
+  const play = newPlay();
+  for (const line of lines) perform(play, line);
+  return {
+    head: play.head,
+    now: instant(play.world.now),
+    driver: 'kim@desk',
+    flows: {
+      blue: { perSecond: 212, requests: 2120, failed: 2, lag: 3, oldestMs: 0 },
+      green: { perSecond: 71, requests: 710, failed: 1, lag: 1, oldestMs: 40 },
+    },
+    evidence: { ...noEvidence, logRollback: Math.log(1 / 3), logPromote: Math.log(31) },
+    hold: { reason: 'evidence', why: 'not enough evidence yet' },
+    needed: { rollback: Math.log(100), promote: Math.log(100) },
+  };
+}
+
+test('statusText() answers the four questions of the person on call', () => {
+  const facts = factsAfter('live v1', 'release v2', 'verdict hold progress=0.4', 'until holding (step 1)', 'for 12');
+
+  expect(statusText(facts)).toEqual([
+    'play · release 1 · canary · at 25 % for 12 s · next step in 48 s at the earliest',
+    '  live       blue   v1000000    75 %  212 req/s  0.09 % failed  lag 3, oldest 0.0 s',
+    '  candidate  green  v2000000    25 %   71 req/s  0.14 % failed  lag 1, oldest 0.0 s',
+    '  evidence   worse than tolerated 1:3 (rolls back at 100:1) · good enough 31:1 (promotes at 100:1)',
+    '  because    not enough evidence yet',
+    '  started    by kim@desk: a merge · to stop it: headgate rollback',
+  ]);
+  expect(statusState(facts)).toBe('releasing');
+});
+
+test('statusText() says how the last release ended when nothing runs', () => {
+  const facts = factsAfter(
+    'live v1',
+    'release v2',
+    'verdict hold',
+    'until holding (step 0)',
+    'verdict rollback text=failed',
+    'until rolledBack',
+    'for 60',
+  );
+
+  expect(statusText(facts).at(-1)).toBe('  last       release 1 (v2000000) was rolled back 1 min ago: failed');
+  expect(statusState(facts)).toBe('rolledBack');
+});
+
+test('statusState() pages when weight 0 is not confirmed', () => {
+  const facts = factsAfter(
+    'live v1',
+    'release v2',
+    'verdict hold',
+    'until holding (step 0)',
+    'verdict rollback text=failed',
+    'world blind weights',
+    'for 30',
+  );
+
+  expect(statusState(facts)).toBe('rollbackFailed');
+});
+
+test('statusState() is held when a person holds', () => {
+  expect(
+    statusState(factsAfter('live v1', 'release v2', 'verdict hold', 'until holding (step 0)', 'wish hold kim@desk')),
+  ).toBe('held');
+});
+
+test('picture() shows how far each gate is open', () => {
+  const lines = picture(factsAfter('live v1', 'release v2', 'verdict hold', 'until holding (step 0)'));
+
+  expect(lines[2]).toContain('95 % ████████████████████████████▌░');
+  expect(lines[3]).toContain(' 5 % █▌░');
+});
+
+test.each([
+  { ms: 40_000, words: '40 s' },
+  { ms: 72_000, words: '1 m 12 s' },
+  { ms: 600_000, words: '10 min' },
+  { ms: 3_900_000, words: '1 h 5 min' },
+])('duration($ms) reads $words', ({ ms, words }) => {
+  expect(duration(ms)).toBe(words);
+});
+
+test.each([
+  { log: 0, words: '1:1' },
+  { log: Math.log(31), words: '31:1' },
+  { log: -Math.log(3), words: '1:3' },
+])('odds($log) reads $words', ({ log, words }) => {
+  expect(odds(log)).toBe(words);
+});

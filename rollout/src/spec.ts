@@ -1,3 +1,17 @@
+import { invariant } from './errors.ts';
+import type { SpecIssue } from './spec/issues.ts';
+import { issuesOf } from './spec/issues.ts';
+import { normalize } from './spec/normalize.ts';
+import type { WrittenSpec } from './spec/parse.ts';
+import { readEnvironments, readSpec } from './spec/parse.ts';
+import type { Broken } from './spec/rules.ts';
+import { rules } from './spec/rules.ts';
+import type { Finding, Node } from './spec/source.ts';
+import { describe, mergeTrees, nodeAt, readTree } from './spec/source.ts';
+
+export type { SpecIssue } from './spec/issues.ts';
+export { formatIssues } from './spec/issues.ts';
+
 /** headgate.yaml as the rest of Headgate knows it: nothing optional, units in the names. */
 export type Spec = {
   readonly app: string;
@@ -50,3 +64,67 @@ export type ReleaseSpec = {
   readonly connectionGraceMs: number;
   readonly migrate: { readonly image: string; readonly command: readonly string[] } | undefined;
 };
+
+export type ParsedSpec =
+  | { readonly kind: 'spec'; readonly spec: Spec }
+  /** All that is wrong, in the order of the file; at least one. */
+  | { readonly kind: 'issues'; readonly issues: readonly SpecIssue[] };
+
+/**
+ * headgate.yaml in three steps: parse (shape), rules (meaning), normalize (defaults). Never throws for what is written.
+ * Every environment of the file is checked, because the one for production is rarely the one on the screen.
+ *
+ * @param options `file` is the name in the issues; `environment` is merged over the rest: maps key by key, lists whole.
+ */
+export function parseSpec(text: string, options: { readonly file: string; readonly environment?: string }): ParsedSpec {
+  const findings: Finding[] = [];
+  const tree = readTree(text, (finding) => findings.push(finding));
+  const written = tree && readAll(tree, options.environment, findings);
+  if (findings.length > 0) return { kind: 'issues', issues: issuesOf(findings, { text, file: options.file }) };
+  invariant(written !== undefined, 'Cannot read a spec as nothing was found wrong and nothing was read');
+  return { kind: 'spec', spec: normalize(written) };
+}
+
+/** Reads what each environment makes of the file, and gives back the chosen one. */
+function readAll(tree: Node, chosen: string | undefined, findings: Finding[]): WrittenSpec | undefined {
+  const { base, environments } = splitEnvironments(tree, findings);
+  if (chosen !== undefined && !environments.has(chosen)) {
+    const known = [...environments.keys()].join(', ') || 'none';
+    const rule = `must have the environment that is asked for, ${JSON.stringify(chosen)}`;
+    findings.push({ path: ['environments'], rule, at: nodeAt(tree, ['environments']).node.place.keyAt, value: known });
+  }
+  // Alone, the rest of the file need not be whole when an environment is chosen: that one may bring what it lacks.
+  const plain = chosen === undefined ? readOne(base, findings) : undefined;
+  const merged = new Map([...environments].map(([name, over]) => [name, readOne(mergeTrees(base, over), findings)]));
+  return chosen === undefined ? plain : merged.get(chosen);
+}
+
+function splitEnvironments(tree: Node, findings: Finding[]): { base: Node; environments: ReadonlyMap<string, Node> } {
+  const none = new Map<string, Node>();
+  if (tree.kind !== 'map') return { base: tree, environments: none };
+  const entries = new Map(tree.entries);
+  const environments = entries.get('environments');
+  entries.delete('environments');
+  const base: Node = { ...tree, entries };
+  if (environments === undefined) return { base, environments: none };
+  const read = readEnvironments(environments, ['environments'], (finding) => findings.push(finding));
+  return { base, environments: read ?? none };
+}
+
+/** Shape first, then every rule, whether or not the shape was right: all mistakes come out at once. */
+function readOne(tree: Node, findings: Finding[]): WrittenSpec | undefined {
+  const written = readSpec(tree, [], (finding) => findings.push(finding));
+  for (const broken of rules.flatMap((rule) => (written === undefined ? [] : rule(written)))) {
+    findings.push(locate(tree, broken));
+  }
+  return written;
+}
+
+/** A map or list is shown by its key, a part that is missing by the key of what it is missing from. */
+function locate(tree: Node, { path, rule, of = 'value' }: Broken): Finding {
+  const { node, found } = nodeAt(tree, path);
+  if (found && node.kind === 'scalar' && of === 'value')
+    return { path, rule, at: node.place.at, value: describe(node) };
+  const value = of === 'key' ? JSON.stringify(path.at(-1)) : undefined;
+  return { path, rule, at: node.place.keyAt, value };
+}

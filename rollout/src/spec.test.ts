@@ -1,0 +1,294 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Spec, SpecIssue } from './spec.ts';
+import { formatIssues, parseSpec } from './spec.ts';
+
+const whole = `app: ratings
+services:
+  proxy: { source: services/proxy, port: 8080, replicas: 2, env: { PATH_PREFIX: /api }, manifests: services/proxy/deploy }
+  rating:
+    source: services/rating
+    pulls: [get.ratings, post.ratings]
+queue: { jetstream: nats://nats:4222 }
+kubernetes:
+  namespace: ratings
+  traffic: { gateway-api: { route: ratings } }
+release:
+  strategy: canary
+  steps: [5%, 25%, 50%]
+  bake: 3m
+environments:
+  staging: { release: { steps: [50%], bake: 500ms } }
+  prod: {}
+`;
+
+function specOf(text: string, environment?: string): Spec {
+  const parsed = parseSpec(text, { file: 'headgate.yaml', ...(environment === undefined ? {} : { environment }) });
+  if (parsed.kind === 'issues') throw new Error(formatIssues(parsed.issues));
+  return parsed.spec;
+}
+
+function issuesOf(text: string, environment?: string): readonly SpecIssue[] {
+  const parsed = parseSpec(text, { file: 'headgate.yaml', ...(environment === undefined ? {} : { environment }) });
+  return parsed.kind === 'issues' ? parsed.issues : [];
+}
+
+/** One issue as a person would tell it. */
+function told({ line, column, path, rule, value }: SpecIssue): string {
+  return `${line}:${column} ${path} ${rule}${value === undefined ? '' : ` (${value})`}`;
+}
+
+test('parseSpec() gives the parts that were left out their defaults', () => {
+  const spec = specOf('app: a\nservices: { p: { source: p, port: 80 } }');
+
+  expect(spec).toEqual({
+    app: 'a',
+    services: {
+      p: { source: 'p', port: 80, replicas: 1, env: {}, pulls: [], probe: '/', manifests: undefined },
+    },
+    queue: undefined,
+    kubernetes: undefined,
+    release: {
+      strategy: 'canary',
+      steps: [5, 25, 50],
+      bakeMs: 180_000,
+      tolerate: 'default',
+      deadlineMs: 7_200_000,
+      atDeadline: 'hold',
+      watchMs: 600_000,
+      keepWarmMs: 1_800_000,
+      onNewCommit: 'wait',
+      approve: false,
+      connectionGraceMs: 10_000,
+      migrate: undefined,
+    },
+  });
+});
+
+test('parseSpec() reads every part that is written', () => {
+  const spec = specOf(whole);
+
+  expect(spec.services['proxy']).toMatchObject({ env: { PATH_PREFIX: '/api' }, manifests: 'services/proxy/deploy' });
+  expect(spec.services['rating']).toMatchObject({
+    port: undefined,
+    probe: undefined,
+    pulls: ['get.ratings', 'post.ratings'],
+  });
+  expect(spec.queue).toEqual({ url: 'nats://nats:4222', adopt: 'bind' });
+  expect(spec.kubernetes).toEqual({
+    namespace: 'ratings',
+    traffic: { kind: 'gateway-api', route: 'ratings' },
+    driver: 'controller',
+  });
+});
+
+test('parseSpec() merges the chosen environment over the rest and replaces lists', () => {
+  expect(specOf(whole, 'staging').release).toMatchObject({ strategy: 'canary', steps: [50], bakeMs: 500 });
+  expect(specOf(whole, 'prod').release).toMatchObject({ steps: [5, 25, 50], bakeMs: 180_000 });
+});
+
+test('parseSpec() lets an environment bring what the rest of the file lacks', () => {
+  const text = 'app: a\nenvironments: { dev: { services: { p: { source: p, port: 80 } } } }';
+
+  expect(specOf(text, 'dev').app).toBe('a');
+  expect(issuesOf(text).map(told)).toEqual(['1:1 services must be written']);
+});
+
+test.each([
+  [
+    'app: ratings',
+    'app: Ratings',
+    '1:6 app must be at most 30 lower-case letters, digits and inner dashes, a letter first ("Ratings")',
+  ],
+  ['app: ratings', 'app: ratings-blue', '1:6 app must not end in the name of a lane (blue, green) ("ratings-blue")'],
+  ['app: ratings', 'app:', '1:1 app must be text (nothing)'],
+  [
+    'app: ratings',
+    'ap: ratings',
+    '1:1 ap must be one of app, services, queue, kubernetes, release, environments ("ap")',
+  ],
+  ['app: ratings', 'app: !!str ratings', '1:6 app must have no YAML tag ("!!str")'],
+  ['port: 8080', 'port: 80800', '3:42 services.proxy.port must be a whole number from 1 to 65535 ("80800")'],
+  ['port: 8080', 'port: "8080"', '3:43 services.proxy.port must be a whole number from 1 to 65535 ("8080")'],
+  [', port: 8080', '', '3:3 services.proxy must have a port or something that it pulls'],
+  [', port: 8080', '', '2:1 services must have one service with a port, the proxy'],
+  [
+    'port: 8080',
+    'port: 8080, pulls: [get.a]',
+    '3:48 services.proxy.pulls must not stand beside a port: a proxy pulls nothing',
+  ],
+  [
+    '    pulls:',
+    '    port: 81\n    pullers:',
+    '6:11 services.rating.port must be written for one service only, and proxy has one ("81")',
+  ],
+  [
+    '  rating:',
+    '  Rating:',
+    '4:3 services.Rating must be named with at most 25 lower-case letters, digits and inner dashes, a letter first ("Rating")',
+  ],
+  ['  rating:', '  pinned:', '4:3 services.pinned must not be named "pinned", which Headgate uses'],
+  ['PATH_PREFIX:', 'PORT:', '3:74 services.proxy.env.PORT must be left to the platform, which sets it ("/api")'],
+  [
+    'PATH_PREFIX:',
+    'PATH-PREFIX:',
+    '3:67 services.proxy.env.PATH-PREFIX must be named with letters, digits and underscores ("PATH-PREFIX")',
+  ],
+  [
+    'source: services/rating',
+    'source: ../rating',
+    '5:13 services.rating.source must be a folder below headgate.yaml, written without a leading / and without .. ("../rating")',
+  ],
+  ['post.ratings]', 'get.ratings]', '6:26 services.rating.pulls[1] must be pulled once ("get.ratings")'],
+  [
+    'post.ratings]',
+    'post.*]',
+    '6:26 services.rating.pulls[1] must be a method and literal tokens such as get.ratings ("post.*")',
+  ],
+  [
+    'queue:',
+    '  audit: { source: a, pulls: [post.ratings] }\nqueue:',
+    '7:31 services.audit.pulls[0] must be pulled by one service, and rating pulls it ("post.ratings")',
+  ],
+  ['queue: { jetstream: nats://nats:4222 }', '', '1:1 queue must be written, as rating pulls'],
+  ['nats://nats:4222', 'nats:4222', '7:21 queue.jetstream must be an address such as nats://nats:4222 ("nats:4222")'],
+  ['nats:4222 }', 'nats:4222, adopt: steal }', '7:46 queue.adopt must be one of bind, redeploy, answer ("steal")'],
+  ['  namespace: ratings\n', '', '8:1 kubernetes.namespace must be written'],
+  ['gateway-api: { route: ratings }', '', '10:3 kubernetes.traffic must name one router, gateway-api or ingress-nginx'],
+  ['5%, 25%, 50%', '5%, 5%, 50%', '13:15 release.steps[1] must be more than the step before it, 5% ("5%")'],
+  [
+    '5%, 25%, 50%',
+    '5%, 25%, 100%',
+    '13:20 release.steps[2] must be from 1% to 99%: promotion is 100% and no step ("100%")',
+  ],
+  ['5%, 25%, 50%', '5%, 25%, 50', '13:20 release.steps[2] must be a whole percentage such as 5% ("50")'],
+  ['5%, 25%, 50%', '', '13:3 release.steps must have a step, as the strategy is canary'],
+  ['[5%, 25%, 50%]', '5%', '13:10 release.steps must be a list ("5%")'],
+  ['strategy: canary', 'strategy: blue-green', '13:3 release.steps must be left out, as the strategy is blue-green'],
+  ['bake: 3m', 'bake: 3', '14:9 release.bake must be a duration in ms, s, m or h such as 500ms, 10s, 3m or 2h ("3")'],
+  ['bake: 3m', 'bake: 3h', '14:9 release.bake must be shorter than deadline, 2h unless written ("3h")'],
+  ['bake: 3m', 'deadline: 90s', '14:13 release.deadline must be longer than bake, 3m ("90s")'],
+  ['bake: 3m', 'watch: 1h', '14:10 release.watch must be no longer than keepWarm, 30m unless written ("1h")'],
+  ['bake: 3m', 'keepWarm: 1m', '14:13 release.keepWarm must be at least as long as watch, 10m ("1m")'],
+  ['bake: 3m', 'approve: yes', '14:12 release.approve must be true or false ("yes")'],
+  [
+    'bake: 3m',
+    'migrate: { image: app:v1, command: [] }',
+    '14:21 release.migrate.image must be an image pinned by digest such as host/name@sha256:… ("app:v1")',
+  ],
+  ['bake: 3m', 'bake: 3m\n  bake: 4m', '15:3 release.bake must be written once'],
+  ['bake: 3m', 'bake: *short', '14:9 release.bake must be written out, without an alias'],
+  [
+    'bake: 500ms',
+    'bak: 500ms',
+    '16:39 release.bak must be one of strategy, steps, bake, tolerate, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
+  ],
+  ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
+  ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],
+])('parseSpec() refuses %j written as %j', (from, to, issue) => {
+  expect(whole).toContain(from);
+
+  expect(issuesOf(whole.replace(from, to)).map(told)).toContain(issue);
+});
+
+test.each([
+  ['a: [1', 'must be YAML: unexpected end of the stream within a flow collection'],
+  ['', 'must hold one YAML document'],
+  ['a: 1\n---\nb: 2', 'must hold one YAML document'],
+  ['- a', 'must be a map'],
+])('parseSpec() refuses %j as a whole', (text, rule) => {
+  expect(issuesOf(text)).toEqual([expect.objectContaining({ path: '', rule })]);
+});
+
+test('parseSpec() names the known environments if the one asked for is not among them', () => {
+  expect(issuesOf(whole, 'production').map(told)).toEqual([
+    '15:1 environments must have the environment that is asked for, "production" (staging, prod)',
+  ]);
+});
+
+test('parseSpec() reports a part that cannot be read once, and does not call it missing too', () => {
+  const text = 'app: a\nservices: { p: { source: p, port: x }, q: { source: q, pulls: get.a } }\nqueue: 5\n';
+
+  expect(issuesOf(text).map(({ path }) => path)).toEqual(['services.p.port', 'services.q.pulls', 'queue']);
+});
+
+test('formatIssues() shows place, rule, current value and the line of every mistake', () => {
+  const issues = issuesOf('app: A\nservices:\n\tp: 1\n'.replace('\t', '  '));
+
+  expect(
+    formatIssues(issues),
+  ).toBe(`headgate.yaml:1:6  app must be at most 30 lower-case letters, digits and inner dashes, a letter first: current value is "A"
+  1 | app: A
+           ^
+
+headgate.yaml:2:1  services must have one service with a port, the proxy
+  2 | services:
+      ^
+
+headgate.yaml:3:6  services.p must be a map: current value is "1"
+  3 |   p: 1
+           ^`);
+});
+
+test('parseSpec() finds the line after any line end', () => {
+  expect(issuesOf(whole.replace('bake: 3m', 'bake: 3').replaceAll('\n', '\r\n')).map(({ line }) => line)).toEqual([14]);
+});
+
+test('parseSpec() never throws, and every issue shows a line of the text', () => {
+  const token = fc.constantFrom(
+    'app',
+    ':',
+    ' ',
+    '\n',
+    '- ',
+    '[',
+    ']',
+    '{',
+    '}',
+    ',',
+    '"',
+    "'",
+    '&a',
+    '*a',
+    '!!x',
+    '|',
+    '>',
+    '?',
+    '#',
+    '%',
+    '---',
+    '\t',
+    '<<',
+    '__proto__',
+    'null',
+    '5%',
+    '3m',
+    '\uFEFF',
+    '\r',
+  );
+  const edit = fc.record({ at: fc.nat(whole.length), remove: fc.nat(20), insert: fc.array(token, { maxLength: 4 }) });
+  const edited = fc
+    .array(edit, { minLength: 1, maxLength: 3 })
+    .map((edits) =>
+      edits.reduce(
+        (text, { at, remove, insert }) => text.slice(0, at) + insert.join('') + text.slice(at + remove),
+        whole,
+      ),
+    );
+  const garbage = fc.oneof(
+    fc.string(),
+    fc.array(token).map((tokens) => tokens.join('')),
+    edited,
+  );
+
+  fc.assert(
+    fc.property(garbage, (text) => {
+      const lines = text.split(/\r\n|\n|\r/);
+      for (const issue of issuesOf(text)) {
+        expect(issue.text).toBe(lines[issue.line - 1]);
+        expect(issue.column).toBeLessThanOrEqual(issue.text.length + 1);
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});

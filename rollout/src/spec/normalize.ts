@@ -1,0 +1,86 @@
+/** Third step: what was left out gets its default, and the parts get the shape that the rest of Headgate knows. */
+import { invariant } from '../errors.ts';
+import type { KubernetesSpec, QueueSpec, ReleaseSpec, ServiceSpec, Spec, Strategy } from '../spec.ts';
+import type { WrittenRelease, WrittenService, WrittenSpec } from './parse.ts';
+
+/** What a release does that says nothing. */
+export const defaults = {
+  strategy: 'canary',
+  bakeMs: 3 * 60_000,
+  tolerate: 'default',
+  deadlineMs: 2 * 3_600_000,
+  atDeadline: 'hold',
+  watchMs: 10 * 60_000,
+  keepWarmMs: 30 * 60_000,
+  onNewCommit: 'wait',
+  approve: false,
+  connectionGraceMs: 10_000,
+} as const satisfies Partial<ReleaseSpec>;
+
+/** Whole percent of the candidate before promotion. */
+export function defaultSteps(strategy: Strategy): readonly number[] {
+  return strategy === 'canary' ? [5, 25, 50] : [];
+}
+
+/** Only for a spec in which nothing was found wrong. */
+export function normalize({ app, services, queue, kubernetes, release }: WrittenSpec): Spec {
+  return {
+    app: proved(app),
+    services: Object.fromEntries([...proved(services)].map(([name, service]) => [name, normalizeService(service)])),
+    queue: queue && normalizeQueue(queue),
+    kubernetes: kubernetes && normalizeKubernetes(kubernetes),
+    release: normalizeRelease(release ?? {}),
+  };
+}
+
+function normalizeService({ source, port, replicas, env, pulls, probe, manifests }: WrittenService): ServiceSpec {
+  return {
+    source: proved(source),
+    port,
+    replicas: replicas ?? 1,
+    env: Object.fromEntries(env ?? []),
+    pulls: (pulls ?? []).map(proved),
+    probe: port === undefined ? undefined : (probe ?? '/'),
+    manifests,
+  };
+}
+
+function normalizeQueue({ jetstream, adopt }: NonNullable<WrittenSpec['queue']>): QueueSpec {
+  return { url: proved(jetstream), adopt: adopt ?? 'bind' };
+}
+
+function normalizeKubernetes({ namespace, traffic, driver }: NonNullable<WrittenSpec['kubernetes']>): KubernetesSpec {
+  const kind = traffic?.['gateway-api'] === undefined ? 'ingress-nginx' : 'gateway-api';
+  return {
+    namespace: proved(namespace),
+    traffic: { kind, route: proved(traffic?.[kind]?.route) },
+    driver: driver ?? 'controller',
+  };
+}
+
+function normalizeRelease({ steps, bake, deadline, watch, keepWarm, ...written }: WrittenRelease): ReleaseSpec {
+  const strategy = written.strategy ?? defaults.strategy;
+  return {
+    strategy,
+    steps: steps?.map(proved) ?? defaultSteps(strategy),
+    bakeMs: bake ?? defaults.bakeMs,
+    tolerate: written.tolerate ?? defaults.tolerate,
+    deadlineMs: deadline ?? defaults.deadlineMs,
+    atDeadline: written.atDeadline ?? defaults.atDeadline,
+    watchMs: watch ?? defaults.watchMs,
+    keepWarmMs: keepWarm ?? defaults.keepWarmMs,
+    onNewCommit: written.onNewCommit ?? defaults.onNewCommit,
+    approve: written.approve ?? defaults.approve,
+    connectionGraceMs: written.connectionGrace ?? defaults.connectionGraceMs,
+    migrate: written.migrate && {
+      image: proved(written.migrate.image),
+      command: proved(written.migrate.command).map(proved),
+    },
+  };
+}
+
+/** A part whose absence was already an issue. */
+function proved<T>(part: T | undefined): T {
+  invariant(part !== undefined, 'Cannot normalize a spec as it has parts that nobody could read');
+  return part;
+}

@@ -1,0 +1,92 @@
+/** First step: the shape of headgate.yaml. Unknown keys and wrong units are refused here; meaning is for the rules. */
+import type { Reader } from './read.ts';
+import { anyText, dictionary, duration, fields, flag, list, oneOf, percentage, text, whole } from './read.ts';
+import type { Node } from './source.ts';
+import { describe } from './source.ts';
+
+const folder = text(
+  'must be a folder below headgate.yaml, written without a leading / and without ..',
+  /^(?!\/)(?!(.*\/)?\.\.(\/|$))./,
+);
+
+const service = fields(
+  {
+    source: folder,
+    port: whole(1, 65_535),
+    replicas: whole(1, 1_000),
+    env: dictionary(anyText),
+    pulls: list(
+      text(
+        'must be a method and literal tokens such as get.ratings',
+        /^(get|post|put|patch|delete|head)(\.[A-Za-z0-9_~@=+:,%-]+)+$/,
+      ),
+    ),
+    probe: text('must be a path that begins with /', /^\/[\x21-\x7e]*$/),
+    manifests: folder,
+  },
+  { required: ['source'] },
+);
+
+const queue = fields(
+  {
+    jetstream: text('must be an address such as nats://nats:4222', /^(nats|tls):\/\/[^\s/]+$/),
+    adopt: oneOf('bind', 'redeploy', 'answer'),
+  },
+  { required: ['jetstream'] },
+);
+
+const route = fields({ route: text() }, { required: ['route'] });
+
+const kubernetes = fields(
+  {
+    namespace: text('must be a DNS label such as ratings', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+    traffic: fields({ 'gateway-api': route, 'ingress-nginx': route }),
+    driver: oneOf('controller', 'cli'),
+  },
+  { required: ['namespace', 'traffic'] },
+);
+
+const release = fields({
+  strategy: oneOf('canary', 'blue-green', 'ab', 'rolling'),
+  steps: list(percentage),
+  bake: duration,
+  tolerate: oneOf('strict', 'default', 'relaxed'),
+  deadline: duration,
+  atDeadline: oneOf('hold', 'rollback'),
+  watch: duration,
+  keepWarm: duration,
+  onNewCommit: oneOf('wait', 'supersede'),
+  approve: flag,
+  connectionGrace: duration,
+  migrate: fields(
+    {
+      image: text('must be an image pinned by digest such as host/name@sha256:…', /^\S+@sha256:[0-9a-f]{64}$/),
+      command: list(text()),
+    },
+    { required: ['image', 'command'] },
+  ),
+});
+
+/** Taken off the top of the file before this table reads it, so whatever it meets here is one inside another. */
+const environments: Reader<never> = (node, path, report) => {
+  report({ path, rule: 'must stand at the top of the file', at: node.place.keyAt, value: undefined });
+  return undefined;
+};
+
+/** The whole file, after an environment was merged in. */
+export const readSpec = fields(
+  { app: text(), services: dictionary(service), queue, kubernetes, release, environments },
+  { required: ['app', 'services'] },
+);
+
+/** Each is merged over the rest of the file before it is read. */
+export const readEnvironments: Reader<ReadonlyMap<string, Node>> = dictionary((node, path, report) => {
+  if (node.kind === 'map') return node;
+  report({ path, rule: 'must be a map', at: node.place.at, value: describe(node) });
+  return undefined;
+});
+
+/** headgate.yaml as its author wrote it: durations already in milliseconds, shares in percent, everything optional. */
+export type WrittenSpec = NonNullable<ReturnType<typeof readSpec>>;
+export type WrittenService = NonNullable<ReturnType<typeof service>>;
+export type WrittenRelease = NonNullable<ReturnType<typeof release>>;

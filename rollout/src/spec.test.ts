@@ -132,7 +132,7 @@ test.each([
   [
     'PATH_PREFIX:',
     'PATH-PREFIX:',
-    '3:67 services.proxy.env.PATH-PREFIX must be named with letters, digits and underscores ("PATH-PREFIX")',
+    '3:68 services.proxy.env.PATH-PREFIX must be named with letters, digits and underscores ("PATH-PREFIX")',
   ],
   [
     'source: services/rating',

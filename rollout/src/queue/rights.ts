@@ -1,0 +1,75 @@
+import { lanes } from '../lane.ts';
+import { type QueueServices, workersOf } from './description.ts';
+import {
+  bucketStream,
+  consumerName,
+  deadLetterStream,
+  deadLetterSubject,
+  inboxPrefix,
+  sourcesSubject,
+  streamName,
+  subjectPrefix,
+} from './names.ts';
+
+/** Who speaks to NATS for an app; a user of each name connects with `inboxPrefix(app, role)`. */
+export type Role = 'lag' | 'worker' | 'proxy' | 'controller' | 'bootstrap';
+
+/** Subjects, as the `permissions` of a NATS user take them; all else is denied. */
+export type Rights = { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+
+/**
+ * The least that each role needs (LANES.md section 7). Workers of both lanes hold rights on both consumers from the start,
+ * or an adoption would be refused when it is needed. Nobody may delete or purge a lane's stream.
+ */
+export function rightsOf(app: string, services: QueueServices): Readonly<Record<Role, Rights>> {
+  const streams = lanes.map((lane) => streamName(app, lane));
+  const consumers = lanes.flatMap((lane) =>
+    Object.keys(workersOf(services)).map((service) => `${streamName(app, lane)}.${consumerName(app, lane, service)}`),
+  );
+  const own = (role: Role): string => `${inboxPrefix(app, role)}.>`;
+  const look = [...api('STREAM.INFO', streams), ...api('CONSUMER.INFO', consumers)];
+  const advisories = streams.map((stream) => `$JS.EVENT.ADVISORY.CONSUMER.*.${stream}.>`);
+  const sources = sourcesSubject(app, '*');
+  const readSources = `$JS.API.DIRECT.GET.${bucketStream}.${sources}`;
+  return {
+    lag: { publish: look, subscribe: [own('lag'), ...advisories] },
+    worker: {
+      publish: [
+        ...api('CONSUMER.INFO', consumers),
+        ...api('CONSUMER.MSG.NEXT', consumers),
+        ...consumers.flatMap((consumer) => [`$JS.ACK.${consumer}.>`, `$JS.ACK.*.*.${consumer}.>`]), // The second is the subject of newer servers.
+        own('proxy'),
+        readSources,
+      ],
+      subscribe: [own('worker'), sources],
+    },
+    proxy: { publish: lanes.map((lane) => `${subjectPrefix(app, lane)}.*.*`), subscribe: [own('proxy')] },
+    controller: {
+      publish: [
+        ...look,
+        ...api('CONSUMER.PAUSE', consumers),
+        ...api('STREAM.MSG.GET', streams),
+        ...api('STREAM.MSG.DELETE', streams),
+        readSources,
+        sources,
+        ...lanes.map((lane) => deadLetterSubject(app, lane)),
+        own('proxy'),
+      ],
+      subscribe: [own('controller'), ...advisories],
+    },
+    bootstrap: {
+      publish: [
+        ...['CREATE', 'INFO'].flatMap((call) =>
+          api(`STREAM.${call}`, [...streams, bucketStream, deadLetterStream(app)]),
+        ),
+        ...api('STREAM.UPDATE', streams),
+        ...['CREATE', 'INFO'].flatMap((call) => api(`CONSUMER.${call}`, consumers)),
+      ],
+      subscribe: [own('bootstrap')],
+    },
+  };
+}
+
+function api(call: string, names: readonly string[]): readonly string[] {
+  return names.map((name) => `$JS.API.${call}.${name}`);
+}

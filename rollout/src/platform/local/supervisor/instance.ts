@@ -22,6 +22,8 @@ const readyMaxMs = 20_000;
 /** HTTP timeout and 5 s (LANES.md section 4): a proxy finishes what is in flight. */
 const proxyGraceMs = 10_000;
 const workerGraceMs = 5_000;
+/** As number 1 of its namespace, a program that has no handler for SIGTERM yet does not hear it. Before it was ready it has no work. */
+const freshGraceMs = 1_000;
 
 /** What every instance of a supervisor needs of it. */
 export type Surroundings = {
@@ -52,6 +54,7 @@ export class Instance {
   readonly log: BoundedLog;
   #state: 'starting' | 'ready' | 'unready' | 'stopping' | 'ended' = 'starting';
   #ports: Ports = { port: 0, adminPort: 0 };
+  #everReady = false;
   #slow: Failure | undefined;
   #boxed: Boxed | undefined;
   #route: Route | undefined;
@@ -96,7 +99,7 @@ export class Instance {
       this.#state = 'stopping';
       // Without HAProxy there is nothing to drain.
       await this.#route?.drain().catch(() => {});
-      await this.#boxed?.stop(this.#isProxy ? proxyGraceMs : workerGraceMs);
+      await this.#boxed?.stop(this.#graceMs);
     }
     await this.#life;
   }
@@ -104,6 +107,11 @@ export class Instance {
   /** HAProxy began anew and knows nobody. */
   routeAgain(): void {
     if (this.#state === 'ready') this.#state = 'unready';
+  }
+
+  get #graceMs(): number {
+    if (!this.#everReady) return freshGraceMs;
+    return this.#isProxy ? proxyGraceMs : workerGraceMs;
   }
 
   get #isProxy(): boolean {
@@ -179,6 +187,7 @@ export class Instance {
     // Asked to stop meanwhile: draining has closed the route, and this opened it again.
     if (this.stopping) return this.#route?.close().catch(() => {});
     this.#state = 'ready';
+    this.#everReady = true;
     this.#slow = undefined;
   }
 

@@ -6,6 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Lane, lanes, type PerLane } from '../../../lane.ts';
 import type { Revision } from '../../../revision.ts';
+import { openHaproxyTraffic } from '../../../traffic/haproxy.ts';
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
 import { pullImage } from '../image/pull.ts';
 import { findServer } from '../servers/find.ts';
@@ -68,10 +69,10 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     onHaproxyAgain: () => later.onHaproxyAgain(),
   });
   const runners = makeRunners(options, { machine, bwrap });
-  const traffic = new TrafficMemory({ file: places.traffic, ...machine.haproxy });
+  const traffic = new TrafficMemory(places.traffic, openHaproxyTraffic(machine.haproxy));
   later.onHaproxyAgain = () => {
     for (const lane of lanes) runners[lane].routeAgain();
-    traffic.giveBack().catch((error: unknown) => note(`weights not given back: ${error}`));
+    traffic.giveBack(over.signal).catch((error: unknown) => note(`weights not given back: ${error}`));
   };
   let desired = await readDesired(places.desired);
   const change = async (lane: Lane, next: LaneDesired) => {
@@ -152,10 +153,11 @@ async function keepTraffic({
   const deadline = Date.now() + giveBackMaxMs;
   const complete = () => lanes.every((lane) => desired[lane].revision === undefined || runners[lane].isComplete);
   while (!signal.aborted && !complete() && Date.now() < deadline) await pause(50);
-  const attempt = (task: Promise<void>) => task.catch((error: unknown) => note(`HAProxy does not answer: ${error}`));
-  if (!signal.aborted) await attempt(traffic.giveBack());
+  const attempt = (task: Promise<void>) =>
+    task.catch((error: unknown) => signal.aborted || note(`HAProxy does not answer: ${error}`));
+  if (!signal.aborted) await attempt(traffic.giveBack(signal));
   while (!signal.aborted) {
-    await attempt(traffic.note());
+    await attempt(traffic.note(signal));
     await pause(noteTrafficEveryMs);
   }
 }

@@ -1,0 +1,54 @@
+import { digestOf } from '../../../workload/revision.rig.ts';
+import type { PulledImage } from '../image/pull.ts';
+import type { ResolveImage } from './service-runner.ts';
+
+/** Proxy and worker in one: what is set in its environment is what it does. `BEHAVIOUR` is the name of its image. */
+function service(): void {
+  const { createServer } = require('node:http') as typeof import('node:http');
+  const env = process.env;
+  const behaviour = env['BEHAVIOUR'];
+  if (behaviour === 'crashing') {
+    process.stdout.write('connecting\n');
+    process.stderr.write('no table\n');
+    setTimeout(() => process.exit(3), 50);
+  }
+  const admin = createServer((_request, response) => response.writeHead(behaviour === 'never-ready' ? 503 : 200).end());
+  admin.listen(Number(env['ADMIN_PORT']), env['HOST']);
+  let open = 0;
+  const proxy = createServer((request, response) => {
+    open++;
+    if (request.url === '/exit') process.exit(9);
+    response.setHeader('headgate-lane', String(env['HEADGATE_LANE']));
+    response.setHeader('headgate-revision', String(env['HEADGATE_REVISION']));
+    setTimeout(
+      () => {
+        response.end(request.url === '/env' ? JSON.stringify(env) : 'hello');
+        open--;
+      },
+      Number(new URL(request.url ?? '/', 'http://x').searchParams.get('ms') ?? 0),
+    );
+  });
+  if (env['PORT'] !== undefined) proxy.listen(Number(env['PORT']), env['HOST']);
+  process.on('SIGTERM', () => {
+    if (behaviour === 'deaf') return;
+    proxy.close();
+    const look = () => (open === 0 ? process.exit(0) : setTimeout(look, 5));
+    look();
+  });
+}
+
+/** "Images" whose root is this machine's own, read-only, with a program given on the command line. */
+export const resolveFake: ResolveImage = async (reference): Promise<PulledImage> => {
+  const behaviours = ['sound', 'crashing', 'never-ready', 'deaf'];
+  const behaviour = behaviours.find((each) => reference.endsWith(digestOf(each)));
+  if (behaviour === undefined) throw new Error(`no image ${reference}`);
+  return {
+    root: '/',
+    config: {
+      entrypoint: [process.execPath, '-e', `(${service.toString()})()`],
+      env: { BEHAVIOUR: behaviour },
+      user: '',
+      workdir: '/',
+    },
+  };
+};

@@ -1,0 +1,86 @@
+import { type Lane, lanes } from '../lane.ts';
+import type { Revision } from '../revision.ts';
+import type { Failure, LaneSeen, ProbeAnswer, ServiceSeen, Workload } from './workload.ts';
+
+export type MemoryWorkloadOptions = {
+  /** Why instances of a service with this digest do not come up; `undefined` for a sound one. */
+  readonly failureOf?: (digest: string) => Failure | undefined;
+};
+
+export interface MemoryWorkload extends Workload {
+  /** Ends the ready instances of a service, as a crash in the midst of its work would. */
+  crash(lane: Lane, service: string, failure: Failure): void;
+}
+
+type LaneState = {
+  revision: Revision | undefined;
+  readonly replicas: Map<string, number>;
+  readonly failures: Map<string, Failure>;
+};
+
+/** Lanes without processes: whatever is asked for is there at once, or fails at once. */
+export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorkloadOptions = {}): MemoryWorkload {
+  const states = new Map(
+    lanes.map((lane): [Lane, LaneState] => [lane, { revision: undefined, replicas: new Map(), failures: new Map() }]),
+  );
+  const of = (lane: Lane) => states.get(lane) ?? { revision: undefined, replicas: new Map(), failures: new Map() };
+  return {
+    async setRevision(lane, revision, signal) {
+      signal.throwIfAborted();
+      const state = of(lane);
+      if (state.revision?.id !== revision.id) state.failures.clear();
+      state.revision = revision;
+      startAll(state, failureOf);
+    },
+    async scale(lane, replicas, signal) {
+      signal.throwIfAborted();
+      const state = of(lane);
+      for (const [service, n] of Object.entries(replicas)) {
+        const before = state.replicas.get(service) ?? 0;
+        if (before === 0) state.failures.delete(service);
+        state.replicas.set(service, n === 0 ? 0 : Math.max(n, before));
+      }
+      startAll(state, failureOf);
+    },
+    async observe(lane, signal) {
+      signal.throwIfAborted();
+      return observe(of(lane));
+    },
+    async probe(lane, signal) {
+      signal.throwIfAborted();
+      return probe(lane, of(lane));
+    },
+    crash(lane, service, failure) {
+      of(lane).failures.set(service, failure);
+    },
+  };
+}
+
+function startAll(
+  { revision, replicas, failures }: LaneState,
+  failureOf: (digest: string) => Failure | undefined,
+): void {
+  for (const [service, digest] of Object.entries(revision?.digests ?? {})) {
+    const failure = failureOf(digest);
+    if (failure !== undefined && (replicas.get(service) ?? 0) > 0) failures.set(service, failure);
+  }
+}
+
+function observe({ revision, replicas, failures }: LaneState): LaneSeen {
+  const services = Object.keys(revision?.template.services ?? {}).map((service): [string, ServiceSeen] => {
+    const wanted = replicas.get(service) ?? 0;
+    const failure = failures.get(service);
+    const ready = failure === undefined ? wanted : 0;
+    return [service, { wanted, ready, present: ready, stale: 0, failure }];
+  });
+  return { revision: revision?.id, services: Object.fromEntries(services) };
+}
+
+function probe(lane: Lane, state: LaneState): ProbeAnswer {
+  const [service] =
+    Object.entries(state.revision?.template.services ?? {}).find(([, each]) => each.probe !== undefined) ?? [];
+  const ready = service === undefined ? 0 : (observe(state).services[service]?.ready ?? 0);
+  return ready > 0
+    ? { kind: 'answered', status: 200, lane, revision: state.revision?.id }
+    : { kind: 'unanswered', why: `no proxy of lane ${lane} is ready` };
+}

@@ -1,5 +1,5 @@
 /** The application layer: a service and all it imports as one file. */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
 import { type BuildFailure, type BuildOptions, build, formatMessages } from 'esbuild';
 import type { LayerEntry } from './layer.ts';
@@ -46,7 +46,7 @@ export async function bundleService({
     });
     return outputFiles.map(({ path, contents }) => ({
       kind: 'file',
-      path: path.slice(workspace.length + 1),
+      path: relative(workspace, path),
       executable: false,
       content: contents,
     }));

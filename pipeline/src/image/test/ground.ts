@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bootstrap, type LaneTemplate, openConnection, type PulledImage, pullImage } from '@headgate/rollout';
+import { freePort, type RunningServer, startNats, startPostgres, startRegistry } from '@headgate/rollout/servers';
+import { connect, type NatsConnection } from 'nats';
+import { pushImage } from '../../registry/client.ts';
+
+export type App = { readonly app: string; readonly services: LaneTemplate['services'] };
+
+/** Real servers for one image test, on free ports of loopback; both lanes are bootstrapped. */
+export interface Ground extends AsyncDisposable {
+  readonly app: App;
+  /** For logs; it goes with the ground. */
+  readonly folder: string;
+  readonly natsUrl: string;
+  /** Of the test itself; another one after each `regainNats`. */
+  readonly nats: NatsConnection;
+  loseNats(): Promise<void>;
+  /** A new server on the old port. What was in memory is gone, so both lanes are bootstrapped again. */
+  regainNats(signal: AbortSignal): Promise<void>;
+  /** Starts Postgres when it is first asked for. */
+  databaseUrl(): Promise<string>;
+  /** Unpacks the image exactly as a lane would: pushed to a registry, and pulled from it by digest. */
+  unpack(layout: string, signal: AbortSignal): Promise<PulledImage>;
+}
+
+/** `imageFolder` keeps unpacked images, by digest. @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START` */
+export async function openGround(app: App, imageFolder: string, signal: AbortSignal): Promise<Ground> {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-image-test-'));
+  const ground = new RealGround(app, { imageFolder, folder, port: await freePort() });
+  try {
+    await ground.regainNats(signal);
+  } catch (error) {
+    await ground[Symbol.asyncDispose]();
+    throw error;
+  }
+  return ground;
+}
+
+class RealGround implements Ground {
+  readonly app: App;
+  readonly folder: string;
+  readonly natsUrl: string;
+  readonly #imageFolder: string;
+  readonly #port: number;
+  #server: RunningServer | undefined;
+  #nats: NatsConnection | undefined;
+  #postgres: Promise<RunningServer> | undefined;
+
+  constructor(app: App, { imageFolder, folder, port }: { imageFolder: string; folder: string; port: number }) {
+    this.app = app;
+    this.folder = folder;
+    this.natsUrl = `nats://127.0.0.1:${port}`;
+    this.#imageFolder = imageFolder;
+    this.#port = port;
+  }
+
+  get nats(): NatsConnection {
+    if (this.#nats === undefined) throw new Error('Cannot use NATS as it is gone');
+    return this.#nats;
+  }
+
+  async loseNats(): Promise<void> {
+    await this.#nats?.close();
+    await this.#server?.[Symbol.asyncDispose]();
+    this.#nats = undefined;
+    this.#server = undefined;
+  }
+
+  async regainNats(signal: AbortSignal): Promise<void> {
+    this.#server = await startNats({ port: this.#port });
+    if (Object.values(this.app.services).some(({ pulls }) => pulls.length > 0)) {
+      await using connection = openConnection(this.app.app, this.natsUrl);
+      await bootstrap(connection, this.app, signal);
+    }
+    this.#nats = await connect({ servers: this.natsUrl, name: 'image test' });
+  }
+
+  async databaseUrl(): Promise<string> {
+    this.#postgres ??= startPostgres();
+    return (await this.#postgres).url;
+  }
+
+  async unpack(layout: string, signal: AbortSignal): Promise<PulledImage> {
+    await using registry = await startRegistry();
+    const repository = `${new URL(registry.url).host}/image-test`;
+    const { digest } = await pushImage(layout, { repository, mountFrom: undefined }, signal);
+    return await pullImage(`${repository}@${digest}`, this.#imageFolder, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.loseNats();
+    const postgres = await this.#postgres?.catch(() => undefined); // Its failure was told to whoever asked for it.
+    await postgres?.[Symbol.asyncDispose]();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

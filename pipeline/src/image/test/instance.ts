@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environmentOf, invariant, type Lane, makeRevision, type PulledImage } from '@headgate/rollout';
+import { freePort } from '@headgate/rollout/servers';
+import type { Ground } from './ground.ts';
+import { type Sandboxed, startSandboxed } from './sandbox.ts';
+
+/** A running instance of a service, in a lane of the test's own servers. */
+export type Instance = Sandboxed & {
+  /** Where a proxy takes requests, path prefix included. */
+  readonly http: string;
+  readonly admin: string;
+};
+
+const pollMs = 25;
+
+/** Starts the image as a lane of the local platform would, with the same environment. */
+export async function startInstance(
+  ground: Ground,
+  { service, lane, image }: { service: string; lane: Lane; image: PulledImage },
+): Promise<Instance> {
+  const { app, services } = ground.app;
+  const template = services[service];
+  invariant(template !== undefined, `a service without a template is tested: ${service}`);
+  const revision = makeRevision({ digests: {}, repositories: {}, template: { services }, commit: undefined });
+  const ports = { port: await freePort(), adminPort: await freePort() };
+  const database = template.pulls.length > 0 ? await ground.databaseUrl() : undefined;
+  const env = environmentOf({ app, lane, service, revision, template }, { nats: ground.natsUrl, database }, ports);
+  const logFile = join(ground.folder, `${service}-${ports.adminPort}.log`);
+  return {
+    ...(await startSandboxed(image, { env, logFile })),
+    http: `http://127.0.0.1:${ports.port}${template.env['PATH_PREFIX'] ?? ''}`,
+    admin: `http://127.0.0.1:${ports.adminPort}`,
+  };
+}
+
+/** Resolves when `/readyz` says 200. @throws {Error} with the last lines if the process ends first, or at the abort */
+export async function untilReady(instance: Instance, signal: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const ended = instance.ended.then(({ code, signal }) => {
+    throw new Error(`it ended with ${code ?? signal}: ${instance.lastLines().join(' | ')}`);
+  });
+  try {
+    await Promise.race([ended, untilTrue(() => isOk(`${instance.admin}/readyz`, either), either)]);
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Asks until the answer is yes. Rejects at the abort. */
+export async function untilTrue(ask: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  while (!(await ask())) await sleep(pollMs, undefined, { signal });
+}
+
+export async function isOk(url: string, signal: AbortSignal): Promise<boolean> {
+  return fetch(url, { signal }).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return response.ok;
+    },
+    () => false,
+  );
+}

@@ -1,0 +1,81 @@
+/** Checks of a service that takes HTTP and asks workers, with the test as the worker. */
+import { callHttp, startResponder } from './callers.ts';
+import { isOk, untilTrue } from './instance.ts';
+import { type CheckPlan, expectNone, type Finding, failed, passed } from './report.ts';
+import type { RecordedRequest } from './requests.ts';
+import type { Trial } from './test-image.ts';
+import { drainsUnderLoad, staysSmall } from './under-load.ts';
+
+/** In this order: the last one ends the instance. */
+export function proxyChecks(trial: Trial): readonly CheckPlan[] {
+  const { instance } = trial;
+  const drain = { graceMs: trial.request.graceMs, goesOn: false };
+  return [
+    { name: 'answers through the subject', find: (signal) => answers(trial, signal) },
+    { name: 'answers 503 while NATS is gone', find: (signal) => answersWithoutNats(trial, signal) },
+    { name: 'recovers when NATS is back', find: (signal) => recovers(trial, signal) },
+    {
+      name: 'stays within 200 MB under load',
+      find: (signal) => whileAnswered(trial, { delayMs: 0, signal }, (send) => staysSmall({ instance, send }, signal)),
+    },
+    {
+      name: 'drains on SIGTERM under load',
+      find: (signal) =>
+        whileAnswered(trial, { delayMs: 200, signal }, (send) => drainsUnderLoad({ instance, send }, drain, signal)),
+    },
+  ];
+}
+
+const lane = 'blue';
+
+/** Each subject that some worker pulls: lower-case method and path, joined by dots. */
+async function answers({ ground, instance }: Trial, signal: AbortSignal): Promise<Finding> {
+  await using _responder = await startResponder(ground, lane, { delayMs: 0 });
+  const subjects = Object.values(ground.app.services).flatMap(({ pulls }) => pulls);
+  const problems: string[] = [];
+  for (const subject of subjects) {
+    const { status, body } = await callHttp(instance.http, aRequest(subject), signal);
+    const seen = (body as { subject?: unknown } | undefined)?.subject;
+    if (status !== 200 || seen !== subject) problems.push(`${subject} got ${status} from subject ${seen}`);
+  }
+  return expectNone(problems, `${subjects.length} subjects, each asked and answered`);
+}
+
+async function answersWithoutNats({ ground, instance }: Trial, signal: AbortSignal): Promise<Finding> {
+  await ground.loseNats();
+  const { status } = await callHttp(instance.http, aRequest(someSubject(ground)), signal);
+  if (!(await isOk(`${instance.admin}/healthz`, signal)))
+    return failed(`it is gone: ${instance.lastLines().join(' | ')}`);
+  return status === 503 ? passed('503, and alive') : failed(`it answered ${status}`);
+}
+
+async function recovers({ ground, instance }: Trial, signal: AbortSignal): Promise<Finding> {
+  await ground.regainNats(signal);
+  await using _responder = await startResponder(ground, lane, { delayMs: 0 });
+  const start = performance.now();
+  await untilTrue(
+    async () => (await callHttp(instance.http, aRequest(someSubject(ground)), signal)).status === 200,
+    signal,
+  );
+  return passed(`after ${Math.round(performance.now() - start)} ms`);
+}
+
+/** With a worker that takes `delayMs`, so that as many milliseconds of requests are in flight. */
+async function whileAnswered(
+  { ground, instance }: Trial,
+  { delayMs, signal }: { delayMs: number; signal: AbortSignal },
+  look: (send: () => Promise<number>) => Promise<Finding>,
+): Promise<Finding> {
+  await using _responder = await startResponder(ground, lane, { delayMs });
+  const asked = aRequest(someSubject(ground));
+  return await look(async () => (await callHttp(instance.http, asked, signal)).status);
+}
+
+function someSubject({ app: { services } }: Trial['ground']): string {
+  return Object.values(services).flatMap(({ pulls }) => pulls)[0] ?? 'get.nothing';
+}
+
+function aRequest(subject: string): RecordedRequest {
+  const body = subject.startsWith('get.') || subject.startsWith('head.') ? undefined : { test: true };
+  return { subject, query: '', body, status: 200 };
+}

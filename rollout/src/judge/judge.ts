@@ -1,0 +1,195 @@
+import type { Tolerance } from '../spec.ts';
+import { designEffect } from './dispersion.ts';
+import { start as startPair } from './failures.ts';
+import { start as startGuard } from './guard.ts';
+import { merge, ruleWeights } from './merge.ts';
+import { start as startOneLane } from './one-lane.ts';
+import { presets } from './presets.ts';
+import {
+  changeWeight,
+  type Outcome,
+  type PairName,
+  primeRule,
+  probeWeight,
+  type Rule,
+  readRule,
+  stepRule,
+} from './rules.ts';
+import { type Counts, checkSample, type Sample } from './sample.ts';
+import { start as startShare } from './share.ts';
+import type { LaneCounts, RuleReport, Verdict } from './verdict.ts';
+
+/** Everything that a release is judged by. Spread `defaultJudge` and change what differs. */
+export type JudgeSettings = {
+  /** Chance of a false rollback, and of a false promotion, per release. */
+  readonly alpha: number;
+  readonly beta: number;
+  /** Seconds of evidence before promotion, whatever the evidence is. */
+  readonly bakeSec: number;
+  readonly tolerate: Tolerance;
+  /** Limit of the hard lag guard in ms (`limitMsFor`); `undefined`: no queue. */
+  readonly guardMs: number | undefined;
+  /** What the lanes are compared by: users' requests (canary), synthetic ones (blue/green, at weight 0), or both (little traffic). */
+  readonly compare: 'traffic' | 'probes' | 'both';
+  readonly staleAfterSec: number;
+};
+
+export const defaultJudge: JudgeSettings = {
+  alpha: 0.01,
+  beta: 0.01,
+  bakeSec: 180,
+  tolerate: 'default',
+  guardMs: undefined,
+  compare: 'traffic',
+  staleAfterSec: 60,
+};
+
+/**
+ * All that the judge knows, as plain JSON: after a restart the same samples give the same verdicts, bit by bit.
+ * `comparison`: two lanes at work. `watch`: one, after a promotion, against history.
+ */
+export type JudgeState = {
+  readonly kind: 'comparison' | 'watch';
+  readonly settings: JudgeSettings;
+  readonly rules: readonly Rule[];
+  /** Whole percent. */
+  readonly candidateShare: number;
+  /** Seconds of evidence; then the same at the last weight change, and when each lane had its last request. */
+  readonly elapsed: number;
+  readonly weightSince: number;
+  readonly heard: { readonly live: number; readonly candidate: number };
+};
+
+/** Design effects of the live lane, 1 for independent failures. */
+export type DesignEffects = { readonly [outcome in Outcome]: number };
+
+/** After so long without a request in one of the lanes the judge says so. */
+const quietAfterSec = 60;
+
+/** A comparison that has seen nothing. Prime it, then step it. */
+export function startJudge(settings: JudgeSettings): JudgeState {
+  const traffic = settings.compare !== 'probes';
+  const probes = settings.compare !== 'traffic';
+  return opened('comparison', settings, [
+    ...(traffic ? [pairRule('failed', settings, 0), pairRule('refused', settings, 0)] : []),
+    ...(probes
+      ? [pairRule('probe-failed', settings, probeWeight), pairRule('probe-refused', settings, probeWeight)]
+      : []),
+    ...(traffic ? [shareRule(settings)] : []),
+    ...guardRules(settings),
+  ]);
+}
+
+/** Adds live traffic from before the release: about 10 minutes, oldest first, in stretches of about 10 s. */
+export function primeJudge(state: JudgeState, live: Counts, seconds: number): JudgeState {
+  return { ...state, rules: state.rules.map((rule) => primeRule(rule, live, seconds)) };
+}
+
+/**
+ * The watch of a promoted lane. `history`: the former live lane's last 10 minutes; `kappa`: its `designEffects`.
+ * Samples then give the promoted lane as the candidate. The judge never promotes here, it only calls the lane back.
+ */
+export function startWatch(settings: JudgeSettings, history: Counts, kappa: DesignEffects): JudgeState {
+  const rule = (name: Outcome): Rule => ({
+    kind: 'one-lane',
+    name,
+    at: 0,
+    state: startOneLane(
+      { alpha: settings.alpha, tolerated: linesFor(name, settings).tolerated, kappa: kappa[name] },
+      historyOf(history, name),
+    ),
+  });
+  return opened('watch', settings, [rule('failed'), rule('refused'), ...guardRules(settings)]);
+}
+
+/** Adds what was seen since the last good scrape. @throws {InvariantError} if a number is negative or not finite */
+export function stepJudge(state: JudgeState, sample: Sample): [JudgeState, Verdict] {
+  checkSample(sample);
+  const elapsed = state.elapsed + sample.seconds;
+  const results = state.rules.map((rule) => stepRule(rule, sample, elapsed));
+  const heard = (lane: 'live' | 'candidate') =>
+    sample[lane].requests + (sample.probes?.[lane].requests ?? 0) > 0 ? elapsed : state.heard[lane];
+  const next: JudgeState = {
+    ...state,
+    rules: results.map(([rule]) => rule),
+    candidateShare: sample.candidateShare,
+    elapsed,
+    heard: { live: heard('live'), candidate: heard('candidate') },
+  };
+  return [
+    next,
+    verdictOn(
+      next,
+      results.map(([, report]) => report),
+    ),
+  ];
+}
+
+/** To be called before a new weight (whole percent) is asked for: closes the open blocks, then makes fresh stakes. */
+export function weightChanged(state: JudgeState, candidateShare: number): [JudgeState, Verdict] {
+  // The first weight of all is where the judge starts from, and changes nothing.
+  if (state.elapsed === 0) return [{ ...state, candidateShare }, readJudge(state)];
+  const results = state.rules.map((rule) => changeWeight(rule, candidateShare / 100));
+  const next = { ...state, rules: results.map(([rule]) => rule), candidateShare, weightSince: state.elapsed };
+  return [
+    next,
+    verdictOn(
+      next,
+      results.map(([, report]) => report),
+    ),
+  ];
+}
+
+/** What the judge says without a new sample; never `promote`. */
+export function readJudge(state: JudgeState): Verdict {
+  return verdictOn(state, state.rules.map(readRule));
+}
+
+/** The live lane's design effects as far as this judge has seen its traffic (priming included): what `startWatch` takes. */
+export function designEffects(state: JudgeState): DesignEffects {
+  const effect = (name: Outcome) => {
+    const rule = state.rules.find((other) => other.name === name);
+    if (rule?.kind === 'pair') return designEffect(rule.state.dispersion);
+    return rule?.kind === 'one-lane' ? rule.state.kappa : 1;
+  };
+  return { failed: effect('failed'), refused: effect('refused') };
+}
+
+function verdictOn(state: JudgeState, reports: readonly RuleReport[]): Verdict {
+  const merged = merge(reports, ruleWeights(reports.map(({ name }) => name)), state.settings);
+  const atWeightSec = state.elapsed - state.weightSince;
+  const waits = merged.kind === 'hold' && (merged.reason === 'evidence' || merged.reason === 'bake');
+  return { ...merged, atWeightSec, reason: waits && isQuiet(state) ? 'no-traffic' : merged.reason };
+}
+
+function isQuiet({ kind, elapsed, heard }: JudgeState): boolean {
+  const last = kind === 'watch' ? heard.candidate : Math.min(heard.live, heard.candidate);
+  return elapsed - last >= quietAfterSec;
+}
+
+function opened(kind: JudgeState['kind'], settings: JudgeSettings, rules: readonly Rule[]): JudgeState {
+  const heard = { live: 0, candidate: 0 };
+  return { kind, settings, rules, candidateShare: 0, elapsed: 0, weightSince: 0, heard };
+}
+
+function pairRule(name: PairName, settings: JudgeSettings, weight: number): Rule {
+  const { alpha, beta, bakeSec } = settings;
+  return { kind: 'pair', name, at: 0, state: startPair({ alpha, beta, bakeSec, ...linesFor(name, settings) }, weight) };
+}
+
+/** A 4xx is a client's mistake more often than the release's: refused requests always get the widest tolerance. */
+function linesFor(name: PairName, { tolerate }: JudgeSettings) {
+  return presets[name === 'refused' || name === 'probe-refused' ? 'relaxed' : tolerate];
+}
+
+function shareRule({ alpha }: JudgeSettings): Rule {
+  return { kind: 'share', name: 'share', at: 0, state: startShare({ alpha, weight: 0 }) };
+}
+
+function guardRules({ guardMs }: JudgeSettings): Rule[] {
+  return guardMs === undefined ? [] : [{ kind: 'guard', name: 'guard', at: 0, state: startGuard(guardMs) }];
+}
+
+function historyOf(history: Counts, name: Outcome): LaneCounts {
+  return { requests: history.requests, failures: history[name] };
+}

@@ -1,0 +1,68 @@
+/** What the rules and the whole judge say. Verdicts and states are journalled as JSON, hence `null` and never `undefined`. */
+
+/** What one lane did since the last good scrape. */
+export type LaneCounts = { readonly requests: number; readonly failures: number };
+
+export type VerdictKind = 'hold' | 'promote' | 'rollback';
+
+/**
+ * What one rule says after an input. Wealths are natural logs: `logRollback` is compared with ln(1/alpha), `logPromote`
+ * with ln(1/beta). A verdict is not latched; the caller stops.
+ */
+export type RuleVerdict = {
+  readonly kind: VerdictKind;
+  readonly logRollback: number;
+  /** `null`: the rule has no promotion side. */
+  readonly logPromote: number | null;
+  /** Candidate requests still wanted before promotion, an estimate; `null` where nothing can be said. */
+  readonly needCandidate: number | null;
+  /** Seconds of evidence that the rule has read, priming left out. */
+  readonly elapsed: number;
+  /** This input closed a block; promotion comes from such an input only. */
+  readonly closed: boolean;
+  /** False while both lanes fail so much that nothing counts as unacceptable any more: old credit must not promote. */
+  readonly promotable: boolean;
+  /** Not a test but a limit: rolls back at once, whatever the wealths are. */
+  readonly hard: boolean;
+  readonly counts: PairCounts;
+};
+
+/** Counts since the start. In the one-lane watch `live` is the history that the candidate is judged against. */
+export type PairCounts = { readonly live: LaneCounts; readonly candidate: LaneCounts };
+
+/** What a rule without a promotion side leaves unsaid. */
+export const rollbackOnly = { logPromote: null, needCandidate: null, promotable: true, hard: false } as const;
+
+export type RuleName = 'failed' | 'refused' | 'probe-failed' | 'probe-refused' | 'share' | 'guard';
+
+/** A rule's verdict among others. `at`: when the rule was last fed, in seconds on the judge's clock of evidence. */
+export type RuleReport = RuleVerdict & { readonly name: RuleName; readonly at: number };
+
+/**
+ * Why the judge says what it says. A rollback names the rule that weighs most, a promotion is `good-enough`, and a hold
+ * waits: for `evidence`, for the `bake`, for requests (`no-traffic`), for a rule that is fed no more (`stale`), for both
+ * lanes to stop failing (`both-lanes-failing`).
+ */
+export type VerdictReason =
+  | RuleName
+  | 'good-enough'
+  | 'evidence'
+  | 'bake'
+  | 'no-traffic'
+  | 'stale'
+  | 'both-lanes-failing';
+
+/** What the whole judge says. Wealths are natural logs: odds are e to them. */
+export type Verdict = {
+  readonly kind: VerdictKind;
+  readonly reason: VerdictReason;
+  /** Log of the weighted mean of the rules' wealths; rolls back at ln(1/alpha). */
+  readonly logRollback: number;
+  /** The smallest of all rules with a promotion side; promotes at ln(1/beta). `null` where nothing is compared. */
+  readonly logPromote: number | null;
+  readonly needCandidate: number | null;
+  /** Seconds of evidence in all, and at the present weight. */
+  readonly elapsed: number;
+  readonly atWeightSec: number;
+  readonly rules: readonly RuleReport[];
+};

@@ -28,7 +28,7 @@ const options = {
   logLevel: 'silent',
 } as const satisfies BuildOptions;
 
-/** Bundles `<source>/src/main.ts`; `source` is relative to `workspace`. @throws {HeadgateError} `STEP_FAILED` */
+/** Bundles `<source>/src/main.ts`; `source` is relative to `workspace`. esbuild takes no signal, and well under a second. @throws {HeadgateError} `STEP_FAILED` */
 export async function bundleService({
   workspace,
   source,

@@ -34,15 +34,23 @@ export async function startInstance(
   };
 }
 
-/** Resolves when `/readyz` says 200. @throws {Error} with the last lines if the process ends first, or at the abort */
-export async function untilReady(instance: Instance, signal: AbortSignal): Promise<void> {
+/** Resolves when `/readyz` says 200. Rejects as `whileRunning`. */
+export function untilReady(instance: Instance, signal: AbortSignal): Promise<void> {
+  return whileRunning(instance, signal, (within) => untilTrue(() => isOk(`${instance.admin}/readyz`, within), within));
+}
+
+/** @throws {Error} with the last lines if the process ends before `work`, which is then aborted */
+export async function whileRunning<T>(
+  instance: Instance,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const stop = new AbortController();
-  const either = AbortSignal.any([signal, stop.signal]);
-  const ended = instance.ended.then(({ code, signal }) => {
-    throw new Error(`it ended with ${code ?? signal}: ${instance.lastLines().join(' | ')}`);
+  const ended = instance.ended.then(({ code, signal: killed }) => {
+    throw new Error(`it ended with ${code ?? killed}: ${instance.lastLines().join(' | ')}`);
   });
   try {
-    await Promise.race([ended, untilTrue(() => isOk(`${instance.admin}/readyz`, either), either)]);
+    return await Promise.race([ended, work(AbortSignal.any([signal, stop.signal]))]);
   } finally {
     stop.abort();
   }

@@ -2,7 +2,7 @@
 import { subjectPrefix } from '@headgate/rollout';
 import { callWorker } from './callers.ts';
 import type { Ground } from './ground.ts';
-import { isOk, startInstance, untilReady, untilTrue } from './instance.ts';
+import { isOk, startInstance, untilReady, untilTrue, whileRunning } from './instance.ts';
 import { type CheckPlan, expectNone, type Finding, failed, passed } from './report.ts';
 import type { RecordedRequest } from './requests.ts';
 import type { Trial } from './test-image.ts';
@@ -43,11 +43,12 @@ async function outlivesNats({ ground, instance }: Trial, signal: AbortSignal): P
   return alive ? passed('alive without NATS') : failed(`it is gone: ${instance.lastLines().join(' | ')}`);
 }
 
-async function recovers({ ground, request }: Trial, signal: AbortSignal): Promise<Finding> {
+async function recovers({ ground, instance, request }: Trial, signal: AbortSignal): Promise<Finding> {
   const asked = someRequest(request.requests);
   await ground.regainNats(signal);
   const start = performance.now();
-  await untilTrue(async () => (await ask(ground, asked)).status === asked.status, signal);
+  const answered = async () => (await ask(ground, asked)).status === asked.status;
+  await whileRunning(instance, signal, (within) => untilTrue(answered, within));
   return passed(`after ${Math.round(performance.now() - start)} ms`);
 }
 

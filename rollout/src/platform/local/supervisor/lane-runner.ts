@@ -1,12 +1,13 @@
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
+import { ask } from '../ask.ts';
 import type { LaneDesired } from './desired.ts';
 import { type RunnerOptions, ServiceRunner } from './service-runner.ts';
 
 /** The last lines of one process, named by service and place. */
 export type LogTail = { readonly name: string; readonly lines: readonly string[] };
 
-/** The start checks wait for an answer that goes through the queue; HTTP timeout and a second. */
-const probeMaxMs = 6_000;
+/** Less than the driver waits for its own question. */
+const probeMaxMs = 8_000;
 
 /** All services of one lane. */
 export class LaneRunner {
@@ -51,7 +52,7 @@ export class LaneRunner {
     const chosen = ready[this.#probes++ % Math.max(1, ready.length)];
     if (chosen === undefined)
       return { kind: 'unanswered', why: `no ${service} of lane ${this.#options.lane} is ready` };
-    return ask(`http://127.0.0.1:${chosen.port}${template.probe}`);
+    return ask(`http://127.0.0.1:${chosen.port}${template.probe}`, {}, AbortSignal.timeout(probeMaxMs));
   }
 
   logs(): readonly LogTail[] {
@@ -70,20 +71,5 @@ export class LaneRunner {
     // Proxies first: their last requests need the workers.
     await Promise.all(proxies.map((name) => this.#services.get(name)?.close()));
     await Promise.all([...this.#services.values()].map((runner) => runner.close()));
-  }
-}
-
-async function ask(url: string): Promise<ProbeAnswer> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(probeMaxMs) });
-    await response.body?.cancel();
-    return {
-      kind: 'answered',
-      status: response.status,
-      lane: response.headers.get('headgate-lane') ?? undefined,
-      revision: response.headers.get('headgate-revision') ?? undefined,
-    };
-  } catch (error) {
-    return { kind: 'unanswered', why: error instanceof Error ? error.message : String(error) };
   }
 }

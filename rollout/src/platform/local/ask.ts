@@ -1,0 +1,31 @@
+import { request } from 'node:http';
+import type { ProbeAnswer } from '../../workload/workload.ts';
+
+/** HTTP timeout of the proxies, and a second: an answer that goes through the queue may take that long. */
+const answerMaxMs = 6_000;
+
+/** One GET on a connection of its own. Resolves when the whole answer was read, so that nobody counts it as a client that left. */
+export function ask(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ProbeAnswer> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(answerMaxMs)]);
+  return new Promise((resolve) => {
+    const failed = (error: Error) => resolve({ kind: 'unanswered', why: error.message });
+    const sent = request(url, { headers, signal: within, agent: false }, (response) => {
+      response.on('error', failed);
+      response.on('end', () =>
+        resolve({
+          kind: 'answered',
+          status: response.statusCode ?? 0,
+          lane: textOf(response.headers['headgate-lane']),
+          revision: textOf(response.headers['headgate-revision']),
+        }),
+      );
+      response.resume();
+    });
+    sent.on('error', failed);
+    sent.end();
+  });
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}

@@ -173,7 +173,7 @@ function power(): void {
 
 /** A4 and A5: seconds until the decision. */
 function times(): void {
-  const bursts = (t: number) => (t % 30 >= 25 ? 0.1 : 0.01);
+  const bursts = (height: number) => (t: number) => (t % 30 >= 25 ? height : 0.01);
   const onsets: readonly (readonly [string, number, World])[] = [
     ['0 to 100 % at 1000/s and 5 %', 3, worldOf({ pL: 0, pC: 1, requestsPerSec: 1000 })],
     ['0 to 100 % at 100/s and 5 %', 4, worldOf({ pL: 0, pC: 1 })],

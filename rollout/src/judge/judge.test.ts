@@ -237,6 +237,15 @@ describe('a watch', () => {
     expect(after(clustered)).toBeLessThan(after(watch()));
   });
 
+  test('takes its design effects from live traffic, also where the lanes were compared by probes', () => {
+    let state = startJudge({ ...defaultJudge, compare: 'probes' });
+    for (let stretch = 0; stretch < 60; stretch++) state = primeJudge(state, counts(1000, stretch % 2 ? 0 : 40), 10);
+
+    expect(designEffects(aJudge())).toEqual({ failed: 1, refused: 1 });
+    expect(designEffects(state).failed).toBeGreaterThan(10);
+    expect(designEffects(state).refused).toBe(1);
+  });
+
   test('without any history it has nothing to say', () => {
     const first = startWatch(defaultJudge, counts(0), { failed: 1, refused: 1 });
 

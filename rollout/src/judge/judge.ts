@@ -1,5 +1,5 @@
 import type { Tolerance } from '../spec.ts';
-import { designEffect } from './dispersion.ts';
+import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
 import { start as startPair } from './failures.ts';
 import { start as startGuard } from './guard.ts';
 import { merge, ruleWeights } from './merge.ts';
@@ -7,6 +7,7 @@ import { start as startOneLane } from './one-lane.ts';
 import { presets } from './presets.ts';
 import {
   changeWeight,
+  countsOf,
   type Outcome,
   type PairName,
   primeRule,
@@ -17,7 +18,7 @@ import {
 } from './rules.ts';
 import { type Counts, checkSample, type Sample } from './sample.ts';
 import { start as startShare } from './share.ts';
-import type { LaneCounts, RuleReport, Verdict } from './verdict.ts';
+import type { RuleReport, Verdict } from './verdict.ts';
 
 /** Everything that a release is judged by. Spread `defaultJudge` and change what differs. */
 export type JudgeSettings = {
@@ -58,6 +59,8 @@ export type JudgeState = {
   readonly elapsed: number;
   readonly weightSince: number;
   readonly heard: { readonly live: number; readonly candidate: number };
+  /** How live's failures cluster, whatever the lanes are compared by: the watch needs it. */
+  readonly live: { readonly [outcome in Outcome]: Dispersion };
 };
 
 /** Design effects of the live lane, 1 for independent failures. */
@@ -82,7 +85,11 @@ export function startJudge(settings: JudgeSettings): JudgeState {
 
 /** Adds live traffic from before the release: about 10 minutes, oldest first, in stretches of about 10 s. */
 export function primeJudge(state: JudgeState, live: Counts, seconds: number): JudgeState {
-  return { ...state, rules: state.rules.map((rule) => primeRule(rule, live, seconds)) };
+  return {
+    ...state,
+    rules: state.rules.map((rule) => primeRule(rule, live, seconds)),
+    live: observe(state, live, seconds),
+  };
 }
 
 /**
@@ -96,7 +103,7 @@ export function startWatch(settings: JudgeSettings, history: Counts, kappa: Desi
     at: 0,
     state: startOneLane(
       { alpha: settings.alpha, tolerated: linesFor(name, settings).tolerated, kappa: kappa[name] },
-      historyOf(history, name),
+      countsOf(history, name),
     ),
   });
   return opened('watch', settings, [rule('failed'), rule('refused'), ...guardRules(settings)]);
@@ -115,6 +122,7 @@ export function stepJudge(state: JudgeState, sample: Sample): [JudgeState, Verdi
     candidateShare: sample.candidateShare,
     elapsed,
     heard: { live: heard('live'), candidate: heard('candidate') },
+    live: observe(state, sample.live, sample.seconds),
   };
   return [
     next,
@@ -145,14 +153,16 @@ export function readJudge(state: JudgeState): Verdict {
   return verdictOn(state, state.rules.map(readRule));
 }
 
-/** The live lane's design effects as far as this judge has seen its traffic (priming included): what `startWatch` takes. */
-export function designEffects(state: JudgeState): DesignEffects {
-  const effect = (name: Outcome) => {
-    const rule = state.rules.find((other) => other.name === name);
-    if (rule?.kind === 'pair') return designEffect(rule.state.dispersion);
-    return rule?.kind === 'one-lane' ? rule.state.kappa : 1;
+/** The live lane's design effects as far as this comparison has seen its traffic, priming included: what `startWatch` takes. */
+export function designEffects({ live }: JudgeState): DesignEffects {
+  return { failed: designEffect(live.failed), refused: designEffect(live.refused) };
+}
+
+function observe({ live }: JudgeState, counts: Counts, seconds: number): JudgeState['live'] {
+  return {
+    failed: disperse(live.failed, countsOf(counts, 'failed'), seconds),
+    refused: disperse(live.refused, countsOf(counts, 'refused'), seconds),
   };
-  return { failed: effect('failed'), refused: effect('refused') };
 }
 
 function verdictOn(state: JudgeState, reports: readonly RuleReport[]): Verdict {
@@ -169,7 +179,8 @@ function isQuiet({ kind, elapsed, heard }: JudgeState): boolean {
 
 function opened(kind: JudgeState['kind'], settings: JudgeSettings, rules: readonly Rule[]): JudgeState {
   const heard = { live: 0, candidate: 0 };
-  return { kind, settings, rules, candidateShare: 0, elapsed: 0, weightSince: 0, heard };
+  const live = { failed: noDispersion, refused: noDispersion };
+  return { kind, settings, rules, candidateShare: 0, elapsed: 0, weightSince: 0, heard, live };
 }
 
 function pairRule(name: PairName, settings: JudgeSettings, weight: number): Rule {
@@ -188,8 +199,4 @@ function shareRule({ alpha }: JudgeSettings): Rule {
 
 function guardRules({ guardMs }: JudgeSettings): Rule[] {
   return guardMs === undefined ? [] : [{ kind: 'guard', name: 'guard', at: 0, state: startGuard(guardMs) }];
-}
-
-function historyOf(history: Counts, name: Outcome): LaneCounts {
-  return { requests: history.requests, failures: history[name] };
 }

@@ -110,6 +110,6 @@ function reported(rule: Rule, verdict: RuleVerdict): [Rule, RuleReport] {
 }
 
 /** More failures than requests come from two counters read at two moments, and would turn the bets' logs upside down. */
-function countsOf(counts: Counts, outcome: Outcome): LaneCounts {
+export function countsOf(counts: Counts, outcome: Outcome): LaneCounts {
   return { requests: counts.requests, failures: Math.min(counts.requests, counts[outcome]) };
 }

@@ -28,12 +28,16 @@ export const pinMapPath = (folder: string): string => join(resolve(folder), 'pin
 
 /**
  * The weights of `split` are the lane weights. A lane ends in a backend of its own, so that the 503s of a dead lane are counted there and
- * carry its mark. Server-close towards a proxy: a kept connection that Node closes while a request is on its way would be an error of
- * ours. Aborts are passed on, so that a client that leaves holds no waiter.
+ * carry its mark. Aborts are passed on, so that a client that leaves holds no waiter.
+ *
+ * Every hop is a new connection (server-close). When a server breaks off on a later request of a connection, HAProxy closes in silence
+ * and counts nothing: the crash of a candidate would be nobody's. And a kept connection that Node closes while a request is on its way
+ * would be an error of ours.
  */
 export function haproxyConfig({ app, folder, port }: HaproxyPlace): string {
   // Abstract sockets have one name space per machine: the folder makes them ours alone.
   const mark = createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16);
+  const socketOf = (name: string) => `abns@headgate-${mark}-${name}`;
   return `${[
     'global',
     `  stats socket ${socketPath(folder)} mode 600 level admin`,
@@ -44,6 +48,7 @@ export function haproxyConfig({ app, folder, port }: HaproxyPlace): string {
     'defaults',
     '  mode http',
     '  option abortonclose',
+    '  option http-server-close',
     '  timeout connect 1s',
     '  timeout client 30s',
     '  timeout http-request 10s',
@@ -54,37 +59,32 @@ export function haproxyConfig({ app, folder, port }: HaproxyPlace): string {
     `frontend ${app}`,
     `  bind 127.0.0.1:${port}`,
     `  http-request set-var(txn.pin) req.hdrs,map_reg(${pinMapPath(folder)})`,
-    '  use_backend %[var(txn.pin)] if { var(txn.pin) -m found }',
+    '  use_backend to-%[var(txn.pin)] if { var(txn.pin) -m found }',
     '  default_backend split',
     'backend split',
     '  balance roundrobin',
     '  retries 0',
-    ...lanes.map((lane) => `  server ${lane} abns@headgate-${mark}-${lane} weight 0`),
-    ...lanes.flatMap((lane) => laneSections(lane, `headgate-${mark}-${lane}`)),
+    ...lanes.map((lane) => `  server ${lane} ${socketOf(lane)} weight 0`),
+    ...lanes.flatMap((lane) => [
+      ...laneSections(`lane-${lane}`, { lane, socket: socketOf(lane) }),
+      `backend to-${lane}-pinned`,
+      '  retries 0',
+      `  server ${lane} ${socketOf(`${lane}-pinned`)}`,
+      ...laneSections(`${lane}-pinned`, { lane, socket: socketOf(`${lane}-pinned`) }),
+    ]),
   ].join('\n')}\n`;
 }
 
-/** An idle connection between `split` and a lane is closed by `split` alone: no request meets a closing socket. */
-function laneSections(lane: Lane, address: string): string[] {
+/** No server at the start: the supervisor adds one per ready proxy. Shorter timeout than in front of it, or its 504 would have no mark. */
+function laneSections(name: string, { lane, socket }: { lane: Lane; socket: string }): string[] {
   return [
-    `frontend lane-${lane}`,
-    `  bind abns@${address}`,
-    '  timeout client 1h',
-    '  timeout http-keep-alive 1h',
-    `  default_backend lane-${lane}`,
-    ...proxies(`lane-${lane}`, lane),
-    ...proxies(`${lane}-pinned`, lane),
-  ];
-}
-
-/** No server at the start: the supervisor adds one per ready proxy. Shorter timeout than `split`, or its 504 would have no mark. */
-function proxies(backend: string, lane: Lane): string[] {
-  return [
-    `backend ${backend}`,
+    `frontend ${name}`,
+    `  bind ${socket}`,
+    `  default_backend ${name}`,
+    `backend ${name}`,
     '  balance roundrobin',
     '  retries 2',
     '  option redispatch 1',
-    '  option http-server-close',
     '  timeout server 10s',
     `  http-after-response set-header Headgate-Lane ${lane}`,
   ];

@@ -37,6 +37,9 @@ function service(): void {
   });
 }
 
+/** The fake service as a program. */
+export const serviceProgram = `(${service.toString()})()`;
+
 /** "Images" whose root is this machine's own, read-only, with a program given on the command line. */
 export const resolveFake: ResolveImage = async (reference): Promise<PulledImage> => {
   const behaviours = ['sound', 'crashing', 'never-ready', 'deaf'];
@@ -45,7 +48,7 @@ export const resolveFake: ResolveImage = async (reference): Promise<PulledImage>
   return {
     root: '/',
     config: {
-      entrypoint: [process.execPath, '-e', `(${service.toString()})()`],
+      entrypoint: [process.execPath, '-e', serviceProgram],
       env: { BEHAVIOUR: behaviour },
       user: '',
       workdir: '/',

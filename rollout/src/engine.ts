@@ -28,15 +28,16 @@ export type Drive = {
   /** Called once with the book before the first look, to begin a release; answers whether there is something to drive. */
   readonly begin?: (book: Book) => Promise<boolean>;
   readonly now?: () => Instant;
+  readonly pace?: Pace;
 };
 
 /** How a drive ended. `interrupted`: told to go, the candidate is at 0. `idle`: there was nothing to drive. */
 export type Driven = { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly head: Head };
 
-/** Between two looks: at rest, when the candidate has begun to fail, and while something is under way. */
-const restMs = 1_000;
-const alertMs = 250;
-const transitMs = 150;
+/** Between two looks, in ms: at rest, when the candidate has begun to fail, and while something is under way. */
+export type Pace = { readonly restMs: number; readonly alertMs: number; readonly transitMs: number };
+
+const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
 
 /**
  * The one loop: look, decide, record, act. The record comes first, so that the next driver resumes instead of guessing;
@@ -45,7 +46,7 @@ const transitMs = 150;
  * @throws {HeadgateError} `LOCK_HELD` when somebody else took the lock
  */
 export async function drive(task: Drive): Promise<Driven> {
-  const { ports, app, spec, lease, emit, signal, begin, now = systemNow } = task;
+  const { ports, app, spec, lease, emit, signal, begin, now = systemNow, pace = usualPace } = task;
   const book = await openBook(ports.journal, app, lease);
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
   const watcher = makeWatcher(ports, emit);
@@ -62,7 +63,7 @@ export async function drive(task: Drive): Promise<Driven> {
       closeOnBug(error, acting, release),
     );
     if (told) return { kind: 'interrupted', head: book.head };
-    await pause(next.turn, next.alert, signal);
+    await pause(next.turn, next.alert, pace, signal);
   }
 }
 
@@ -159,7 +160,12 @@ async function attempt(command: Command, release: Release, { ports, lease, emit,
   }
 }
 
-async function pause(next: Turn, alert: boolean, signal: AbortSignal): Promise<void> {
+async function pause(
+  next: Turn,
+  alert: boolean,
+  { restMs, alertMs, transitMs }: Pace,
+  signal: AbortSignal,
+): Promise<void> {
   const { kind } = next.decision.state.phase;
   const resting = kind === 'holding' || kind === 'watching' || kind === 'comparing';
   const ms = resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readHead } from './engine/book.ts';
 import type { Emit } from './engine/occurrence.ts';
 import type { WishAct } from './engine/wishes.ts';
-import { type Driven, drive } from './engine.ts';
+import { type Driven, drive, type Pace } from './engine.ts';
 import type { Json, Lease } from './journal/journal.ts';
 import { type Instant, instant } from './lane.ts';
 import type { Platform } from './platform/platform.ts';
@@ -25,6 +25,8 @@ export type Hands = {
   readonly say: (text: string) => void;
   /** Aborts when this process is told to go. */
   readonly signal: AbortSignal;
+  /** For tests that have no time. */
+  readonly pace?: Pace;
 };
 
 /** How an act ended. `release` is the one it was about, where there is one. */

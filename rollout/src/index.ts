@@ -12,6 +12,7 @@ export { instant, lanes, otherLane, percent } from './lane.ts';
 export { type PulledImage, pullImage } from './platform/local/image/pull.ts';
 export { BoundedLog } from './platform/local/supervisor/bounded-log.ts';
 export { startBoxed } from './platform/local/supervisor/boxed.ts';
+export { ensureSupervisor, type ReadyInfo, stopSupervisor } from './platform/local/supervisor/ensure.ts';
 export { environmentOf } from './platform/local/supervisor/environment.ts';
 export { openPlatform, openRecords } from './platform/open.ts';
 export type { Platform } from './platform/platform.ts';
@@ -24,4 +25,5 @@ export { phaseText, type StatusFacts, statusCodes, statusState, statusText } fro
 export { duration, failedRatio, odds, short } from './report/words.ts';
 export type { Digest, LaneTemplate, Revision } from './revision.ts';
 export { canonicalJson, digest, makeRevision, templateOf } from './revision.ts';
-export type { ServiceSpec, Spec } from './spec.ts';
+export type { ServiceSpec, Spec, SpecIssue } from './spec.ts';
+export { formatIssues, parseSpec } from './spec.ts';

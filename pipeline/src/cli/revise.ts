@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   digest,
   type Handled,
@@ -27,7 +28,7 @@ export async function releaseImages(
   const live = head.live === undefined ? undefined : head.lanes[head.live];
   const revision = revise(spec, images, live, wanted.commit);
   const { ancestry, reason, insist, hotfix } = wanted;
-  return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix });
+  return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix, probe: randomUUID() });
 }
 
 /** @throws {HeadgateError} `USAGE` for an unknown service, an image without digest, or a service that nothing names */

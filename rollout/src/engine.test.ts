@@ -1,0 +1,199 @@
+import { describe, expect, test } from '@jest/globals';
+import { readHead } from './engine/book.ts';
+import { fold, readStatus, toEntries } from './engine/status.ts';
+import { drive } from './engine.ts';
+import { act, type Hands, startRelease } from './hands.ts';
+import { openMemoryJournal } from './journal/memory.ts';
+import { type Instant, instant, type Lane } from './lane.ts';
+import { openMemoryMetrics } from './metrics/memory.ts';
+import type { Platform } from './platform/platform.ts';
+import { evidenceOf } from './policy/evidence.ts';
+import { replay } from './policy/turn.ts';
+import { openMemoryQueue } from './queue/memory.ts';
+import { aSpec, revisionNamed } from './simulate/play.ts';
+import type { ReleaseSpec, Spec } from './spec.ts';
+import { openMemoryTraffic } from './traffic/memory.ts';
+import { openMemoryWorkload } from './workload/memory.ts';
+
+/** All ports in memory, with users that send requests by the weights while somebody drives. */
+function aPlatform() {
+  const services = { proxy: { pulls: [] }, rating: { pulls: ['get.ratings'] } };
+  const traffic = openMemoryTraffic();
+  const metrics = openMemoryMetrics();
+  const workload = openMemoryWorkload();
+  const queue = openMemoryQueue({ services, now });
+  for (const lane of ['blue', 'green'] as const) queue.park(lane, 'rating', 2);
+  const failing = new Set<Lane>();
+  const users = setInterval(() => {
+    for (let n = 0; n < 400; n++) {
+      const lane = traffic.route({});
+      if (lane !== undefined) metrics.count(lane, 'weighted', failing.has(lane) ? 'failed' : 'passed');
+    }
+  }, 20);
+  const ports: Platform = {
+    traffic,
+    metrics,
+    workload,
+    queue,
+    ...openMemoryJournal(),
+    async send() {
+      return { kind: 'unanswered', why: 'nobody is there' };
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(users);
+    },
+  };
+  return { ports, traffic, workload, failing, [Symbol.asyncDispose]: async () => clearInterval(users) };
+}
+
+function now(): Instant {
+  return instant(Date.now());
+}
+
+const quick: ReleaseSpec = { ...aSpec, bakeMs: 300, watchMs: 300, keepWarmMs: 100_000 };
+
+function handsOn(ports: Platform, rest: Partial<Hands> = {}): Hands {
+  return {
+    ports,
+    app: 'test',
+    spec: quick,
+    actor: 'kim@desk',
+    emit: () => {},
+    say: () => {},
+    signal: new AbortController().signal,
+    pace: { restMs: 30, alertMs: 20, transitMs: 10 },
+    ...rest,
+  };
+}
+
+function aRequest(name: string) {
+  const named = revisionNamed(name);
+  const revision = {
+    ...named,
+    digests: { proxy: `sha256:${name}`, rating: `sha256:${name}` },
+  } as unknown as typeof named;
+  return {
+    revision,
+    actor: 'kim@desk',
+    reason: 'a test',
+    ancestry: 'descends',
+    insist: false,
+    hotfix: false,
+    probe: 'p',
+  } as const;
+}
+
+describe('drive()', () => {
+  test('releases the first version, promotes a good second one, and rolls a bad third one back', async () => {
+    await using world = aPlatform();
+    const hands = handsOn(world.ports);
+
+    const first = await startRelease(hands, aRequest('v1'));
+    const second = await startRelease(hands, aRequest('v2'));
+    world.failing.add('blue');
+    const third = await startRelease(hands, aRequest('v3'));
+
+    expect([first.kind, second.kind, third.kind]).toEqual(['ended', 'ended', 'ended']);
+    const head = await readHead(world.ports.journal, 'test', hands.signal);
+    expect(head.history.map(({ outcome }) => outcome)).toEqual(['promoted', 'promoted', 'rolledBack']);
+    expect(head.live).toBe('green');
+    expect(await world.traffic.observe(hands.signal)).toMatchObject({ weights: { blue: 0, green: 100 } });
+    expect(await startRelease(hands, aRequest('v3'))).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
+    expect(await startRelease(hands, aRequest('v2'))).toMatchObject({ kind: 'nothing' });
+  }, 60_000);
+
+  test('leaves a journal from which every decision and the judge can be taken again', async () => {
+    await using world = aPlatform();
+    const hands = handsOn(world.ports);
+    await startRelease(hands, aRequest('v1'));
+
+    await startRelease(hands, aRequest('v2'));
+
+    const { decisions, release } = await readHead(world.ports.journal, 'test', hands.signal);
+    if (release === undefined) throw new Error('no release');
+    const entries = toEntries(await world.ports.journal.readEvidence(release.id, hands.signal));
+    for (const record of decisions.filter((other) => other.release === release.id)) {
+      const again = replay(record, release);
+      expect({ state: again.state, commands: again.commands }).toEqual({
+        state: record.after,
+        commands: record.commands,
+      });
+      // What the judge said then follows from the evidence up to then.
+      const upTo = entries.findLastIndex((entry) => 'at' in entry && entry.at <= record.look.now);
+      const state = fold(entries.slice(0, upTo + 1).filter(({ kind }) => kind !== 'hold'));
+      if (state !== undefined && record.before.phase.kind === 'holding') {
+        expect(evidenceOf(state, 0).logPromote).toBeCloseTo(record.look.evidence.logPromote ?? 0, 9);
+      }
+    }
+  }, 60_000);
+
+  test('sets the candidate to 0 when it is told to go, and the next act goes on', async () => {
+    await using world = aPlatform();
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+    const told = new AbortController();
+    const slow = { ...quick, bakeMs: 100_000 };
+    const emit: Hands['emit'] = (occurrence) => {
+      if (occurrence.kind === 'decided' && occurrence.decision.state.phase.kind === 'holding') told.abort();
+    };
+
+    const interrupted = await startRelease(
+      handsOn(world.ports, { spec: slow, signal: told.signal, emit }),
+      aRequest('v2'),
+    );
+
+    expect(interrupted.kind).toBe('interrupted');
+    expect(await world.traffic.observe(AbortSignal.timeout(1_000))).toMatchObject({ weights: { blue: 100, green: 0 } });
+    const back = await act(handsOn(world.ports), 'rollback', { release: 2, reason: 'enough' });
+    expect(back).toMatchObject({
+      kind: 'ended',
+      head: { live: 'blue', release: { state: { phase: { kind: 'rolledBack' } } } },
+    });
+  }, 60_000);
+
+  test('refuses what is meant for another release', async () => {
+    await using world = aPlatform();
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+
+    expect(await act(handsOn(world.ports), 'rollback', { release: 7, reason: '' })).toMatchObject({ kind: 'refused' });
+  });
+
+  test('is the only one: a second release waits, and a newer one takes its place', async () => {
+    await using world = aPlatform();
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+    const running = startRelease(handsOn(world.ports, { spec: { ...quick, bakeMs: 1_500 } }), aRequest('v2'));
+    const waits = new Promise<void>((resolve) => {
+      void startRelease(handsOn(world.ports, { say: () => resolve() }), aRequest('v3')).then((third) =>
+        thirds.push(third),
+      );
+    });
+    const thirds: unknown[] = [];
+    await waits;
+
+    const fourth = await startRelease(handsOn(world.ports), aRequest('v4'));
+
+    expect(await running).toMatchObject({ kind: 'ended' });
+    expect(fourth).toMatchObject({ kind: 'ended', head: { release: { id: 3 } } });
+    expect(thirds).toEqual([{ kind: 'superseded', text: 'a newer release took its place in the queue' }]);
+  }, 60_000);
+
+  test('answers status from the journal alone', async () => {
+    await using world = aPlatform();
+    const hands = handsOn(world.ports);
+    await startRelease(hands, aRequest('v1'));
+
+    const facts = await readStatus(world.ports, { app: 'test' } as Spec, hands.signal);
+
+    expect(facts).toMatchObject({ head: { live: 'blue' }, driver: undefined });
+  });
+
+  test('has nothing to drive in an empty journal', async () => {
+    await using world = aPlatform();
+    const acquired = await world.ports.lock.acquire('kim@desk', AbortSignal.timeout(1_000));
+    if (acquired.kind === 'busy') throw new Error('busy');
+
+    expect(await drive({ ...handsOn(world.ports), lease: acquired.lease })).toMatchObject({
+      kind: 'ended',
+      head: { fence: 1 },
+    });
+  });
+});

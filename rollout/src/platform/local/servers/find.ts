@@ -18,9 +18,15 @@ type Kind = {
   /** Supported from this version on, and below the other one. */
   readonly from: string;
   readonly below: string;
-  /** Makes it available when neither the variable nor the PATH has it; gives its path. */
-  readonly obtain: (env: NodeJS.ProcessEnv) => Promise<string>;
-};
+} & (
+  | {
+      /** Gives the path of one from elsewhere when neither the variable nor the PATH has it. */
+      readonly obtain: (env: NodeJS.ProcessEnv) => Promise<string>;
+    }
+  | {
+      /** Debian package that brings it. */ readonly debian: string;
+    }
+);
 
 const kinds = {
   'nats-server': {
@@ -31,27 +37,15 @@ const kinds = {
     obtain: fetchNatsServer,
   },
   // 2.6 is the first that adds servers at run time outside its experimental mode.
-  haproxy: {
-    env: 'HEADGATE_HAPROXY',
-    versionArgs: ['-v'],
-    from: '2.6.0',
-    below: '4',
-    obtain: viaApt('haproxy', 'haproxy'),
-  },
+  haproxy: { env: 'HEADGATE_HAPROXY', versionArgs: ['-v'], from: '2.6.0', below: '4', debian: 'haproxy' },
   'docker-registry': {
     env: 'HEADGATE_REGISTRY',
     versionArgs: ['--version'],
     from: '2.7.0',
     below: '4',
-    obtain: viaApt('docker-registry', 'docker-registry'),
+    debian: 'docker-registry',
   },
-  bwrap: {
-    env: 'HEADGATE_BWRAP',
-    versionArgs: ['--version'],
-    from: '0.4.0',
-    below: '2',
-    obtain: viaApt('bubblewrap', 'bwrap'),
-  },
+  bwrap: { env: 'HEADGATE_BWRAP', versionArgs: ['--version'], from: '0.4.0', below: '2', debian: 'bubblewrap' },
 } satisfies Record<string, Kind>;
 
 export type ServerKind = keyof typeof kinds;
@@ -61,8 +55,8 @@ export type ServerKind = keyof typeof kinds;
  * @throws {HeadgateError} `SERVER_MISSING` with the one line to type, `SERVER_VERSION` naming both versions
  */
 export async function findServer(kind: ServerKind, env: NodeJS.ProcessEnv = process.env): Promise<Found> {
-  const { env: variable, versionArgs, from, below, obtain }: Kind = kinds[kind];
-  const path = env[variable] ?? onPath(kind, env) ?? (await obtain(env));
+  const { env: variable, versionArgs, from, below } = kinds[kind];
+  const path = env[variable] ?? onPath(kind, env) ?? (await obtain(kind, env));
   const version = await versionOf(path, versionArgs, variable);
   if (compareVersions(version, from) < 0 || compareVersions(version, below) >= 0) {
     throw new HeadgateError(
@@ -72,6 +66,22 @@ export async function findServer(kind: ServerKind, env: NodeJS.ProcessEnv = proc
     );
   }
   return { path, version };
+}
+
+/** Makes all servers available and says which were taken. @throws {HeadgateError} `SERVER_MISSING`, `SERVER_VERSION` */
+export async function provideServers(
+  say: (line: string) => void = () => {},
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ReadonlyMap<ServerKind, Found>> {
+  const names = Object.keys(kinds) as ServerKind[]; // The keys of the table above.
+  const packages = names.flatMap((name) => {
+    const known: Kind = kinds[name];
+    return 'debian' in known && env[known.env] === undefined && onPath(name, env) === undefined ? [known.debian] : [];
+  });
+  // All at once: fetching the lists takes longer than the packages.
+  if (packages.length > 0) say(`installing ${packages.join(', ')}`);
+  if (packages.length > 0) await aptInstall(packages);
+  return new Map(await Promise.all(names.map(async (name) => [name, await findServer(name, env)] as const)));
 }
 
 /** Path of nats-server. @throws {HeadgateError} `SERVER_MISSING`, `SERVER_VERSION` */
@@ -118,17 +128,13 @@ async function versionOf(path: string, args: readonly string[], variable: string
   return /(\d+\.\d+(\.\d+)?)/.exec(output.stdout + output.stderr)?.[1] ?? '0';
 }
 
-function viaApt(debianPackage: string, binary: string): Kind['obtain'] {
-  return async (env) => {
-    await aptInstall([debianPackage]);
-    const path = onPath(binary, env);
-    if (path !== undefined) return path;
-    throw new HeadgateError(
-      'SERVER_MISSING',
-      `Cannot find ${binary} as the package ${debianPackage} did not bring it`,
-      {
-        hint: `install ${binary} and put it on the PATH`,
-      },
-    );
-  };
+async function obtain(kind: ServerKind, env: NodeJS.ProcessEnv): Promise<string> {
+  const known: Kind = kinds[kind];
+  if ('obtain' in known) return known.obtain(env);
+  await aptInstall([known.debian]);
+  const path = onPath(kind, env);
+  if (path !== undefined) return path;
+  throw new HeadgateError('SERVER_MISSING', `Cannot find ${kind} as the package ${known.debian} did not bring it`, {
+    hint: `install ${kind} and put it on the PATH`,
+  });
 }

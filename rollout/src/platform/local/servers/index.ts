@@ -1,5 +1,5 @@
 /** Real servers on this machine, for the local platform and for tests. The second door of the package, so that tests need not load the first. */
-export { type Found, findNatsServer, findServer, type ServerKind } from './find.ts';
+export { type Found, findNatsServer, findServer, provideServers, type ServerKind } from './find.ts';
 export { startNats } from './nats.ts';
 export { freePort, startPostgres } from './postgres.ts';
 export type { Exit, RunningServer } from './process.ts';

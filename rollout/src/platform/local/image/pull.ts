@@ -1,16 +1,18 @@
 /** Pulls an image by digest and unpacks it, for a lane process or an image test. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { HeadgateError } from '../../../errors.ts';
+import { unlessMissing } from '../../../journal/files.ts';
 import { corrupt, downloadDocument, downloadLayer } from './download.ts';
 import { type ImageConfig, type LayerReference, parseConfig, parseManifest } from './manifest.ts';
 import { type ImageReference, parseReference } from './reference.ts';
 import { unpackLayer } from './unpack.ts';
 
 const run = promisify(execFile);
+const halfPrefix = 'part-';
 
 /** `root` is the unpacked file system. It is shared: never write to it. */
 export type PulledImage = { readonly root: string; readonly config: ImageConfig };
@@ -28,7 +30,7 @@ export async function pullImage(reference: string, folder: string, signal: Abort
   if (!(await isThere(root))) {
     await mkdir(join(folder, 'layers'), { recursive: true });
     await mkdir(join(folder, 'roots'), { recursive: true });
-    const work = await mkdtemp(join(folder, 'part-'));
+    const work = await mkdtemp(join(folder, halfPrefix));
     try {
       await pullInto(from, { folder, root, configFile, work }, signal);
     } finally {
@@ -36,6 +38,13 @@ export async function pullImage(reference: string, folder: string, signal: Abort
     }
   }
   return { root, config: JSON.parse(await readFile(configFile, 'utf8')) as ImageConfig };
+}
+
+/** Removes what a killed pull left in the folder. Only when no pull is under way there. */
+export async function clearHalfPulls(folder: string): Promise<void> {
+  const names = (await unlessMissing(readdir(folder))) ?? [];
+  const halves = names.filter((name) => name.startsWith(halfPrefix));
+  await Promise.all(halves.map((name) => rm(join(folder, name), { recursive: true, force: true })));
 }
 
 type Places = { readonly folder: string; readonly root: string; readonly configFile: string; readonly work: string };

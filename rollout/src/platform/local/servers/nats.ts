@@ -18,6 +18,8 @@ export async function startNats({
   const found = await findServer('nats-server');
   const own = folder ?? (await mkdtemp(join(tmpdir(), 'headgate-nats-')));
   await mkdir(own, { recursive: true });
+  // A dead one's port would be read if its process number came again.
+  for (const name of await readdir(own)) if (name.endsWith('.ports')) await rm(join(own, name));
   const place = ['-a', '127.0.0.1', '-p', String(port === 0 ? -1 : port), '-js', '-sd', join(own, 'jetstream')];
   const notes = ['--ports_file_dir', own, '-l', join(own, 'nats.log'), '--log_size_limit', String(4 << 20)];
   const child = spawn(...tied(found.path, [...place, ...notes, ...args]), { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -34,38 +34,49 @@ export type EnsureOptions = {
 
 export type ReadyInfo = Extract<Info, { kind: 'ready' }>;
 
+export type Connected = { readonly client: SupervisorClient; readonly info: ReadyInfo };
+
 /**
  * Connects to the state folder's supervisor, and starts one first if none runs. Of two that start at once one wins, and both connect to
  * it. What a dead one left is cleared, and its lanes are brought back.
  * @throws {HeadgateError} `SERVER_MISSING`, `SERVER_VERSION`, `SERVER_START`, `SUPERVISOR_UNREACHABLE`, `REFUSED` for another app's folder
  */
-export async function ensureSupervisor(
-  options: EnsureOptions,
-  signal: AbortSignal,
-): Promise<{ client: SupervisorClient; info: ReadyInfo }> {
+export async function ensureSupervisor(options: EnsureOptions, signal: AbortSignal): Promise<Connected> {
+  const attempt: Attempt = { child: undefined };
+  try {
+    return await connect(options, attempt, signal);
+  } catch (error) {
+    // Who gave up would not know that it still comes up.
+    attempt.child?.kill('SIGTERM');
+    throw error;
+  }
+}
+
+/** The process started by us, if it came to that. */
+type Attempt = { child: ChildProcess | undefined };
+
+async function connect(options: EnsureOptions, attempt: Attempt, signal: AbortSignal): Promise<Connected> {
   const places = placesOf(options.folder);
   const client = openSupervisorClient(places.socket);
   const tell = onChange(options.onProgress);
   const deadline = Date.now() + startMaxMs;
-  let child: ChildProcess | undefined;
   while (Date.now() < deadline) {
-    signal.throwIfAborted();
     const info = await client.info(signal).catch(notThere);
     if (info !== undefined && info.app !== options.app) throw wrongApp(options, info);
     if (info?.kind === 'ready') return { client, info };
     if (info?.kind === 'busy') tell(info.doing);
+    const { child } = attempt;
     if (child !== undefined && hasFailed(child)) throw await startFailure(places);
     // One that ended well lost against another, which answers soon, or just ends: then we are next.
-    else if (info === undefined && (child === undefined || child.exitCode === 0)) child = start(options, places);
+    if (info === undefined && (child === undefined || child.exitCode === 0)) attempt.child = start(options, places);
     await sleep(askEveryMs, undefined, { signal });
   }
-  throw new HeadgateError(
-    'SUPERVISOR_UNREACHABLE',
-    `Cannot start the supervisor as it was not ready within ${startMaxMs / 1_000} s`,
-    {
-      hint: `read ${places.log}`,
-    },
-  );
+  throw tooLate(places);
+}
+
+function tooLate({ log }: Places): HeadgateError {
+  const message = `Cannot start the supervisor as it was not ready within ${startMaxMs / 1_000} s`;
+  return new HeadgateError('SUPERVISOR_UNREACHABLE', message, { hint: `read ${log}` });
 }
 
 function hasFailed({ exitCode, signalCode }: ChildProcess): boolean {

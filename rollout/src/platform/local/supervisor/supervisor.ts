@@ -8,7 +8,7 @@ import { type Lane, lanes, type PerLane } from '../../../lane.ts';
 import type { Revision } from '../../../revision.ts';
 import { openHaproxyTraffic } from '../../../traffic/haproxy.ts';
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
-import { pullImage } from '../image/pull.ts';
+import { clearHalfPulls, pullImage } from '../image/pull.ts';
 import { findServer } from '../servers/find.ts';
 import { BoundedLog } from './bounded-log.ts';
 import { type Desired, type LaneDesired, readDesired, writeDesired } from './desired.ts';
@@ -53,6 +53,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   onProgress('clearing what an earlier one left');
   await clearLeftovers(places.pids);
   await mkdir(places.logs, { recursive: true });
+  await clearHalfPulls(places.images);
   await recordPid(places.pids, process.pid);
   const log = new BoundedLog(places.log);
   const note = (text: string): void => log.write(`${new Date().toISOString()} ${text}\n`);

@@ -17,6 +17,8 @@ export interface HaproxyRig extends AsyncDisposable {
   tell(command: string): Promise<string>;
   /** Takes the servers of a lane out of HAProxy. */
   stop(lane: Lane): Promise<void>;
+  /** Another HAProxy in the same place, without the servers. */
+  restart(): Promise<void>;
 }
 
 export type SendOptions = {
@@ -29,7 +31,8 @@ export type SendOptions = {
 
 export async function startHaproxyRig(): Promise<HaproxyRig> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-traffic-'));
-  const haproxy = await startHaproxy({ app: 'ratings', folder, port: await freePort() });
+  const place = { app: 'ratings', folder, port: await freePort() };
+  let haproxy = await startHaproxy(place);
   const tell = (command: string): Promise<string> =>
     runtimeCommand(haproxy.socket, command, AbortSignal.timeout(5_000));
   const servers: Server[] = [];
@@ -44,6 +47,10 @@ export async function startHaproxyRig(): Promise<HaproxyRig> {
   return {
     haproxy,
     tell,
+    async restart() {
+      await haproxy[Symbol.asyncDispose]();
+      haproxy = await startHaproxy(place);
+    },
     send: (options = {}) => send(haproxy.url, agent, options),
     async stop(lane) {
       for (const name of [`lane-${lane}/one`, `${lane}-pinned/one`]) {

@@ -118,7 +118,7 @@ function help(): string {
 function helpFor(name: string, command: Subcommand): string {
   const options = Object.entries(command.options).map(([key, { type, short, help: words }]) => {
     const flagText = `${short === undefined ? '    ' : `-${short}, `}--${key}${type === 'string' ? ` <${key}>` : ''}`;
-    return `  ${flagText.padEnd(28)} ${words}`;
+    return `  ${flagText.padEnd(32)} ${words}`;
   });
   return `headgate ${name} ${command.usage}\n\n${command.help}\n\n${options.join('\n')}\n`;
 }

@@ -30,14 +30,24 @@ export const command: Subcommand = {
   },
 };
 
+/** Refused here, before anything is started. @throws {HeadgateError} `USAGE`, `REFUSED` for an image that is not pinned */
 function parsePair(pair: string): [string, string] {
   const at = pair.indexOf('=');
-  if (at < 1) {
+  const [name, image] = [pair.slice(0, Math.max(0, at)), pair.slice(at + 1)];
+  const hint = 'run `headgate release --help`';
+  if (name === '') {
     throw new HeadgateError(
       'USAGE',
       `Cannot release this as an image is written <service>=<host/name@sha256:…>: current value is "${pair}"`,
-      { hint: 'run `headgate release --help`' },
+      { hint },
     );
   }
-  return [pair.slice(0, at), pair.slice(at + 1)];
+  if (!/^[^@]+@sha256:[0-9a-f]{64}$/.test(image)) {
+    throw new HeadgateError(
+      'REFUSED',
+      `Cannot release service "${name}" as its image must be pinned by digest: current value is "${image}"`,
+      { hint: 'write host/name@sha256:…' },
+    );
+  }
+  return [name, image];
 }

@@ -31,7 +31,7 @@ export async function releaseImages(
   return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix, probe: randomUUID() });
 }
 
-/** @throws {HeadgateError} `USAGE` for an unknown service, an image without digest, or a service that nothing names */
+/** @throws {HeadgateError}`USAGE` for an unknown service or a service that nothing names */
 export function revise(
   spec: Spec,
   images: Readonly<Record<string, string>>,
@@ -57,13 +57,6 @@ export function revise(
 function partOf(name: string, image: string | undefined, live: Revision | undefined) {
   if (image !== undefined) {
     const at = image.indexOf('@');
-    if (at < 1) {
-      throw new HeadgateError(
-        'REFUSED',
-        `Cannot release service "${name}" as its image must be pinned by digest: current value is "${image}"`,
-        { hint: 'write host/name@sha256:…' },
-      );
-    }
     return { repository: image.slice(0, at), digest: digest(image.slice(at + 1)) };
   }
   const [liveDigest, repository] = [live?.digests[name], live?.repositories[name]];

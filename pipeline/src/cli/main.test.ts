@@ -1,0 +1,110 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { subcommands } from './main.ts';
+import { aShell } from './shell.rig.ts';
+
+const good = readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8');
+
+describe('main()', () => {
+  test('--help lists every command and exits 0', async () => {
+    await using shell = await aShell();
+
+    const { code, out } = await shell.run('--help');
+
+    expect(code).toBe(0);
+    for (const name of Object.keys(subcommands)) expect(out).toContain(`  ${name.padEnd(10)} `);
+  });
+
+  test.each(Object.keys(subcommands))('%s --help says what it does and exits 0', async (name) => {
+    await using shell = await aShell();
+
+    const { code, out } = await shell.run(name, '--help');
+
+    expect(code).toBe(0);
+    expect(out).toContain(`headgate ${name}`);
+  });
+
+  test.each([
+    { args: ['relase'], says: 'there is no such command' },
+    { args: ['status', '--wotch'], says: "Unknown option '--wotch'" },
+    { args: ['status', 'now'], says: 'it takes 0 words after its name: current value is "now"' },
+    { args: ['status'], says: 'there is no file' },
+    { args: ['cluster', 'sideways'], says: 'must be one of up, info, logs, down' },
+    { args: [], says: '' },
+  ])('main($args) exits 64 and says why', async ({ args, says }) => {
+    await using shell = await aShell();
+
+    const { code, err } = await shell.run(...args);
+
+    expect(code).toBe(64);
+    expect(err).toContain(says);
+  });
+
+  test.each([
+    { args: ['wait', '--for', 'rain'], says: '--for must be promoted or ended: current value is "rain"' },
+    { args: ['wait', '--timeout', 'soon'], says: '--timeout must be seconds above 0: current value is "soon"' },
+    { args: ['release', 'rating'], says: 'an image is written <service>=' },
+  ])('main($args) exits 64 before anything is started', async ({ args, says }) => {
+    await using shell = await aShell({ 'headgate.yaml': good });
+
+    const { code, err } = await shell.run(...args);
+
+    expect(code).toBe(64);
+    expect(err).toContain(says);
+    expect(existsSync(join(shell.cwd, '.headgate'))).toBe(false);
+  });
+
+  test('release refuses an image by tag with 12', async () => {
+    await using shell = await aShell({ 'headgate.yaml': good });
+
+    const { code, err } = await shell.run('release', 'rating=registry:5000/ratings/rating:latest');
+
+    expect(code).toBe(12);
+    expect(err).toContain('must be pinned by digest: current value is "registry:5000/ratings/rating:latest"');
+  });
+
+  test('a wrong headgate.yaml gets all its mistakes at once', async () => {
+    const wrong = good
+      .replace('5%, 25%, 50%', '5%, 50%, 25%')
+      .replace('bake: 3m', 'bake: 3 minutes')
+      .replace('replicas: 2', 'replica: 2');
+    await using shell = await aShell({ 'headgate.yaml': wrong });
+
+    const { code, err } = await shell.run('config', 'show');
+
+    expect(code).toBe(64);
+    expect(err).toContain('headgate.yaml:6:');
+    expect(err.match(/headgate\.yaml:\d+:\d+/g)?.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('config show prints every default', async () => {
+    await using shell = await aShell({ 'headgate.yaml': good });
+
+    const { code, out } = await shell.run('config', 'show');
+
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      app: 'ratings',
+      release: { steps: [5, 25, 50], watchMs: 600_000, keepWarmMs: 1_800_000 },
+    });
+  });
+
+  test('status of an app that was never released exits 0 and starts nothing', async () => {
+    await using shell = await aShell({ 'headgate.yaml': good });
+
+    const { code, out } = await shell.run('status');
+
+    expect(code).toBe(0);
+    expect(out).toBe('ratings · nothing has been released yet\n');
+    expect(readdirSync(shell.cwd)).toEqual(['headgate.yaml']);
+  });
+
+  test.each(['history', 'why'])('%s of an app that was never released says so', async (name) => {
+    await using shell = await aShell({ 'headgate.yaml': good });
+
+    const { out, err } = await shell.run(name);
+
+    expect(out + err).toMatch(/nothing has been released yet|keeps no decision/);
+  });
+});

@@ -1,0 +1,34 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { main } from './main.ts';
+
+export type Ran = { readonly code: number; readonly out: string; readonly err: string };
+
+/** A shell in a folder of its own that keeps what is printed. */
+export async function aShell(files: Readonly<Record<string, string>> = {}) {
+  const cwd = await mkdtemp(join(tmpdir(), 'headgate-cli-'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(cwd, name), text);
+  return {
+    cwd,
+    async run(...args: string[]): Promise<Ran> {
+      let out = '';
+      let err = '';
+      const code = await main(args, {
+        out: (text) => {
+          out += text;
+        },
+        err: (text) => {
+          err += text;
+        },
+        env: {},
+        cwd,
+        isTerminal: false,
+        user: 'kim@desk',
+        signal: new AbortController().signal,
+      });
+      return { code, out, err };
+    },
+    [Symbol.asyncDispose]: () => rm(cwd, { recursive: true, force: true }),
+  };
+}

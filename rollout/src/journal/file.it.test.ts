@@ -4,6 +4,7 @@ import { lstat, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { leaseTimes } from './app-lock.ts';
 import { openFileJournal } from './file.ts';
@@ -18,7 +19,7 @@ class Child implements AsyncDisposable {
   readonly #over: Promise<unknown>;
 
   constructor(...args: readonly string[]) {
-    const rig = join(import.meta.dirname, 'child.rig.ts');
+    const rig = fileURLToPath(new URL('./child.rig.ts', import.meta.url));
     this.process = spawn(process.execPath, ['--import', 'tsx', '--conditions=source', rig, ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

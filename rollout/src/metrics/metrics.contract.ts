@@ -3,7 +3,7 @@ import { type Lane, lanes } from '../lane.ts';
 import { difference } from './difference.ts';
 import type { LaneTotals, Metrics, Totals } from './metrics.ts';
 
-export type Outcome = 'passed' | 'failed' | 'refused';
+type Outcome = 'passed' | 'failed' | 'refused';
 
 /** Metrics under test, and the requests that they shall count. */
 export interface MetricsRig extends AsyncDisposable {

@@ -3,7 +3,7 @@ import { closedWeights, type Lane, type Pin, percent, type Weights, weightsFor }
 import type { TrafficRouter } from './traffic.ts';
 
 /** `lane` is the mark of the answer, `undefined` without one. */
-export type Answer = { readonly status: number; readonly lane: string | undefined };
+type Answer = { readonly status: number; readonly lane: string | undefined };
 
 /** A router under test, with both lanes up, and requests to send through it. */
 export interface TrafficRig extends AsyncDisposable {

@@ -23,8 +23,8 @@ export interface RunningHaproxy extends RunningServer {
   readonly pinMap: string;
 }
 
-export const socketPath = (folder: string): string => join(resolve(folder), 'haproxy.sock');
-export const pinMapPath = (folder: string): string => join(resolve(folder), 'pins.map');
+const socketPath = (folder: string): string => join(resolve(folder), 'haproxy.sock');
+const pinMapPath = (folder: string): string => join(resolve(folder), 'pins.map');
 
 /**
  * The weights of `split` are the lane weights. A lane ends in a backend of its own, so that the 503s of a dead lane are counted there and
@@ -34,7 +34,7 @@ export const pinMapPath = (folder: string): string => join(resolve(folder), 'pin
  * and counts nothing: the crash of a candidate would be nobody's. And a kept connection that Node closes while a request is on its way
  * would be an error of ours.
  */
-export function haproxyConfig({ app, folder, port }: HaproxyPlace): string {
+function haproxyConfig({ app, folder, port }: HaproxyPlace): string {
   // Abstract sockets have one name space per machine: the folder makes them ours alone.
   const mark = createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16);
   const socketOf = (name: string) => `abns@headgate-${mark}-${name}`;

@@ -13,7 +13,7 @@ import { digest, makeRevision, type Revision } from '../../../revision.ts';
 import { openHaproxyTraffic } from '../../../traffic/haproxy.ts';
 import { aRevision } from '../../../workload/revision.rig.ts';
 import { pushByHand } from '../image/push.rig.ts';
-import { type RunningServer, startRegistry } from '../servers/index.ts';
+import { startNats } from '../servers/index.ts';
 import { type EnsureOptions, ensureSupervisor, stopSupervisor } from './ensure.ts';
 import { serviceProgram } from './fake-service.rig.ts';
 import { until } from './supervisor.rig.ts';
@@ -22,30 +22,28 @@ const run = promisify(execFile);
 const signal = AbortSignal.timeout(120_000);
 
 let folder: string;
-let registry: RunningServer;
 let revision: Revision;
 let options: EnsureOptions;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'headgate-ensure-'));
   options = { app: 'ratings', folder: join(folder, 'state'), postgres: false };
-  registry = await startRegistry();
-  revision = await publish();
+  const { info } = await ensureSupervisor(options, signal);
+  revision = await publish(info.urls.registry);
 });
 
 afterAll(async () => {
   await stopSupervisor(options.folder, signal);
-  await registry?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
 /** A real image with this machine's Node, for both services. */
-async function publish(): Promise<Revision> {
+async function publish(registryUrl: string): Promise<Revision> {
   const { stdout } = await run('ldd', [process.execPath]);
   const files = [process.execPath, ...(stdout.match(/\/\S+/g) ?? [])];
   const layer = files.map(async (file) => ({ name: file.slice(1), mode: 0o755, text: await readFile(file) }));
   const config = { Entrypoint: [process.execPath, '-e', serviceProgram], User: '1000' };
-  const reference = await pushByHand(registry.url, 'service', { layers: [await Promise.all(layer)], config });
+  const reference = await pushByHand(registryUrl, 'service', { layers: [await Promise.all(layer)], config });
   const [repository = '', hash = ''] = reference.split('@');
   return makeRevision({
     ...aRevision(),
@@ -77,6 +75,8 @@ function answers(url: string): Promise<boolean> {
 }
 
 test('two that start at once share one supervisor, which no Ctrl-C of theirs reaches', async () => {
+  await stopSupervisor(options.folder, signal);
+
   const [first, second] = await Promise.all([ensureSupervisor(options, signal), ensureSupervisor(options, signal)]);
 
   expect(first.info).toEqual(second.info);
@@ -109,7 +109,7 @@ test('a supervisor killed -9 takes everything along; the next one brings lanes, 
         .filter(Boolean)
         .map((url) => answers(String(url))),
     ),
-  ).toEqual([false, false]);
+  ).toEqual([false, false, false]);
   const after = await ensureSupervisor(options, signal);
   expect(after.info.urls).toEqual(before.info.urls);
   const status = await until(
@@ -127,7 +127,7 @@ test('a supervisor killed -9 takes everything along; the next one brings lanes, 
 test('stopSupervisor() leaves no process, port or socket, also when it is repeated', async () => {
   const { info } = await ensureSupervisor(options, signal);
   const marks = await marksOf(options.folder);
-  expect(marks.length).toBeGreaterThanOrEqual(9); // Supervisor, two servers, three lane processes of two each.
+  expect(marks.length).toBeGreaterThanOrEqual(10); // Supervisor, three servers, three lane processes of two each.
 
   await stopSupervisor(options.folder, signal);
   await stopSupervisor(options.folder, signal);
@@ -159,9 +159,9 @@ test('SIGINT ends a supervisor with all it owns', async () => {
 });
 
 test('a supervisor that cannot start says why', async () => {
-  const taken = registry.url.split(':').at(-1);
+  await using other = await startNats();
 
-  await expect(ensureSupervisor({ ...options, port: Number(taken) }, signal)).rejects.toMatchObject({
+  await expect(ensureSupervisor({ ...options, port: Number(new URL(other.url).port) }, signal)).rejects.toMatchObject({
     code: 'SERVER_START',
     message: expect.stringContaining('haproxy'),
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { replaceDurably, unlessMissing } from '../../../journal/files.ts';
 import { type RunningHaproxy, startHaproxy } from '../haproxy.ts';
-import { startNats, startPostgres } from '../servers/index.ts';
+import { startNats, startPostgres, startRegistry } from '../servers/index.ts';
 import type { RunningServer } from '../servers/process.ts';
 import type { Places } from './folder.ts';
 import { recordPid } from './pids.ts';
@@ -26,11 +26,22 @@ export type MachineOptions = {
 };
 
 export interface Machine extends AsyncDisposable {
-  readonly urls: { readonly http: string; readonly nats: string; readonly database: string | undefined };
+  readonly urls: {
+    readonly http: string;
+    readonly nats: string;
+    /** Of an OCI registry whose address stays, because revisions name it. */
+    readonly registry: string;
+    readonly database: string | undefined;
+  };
   readonly haproxy: Pick<RunningHaproxy, 'socket' | 'pinMap'>;
 }
 
-type PortNumbers = { readonly http: number; readonly nats: number; readonly postgres: number };
+type PortNumbers = {
+  readonly http: number;
+  readonly nats: number;
+  readonly registry: number;
+  readonly postgres: number;
+};
 
 /** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_VERSION`, `SERVER_START` */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
@@ -44,11 +55,13 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const keep = <S extends RunningServer>(name: string, start: () => Promise<S>, again = () => {}) =>
     keepRunning({ name, start, again, note, pids: places.pids });
   const natsFolder = await folderOf('nats');
+  const registryFolder = await folderOf('registry');
   const postgresFolder = await folderOf('postgres');
   const database = app.replaceAll('-', '_');
   const starting = [
     keep('haproxy', () => startHaproxy({ app, folder: places.folder, port: ports.http }), options.onHaproxyAgain),
     keep('nats-server', () => startNats({ folder: natsFolder, port: ports.nats })),
+    keep('docker-registry', () => startRegistry({ folder: registryFolder, port: ports.registry })),
     ...(options.postgres
       ? [keep('postgres', () => startPostgres({ folder: postgresFolder, port: ports.postgres, database }))]
       : []),
@@ -61,9 +74,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     await close();
     throw failed.reason;
   }
-  const [haproxy, nats, postgres] = kept.map(({ first }) => first);
+  const [haproxy, nats, registry, postgres] = kept.map(({ first }) => first);
   return {
-    urls: { http: haproxy?.url ?? '', nats: nats?.url ?? '', database: postgres?.url },
+    urls: { http: haproxy?.url ?? '', nats: nats?.url ?? '', registry: registry?.url ?? '', database: postgres?.url },
     haproxy: haproxy as RunningHaproxy, // The first of the list above.
     [Symbol.asyncDispose]: close,
   };
@@ -78,6 +91,7 @@ async function choosePorts(file: string, wantedHttp: number): Promise<PortNumber
   const ports = {
     http: wantedHttp || (await choose(last?.http)),
     nats: await choose(last?.nats),
+    registry: await choose(last?.registry),
     postgres: await choose(last?.postgres),
   };
   await replaceDurably(file, JSON.stringify(ports));

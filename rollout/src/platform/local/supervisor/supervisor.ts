@@ -1,5 +1,5 @@
 /**
- * Owns everything of a state folder: nats-server, HAProxy, Postgres and the lane processes. Drivers come and go; this stays until it is
+ * Owns everything of a state folder: nats-server, HAProxy, Postgres, an OCI registry and the lane processes. Drivers come and go; this stays until it is
  * told to end. What it was asked for is on disk, so that the next one goes on where this one ended, however it ended.
  */
 import { mkdir, rm } from 'node:fs/promises';
@@ -57,7 +57,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   await recordPid(places.pids, process.pid);
   const log = new BoundedLog(places.log);
   const note = (text: string): void => log.write(`${new Date().toISOString()} ${text}\n`);
-  onProgress('starting nats-server, HAProxy and Postgres');
+  onProgress('starting nats-server, HAProxy, Postgres and a registry');
   const bwrap = (await findServer('bwrap')).path;
   const over = new AbortController();
   const later: { onHaproxyAgain: () => void } = { onHaproxyAgain: () => {} };

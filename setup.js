@@ -36,7 +36,7 @@ async function installPackages() {
   say('installing packages');
   const npm = process.env.npm_execpath;
   const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
-  await step('npm', () => (npm === undefined ? run('npm', args) : run(process.execPath, [npm, ...args])));
+  await (npm === undefined ? run('npm', args) : run(process.execPath, [npm, ...args]));
   await linkPostgres();
   writeFileSync(stamp, wanted);
 }

@@ -27,6 +27,7 @@ export const exitCodes = {
   LOCK_HELD: 75,
   REFUSED: 12,
   QUARANTINED: 11,
+  ROLLED_BACK: 11,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof exitCodes;

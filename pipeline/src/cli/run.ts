@@ -1,8 +1,105 @@
-import type { Subcommand } from './shell.ts';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
+import { defineDelivery, stepsOf, type Target, targets } from '../deploy/delivery.ts';
+import { openReleaser } from '../deploy/release.ts';
+import { openLocalHost } from '../host/local.ts';
+import { plan } from '../plan.ts';
+import { liveReporter, plainReporter } from '../report/console.ts';
+import { jsonReporter } from '../report/json.ts';
+import type { Reporter } from '../report/report.ts';
+import { run } from '../run.ts';
+import { type App, appOptions, openApp, openPorts } from './open.ts';
+import { handsFor, presenter } from './present.ts';
+import { type Call, flag, type Shell, type Subcommand, text } from './shell.ts';
+
 export const command: Subcommand = {
-  usage: '',
-  help: '',
-  options: {},
-  positionals: { min: 0, max: 0 },
-  run: async () => 0,
+  usage: 'check|images|publish|production|deliver [--plan]',
+  help: 'Runs a target and everything before it: check, images (build and image test), publish, production. What has not changed is not done again.',
+  options: {
+    ...appOptions,
+    plan: { type: 'boolean', help: 'say what would be done, and why; do nothing' },
+    'skip-check': { type: 'boolean', help: 'leave out lint and unit tests' },
+    reason: { type: 'string', help: 'one sentence for the record' },
+  },
+  positionals: { min: 1, max: 1 },
+  async run(call, shell) {
+    const target = call.positionals[0] ?? '';
+    if (!isTarget(target)) {
+      throw new HeadgateError('USAGE', `Cannot run "${target}" as the target must be one of ${targets.join(', ')}`, {
+        hint: 'run `headgate run --help`',
+      });
+    }
+    const app = await openApp(call, shell);
+    await using ports = await openPorts(app, shell);
+    return await deliver({ app, ports, target, call, shell });
+  },
 };
+
+type Delivering = {
+  readonly app: App;
+  readonly ports: Platform;
+  readonly target: Target;
+  readonly call: Call;
+  readonly shell: Shell;
+};
+
+async function deliver({ app, ports, target, call, shell }: Delivering): Promise<number> {
+  const { spec, folder: root } = app;
+  const json = flag(call, 'json');
+  const hands = handsFor(app, ports, shell, presenter(shell, json));
+  const change = await openLocalHost({ root }).change(shell.signal);
+  const releaser = openReleaser(hands, { spec, root, change, reason: text(call, 'reason') ?? 'a run of deliver' });
+  const place = {
+    spec,
+    root,
+    cache: cacheFolder(shell),
+    registry: await registryFor(app, shell),
+    live: await liveImages(ports, spec, shell.signal),
+  };
+  const pipeline = defineDelivery(place, releaser, { check: !flag(call, 'skip-check') });
+  const options = { root, change, env: shell.env, targets: stepsOf(target, pipeline), signal: shell.signal };
+  if (flag(call, 'plan')) {
+    const planned = await plan(pipeline, options);
+    shell.out(json ? `${JSON.stringify(planned)}\n` : planned.map((step) => `${JSON.stringify(step)}\n`).join(''));
+    return 0;
+  }
+  return (await run(pipeline, { ...options, reporters: [reporterFor(shell, json)] })).exitCode;
+}
+
+function reporterFor(shell: Shell, json: boolean): Reporter {
+  if (json) return jsonReporter(shell.out);
+  if (!shell.isTerminal) return plainReporter(shell.out);
+  return liveReporter({ write: shell.out, columns: () => process.stdout.columns ?? 80, now: () => Date.now() });
+}
+
+/** The release registry: `HEADGATE_REGISTRY` (`host:port/prefix`), or the local platform's own. */
+async function registryFor({ spec, state }: App, shell: Shell): Promise<string> {
+  const named = shell.env['HEADGATE_REGISTRY'];
+  if (named !== undefined) return named;
+  const { info } = await ensureSupervisor({ app: spec.app, folder: state }, shell.signal);
+  return `${new URL(info.urls.registry).host}/${spec.app}`;
+}
+
+async function liveImages(
+  ports: Platform,
+  spec: Spec,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const head = await readHead(ports.journal, spec.app, signal);
+  const live = head.live === undefined ? undefined : head.lanes[head.live];
+  return live === undefined
+    ? undefined
+    : Object.fromEntries(
+        Object.entries(live.digests).map(([name, digest]) => [name, `${live.repositories[name]}@${digest}`]),
+      );
+}
+
+/** Shared by all apps of this user: base images and unpacked images, by content. */
+function cacheFolder(shell: Shell): string {
+  return join(shell.env['XDG_CACHE_HOME'] ?? join(shell.env['HOME'] ?? homedir(), '.cache'), 'headgate');
+}
+
+function isTarget(word: string): word is Target {
+  return (targets as readonly string[]).includes(word);
+}

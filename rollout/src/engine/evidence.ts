@@ -59,7 +59,9 @@ class OpenEvidence implements EvidenceBook {
   #mark: { readonly seen: MetricsSeen; readonly at: Instant } | undefined;
   #seenAt: Instant | undefined;
   #flushedAt: Instant | undefined;
+  /** The candidate's share that is confirmed, and the one that was asked for last. Whole percent. */
   #share = 0;
+  #asked = 0;
   #hold = '';
 
   constructor(ports: Platform, spec: ReleaseSpec, release: number | undefined, written: readonly EvidenceEntry[]) {
@@ -69,6 +71,7 @@ class OpenEvidence implements EvidenceBook {
     const [first, ...rest] = written;
     if (first?.kind === 'start') this.#state = rest.reduce(foldEvidence, startEvidence(first.settings));
     this.#share = this.#state?.judge.candidateShare ?? 0;
+    this.#asked = this.#share;
   }
 
   async take(
@@ -87,14 +90,14 @@ class OpenEvidence implements EvidenceBook {
 
   async beforeWeights(release: Release, weights: Weights, at: Instant, signal: AbortSignal): Promise<void> {
     const share = weights[release.candidate];
-    if (share === this.#share || this.#state?.judge.kind === 'watch') return;
+    if (share === this.#asked || this.#state?.judge.kind === 'watch') return;
     try {
       const seen = await this.#ports.metrics.observe(AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]));
       this.#count(release, seen, undefined, at);
     } catch {
       // Without this reading the open block ends a little earlier; nothing wrong is counted.
     }
-    this.#share = share;
+    this.#asked = share;
     this.#add({ kind: 'share', share });
   }
 
@@ -119,6 +122,7 @@ class OpenEvidence implements EvidenceBook {
     if (this.#release !== release.id) {
       this.#state = undefined;
       this.#share = 0;
+      this.#asked = 0;
     }
     this.#release = release.id;
     if (this.#state === undefined) {
@@ -157,7 +161,7 @@ class OpenEvidence implements EvidenceBook {
         ? undefined
         : { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs };
     const own = counts[candidate].weighted;
-    const share = phase.kind === 'watching' ? 100 : this.#share;
+    const share = phase.kind === 'watching' ? 100 : Math.min(this.#share, this.#asked);
     const probes =
       phase.kind === 'comparing'
         ? { live: counts[otherLane(candidate)].pinned, candidate: counts[candidate].pinned }
@@ -168,6 +172,9 @@ class OpenEvidence implements EvidenceBook {
       sample: { seconds, candidateShare: share, live, candidate: own, queue, probes },
       lags: lags ?? null,
     });
+    // Counts up to here may hold requests of the old weight; those from here on are of the confirmed one.
+    if (sights?.traffic?.kind === 'agreed' && sights.traffic.weights[candidate] === this.#asked)
+      this.#share = this.#asked;
     return own.failed > 0;
   }
 

@@ -112,7 +112,8 @@ function backCommands(
     case 'retiring':
       return [{ kind: 'scale', lane: candidate, replicas: none }];
     case 'emptying':
-      return [];
+      // A fence that lapsed by itself would stay behind in the consumer's config.
+      return [{ kind: 'unfence', lane: candidate }];
     case 'unbinding':
       return sources(look, former, [former]);
   }

@@ -117,11 +117,16 @@ export function evidenceOf(
     verdict: verdict.kind,
     logRollback: verdict.logRollback,
     logPromote: verdict.logPromote ?? undefined,
-    progress: progressOf(verdict, judge.settings),
+    progress: countsNow(verdict) ? progressOf(verdict, judge.settings) : 0,
     text: textOf(verdict),
     blindMs,
     idle: idleSamples >= idleAfterSamples,
   };
+}
+
+/** Evidence from before must not carry a step while both lanes fail, a lane is silent or a rule is fed no more. */
+function countsNow({ kind, reason }: Verdict): boolean {
+  return kind === 'promote' || (kind === 'hold' && (reason === 'evidence' || reason === 'bake'));
 }
 
 function textOf(verdict: Verdict): string {

@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
+import { releaseImages, revise } from './revise.ts';
+import type { Change } from '../host/host.ts';
+import type { Releaser } from './delivery.ts';
+
+export type Releasing = {
+  readonly spec: Spec;
+  readonly root: string;
+  readonly change: Change;
+  readonly reason: string;
+};
+
+/** Releases through the app's engine, in this process or behind whoever drives. */
+export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
+  const { spec, change } = releasing;
+  return {
+    async observe(images, signal) {
+      const head = await readHead(hands.ports.journal, hands.app, signal);
+      const live = head.live === undefined ? undefined : head.lanes[head.live];
+      const wanted = revise(spec, images, live, undefined);
+      const isLive = live?.id === wanted.id;
+      return isLive
+        ? { kind: 'live' }
+        : { kind: 'absent', diff: `release ${wanted.id.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}` };
+    },
+    async release(images, log, signal) {
+      const ancestry = await ancestryOf(hands, releasing, signal);
+      const handled = await releaseImages(
+        { ...hands, say: log, signal: AbortSignal.any([hands.signal, signal]) },
+        spec,
+        images,
+        {
+          commit: change.commit,
+          ancestry,
+          reason: releasing.reason,
+          insist: false,
+          hotfix: false,
+        },
+      );
+      refuseUnlessPromoted(handled);
+    },
+  };
+}
+
+function refuseUnlessPromoted(handled: Handled): void {
+  const hint = 'run `headgate why` for the evidence';
+  if (handled.kind === 'refused') throw new HeadgateError(handled.code, handled.text, { hint });
+  if (handled.kind === 'interrupted') throw new Error('the release was interrupted; the next run goes on with it');
+  if (handled.kind !== 'ended') return;
+  const phase = handled.head.history.find(({ id }) => id === handled.release);
+  if (phase?.outcome === 'rolledBack') {
+    throw new HeadgateError(
+      'ROLLED_BACK',
+      `Release ${handled.release} was rolled back, traffic is where it was: ${phase.text}`,
+      { hint },
+    );
+  }
+}
+
+/** Whether the commit descends from the live one: order is ancestry, never time. */
+async function ancestryOf(
+  hands: Hands,
+  { root, change }: Releasing,
+  signal: AbortSignal,
+): Promise<'descends' | 'older' | 'unknown'> {
+  const head = await readHead(hands.ports.journal, hands.app, signal);
+  const live = head.live === undefined ? undefined : head.lanes[head.live]?.commit;
+  if (live === undefined || change.commit === undefined) return 'unknown';
+  const git = promisify(execFile)('git', ['-C', root, 'merge-base', '--is-ancestor', live, change.commit], { signal });
+  return git.then(
+    () => 'descends',
+    (error: { code?: number }) => (error.code === 1 ? 'older' : 'unknown'),
+  );
+}

@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/rollout';
+import { releaseImages } from '../deploy/revise.ts';
 import { appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
-import { releaseImages } from '../deploy/revise.ts';
 import { flag, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {

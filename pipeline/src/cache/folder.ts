@@ -1,0 +1,148 @@
+/** The store on this disk: entries per step, contents once each under their hash. */
+import { constants } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileName } from '../plan/graph.ts';
+import { hashFile } from '../run/workspace.ts';
+import type { Entry, StepCache, StoredFile } from './cache.ts';
+
+/** Results kept per step. One for each branch that people go back and forth between, and some. */
+const entriesMax = 20;
+/** Contents this young may belong to an entry that another run is about to write. */
+const orphanMinAgeMs = 3_600_000;
+
+/** Several runs may share it: whole files appear by a rename, and what one deletes is a miss for the other. */
+export function openFolderCache(folder: string): StepCache {
+  const entries = (step: string) => join(folder, 'steps', fileName(step));
+  const blob = (sha256: string) => join(folder, 'content', sha256);
+
+  return {
+    where: 'folder',
+
+    async find(step, key, signal) {
+      signal.throwIfAborted();
+      const entry = await readEntry(join(entries(step), `${key}.json`));
+      return entry?.key === key ? entry : undefined;
+    },
+
+    async latest(step, signal) {
+      signal.throwIfAborted();
+      const [newest] = await byAge(entries(step));
+      return newest === undefined ? undefined : readEntry(newest);
+    },
+
+    async restore({ key, parts, files, log }, to, signal) {
+      for (const file of files) {
+        signal.throwIfAborted();
+        const there = await to.workspace.fingerprint(file.path);
+        if (there?.sha256 === file.sha256 && there.executable === file.executable) continue;
+        if (!(await bringBack(blob(file.sha256), to.workspace.path(file.path), file))) return false;
+      }
+      // Used is young again: the oldest, which goes first, is then the one that nobody asks for.
+      await utimes(join(entries(parts.step), `${key}.json`), new Date(), new Date()).catch(() => undefined);
+      return bringBack(blob(log), to.log, { sha256: log, executable: false });
+    },
+
+    async keep(entry, from, signal) {
+      for (const { path, sha256 } of entry.files) {
+        signal.throwIfAborted();
+        await store(from.workspace.path(path), blob(sha256));
+      }
+      const log = await hashFile(from.log);
+      await store(from.log, blob(log));
+      await writeWhole(join(entries(entry.parts.step), `${entry.key}.json`), JSON.stringify({ ...entry, log }));
+      await prune(folder, entries(entry.parts.step));
+    },
+  };
+}
+
+/** `undefined` for one that is missing or unreadable: both are a miss. */
+async function readEntry(path: string): Promise<Entry | undefined> {
+  try {
+    const read: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isEntry(read) ? read : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only as deep as a format of our own needs: written whole, under the hash of its inputs, by this same code. */
+function isEntry(value: unknown): value is Entry {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['key', 'parts', 'files', 'log', 'original'].every((name) => Object.hasOwn(value, name))
+  );
+}
+
+/** A content that is gone or damaged is a miss. */
+async function bringBack(
+  blob: string,
+  path: string,
+  { sha256, executable }: Omit<StoredFile, 'path'>,
+): Promise<boolean> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await copyFile(blob, temporary, constants.COPYFILE_FICLONE);
+    const whole = (await hashFile(temporary)) === sha256;
+    if (whole) {
+      await chmod(temporary, executable ? 0o755 : 0o644);
+      await rename(temporary, path);
+    }
+    return whole;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function store(path: string, blob: string): Promise<void> {
+  if ((await stat(blob).catch(() => undefined)) !== undefined) return;
+  const temporary = `${blob}.${process.pid}.tmp`;
+  await mkdir(dirname(blob), { recursive: true });
+  await copyFile(path, temporary, constants.COPYFILE_FICLONE);
+  await rename(temporary, blob);
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(temporary, text);
+  await rename(temporary, path);
+}
+
+/** Newest first; absolute paths. */
+async function byAge(folder: string): Promise<readonly string[]> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.json'));
+  const aged = await Promise.all(
+    names.map(async (name) => ({
+      path: join(folder, name),
+      at: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0,
+    })),
+  );
+  return aged.sort((a, b) => b.at - a.at).map(({ path }) => path);
+}
+
+async function prune(folder: string, entries: string): Promise<void> {
+  const old = (await byAge(entries)).slice(entriesMax);
+  if (old.length === 0) return;
+  for (const path of old) await rm(path, { force: true });
+  await removeOrphans(folder);
+}
+
+async function removeOrphans(folder: string): Promise<void> {
+  const steps = await readdir(join(folder, 'steps'));
+  const paths = (await Promise.all(steps.map((step) => byAge(join(folder, 'steps', step))))).flat();
+  const kept = (await Promise.all(paths.map(readEntry))).flatMap((entry) =>
+    entry === undefined ? [] : [entry.log, ...entry.files.map(({ sha256 }) => sha256)],
+  );
+  const used = new Set(kept);
+  for (const name of await readdir(join(folder, 'content'))) {
+    const path = join(folder, 'content', name);
+    const seen = used.has(name) ? undefined : await stat(path).catch(() => undefined);
+    if (seen !== undefined && Date.now() - seen.mtimeMs > orphanMinAgeMs) await rm(path, { force: true });
+  }
+}

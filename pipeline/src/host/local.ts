@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { hostname, userInfo } from 'node:os';
+import { promisify } from 'node:util';
+import { HeadgateError } from '@headgate/rollout';
+import type { Change, CiHost } from './host.ts';
+
+const gitMaxMs = 10_000;
+const gitMaxBytes = 16 * 1_048_576;
+
+/** A laptop, or any machine with the sources on it. `root` is the absolute folder of the workspace. */
+export function openLocalHost({ root }: { readonly root: string }): CiHost {
+  return { kind: 'local', change: (signal) => readChange(root, signal) };
+}
+
+async function readChange(root: string, signal: AbortSignal): Promise<Change> {
+  const actor = `${userInfo().username}@${hostname()}`;
+  const head = await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], signal);
+  if (head === undefined) return { commit: undefined, branch: undefined, dirty: true, files: [], actor };
+  const [branch, committed, status] = await Promise.all([
+    git(root, ['symbolic-ref', '--short', '--quiet', 'HEAD'], signal),
+    git(
+      root,
+      ['diff-tree', '--root', '--no-commit-id', '--name-only', '-r', '-m', '--first-parent', '-z', 'HEAD'],
+      signal,
+    ),
+    git(root, ['status', '--porcelain', '--no-renames', '-z', '--untracked-files=all'], signal),
+  ]);
+  const uncommitted = lines(status).map((line) => line.slice(3));
+  return {
+    commit: head.trim(),
+    branch: branch?.trim(),
+    dirty: uncommitted.length > 0,
+    files: [...new Set([...lines(committed), ...uncommitted])].sort(),
+    actor,
+  };
+}
+
+function lines(text: string | undefined): readonly string[] {
+  return (text ?? '').split('\0').filter((line) => line !== '');
+}
+
+/** `undefined` where git says no: no repository, no commit yet, no branch. */
+async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['-C', root, ...args], {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(gitMaxMs)]),
+      maxBuffer: gitMaxBytes,
+      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' }, // Only looking: no lock that a person's own git would meet.
+    });
+    return stdout;
+  } catch (cause) {
+    if (
+      cause instanceof Error &&
+      'code' in cause &&
+      (cause.code === 1 || cause.code === 128 || cause.code === 'ENOENT')
+    ) {
+      return undefined;
+    }
+    throw new HeadgateError('STEP_FAILED', `Cannot read the change as git must answer: current value is "${args[0]}"`, {
+      hint: `run git ${args.join(' ')} in ${root}`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import type { StepCache } from './cache/cache.ts';
+import { openFolderCache } from './cache/folder.ts';
+import type { Pipeline } from './pipeline.ts';
+import { type PlannedStep, planPure } from './plan/decide.ts';
+import { closure } from './plan/graph.ts';
+import { parseValues, valuesOf } from './run/attempt.ts';
+import { secretOf } from './run/effect.ts';
+import { effectEnvironment } from './run/environment.ts';
+import { keyOf, outputsHash, readParts } from './run/keys.ts';
+import { hashesOf } from './run/pure.ts';
+import type { Given } from './run/session.ts';
+import { openShell } from './run/shell.ts';
+import { Workspace } from './run/workspace.ts';
+import type { RunOptions } from './run.ts';
+import type { EffectStep, PureStep, Step } from './step.ts';
+
+export type { PlannedStep } from './plan/decide.ts';
+
+export type PlanOptions = Pick<RunOptions, 'root' | 'change' | 'env' | 'secrets' | 'targets' | 'cache' | 'signal'>;
+
+/** An effect looks at the world for no longer than this. */
+const observeMaxMs = 30_000;
+
+type Planner = PlanOptions & {
+  readonly workspace: Workspace;
+  readonly cache: StepCache;
+  readonly code: readonly string[];
+  /** What is known of steps so far. One that is absent gives nothing before it has run. */
+  readonly known: Map<string, Given>;
+  readonly skipped: Map<string, string>;
+};
+
+/**
+ * What `run` would do, as data. It reads files, the cache and, through `observe`, the world, and writes nothing at all.
+ * @throws whatever an effect's `observe` throws, {HeadgateError} `USAGE` for an unknown target or a glob without a match
+ */
+export async function plan(pipeline: Pipeline, options: PlanOptions): Promise<readonly PlannedStep[]> {
+  const state = join(options.root, '.headgate');
+  const planner: Planner = {
+    ...options,
+    workspace: await Workspace.open(options.root, join(state, 'fingerprints.json')),
+    cache: options.cache ?? openFolderCache(join(state, 'cache')),
+    code: pipeline.code,
+    known: new Map(),
+    skipped: new Map(),
+  };
+  const planned: PlannedStep[] = [];
+  for (const step of closure(pipeline.steps, options.targets ?? pipeline.steps.map(({ id }) => id))) {
+    planned.push(await planStep(step, planner));
+  }
+  return planned;
+}
+
+async function planStep(step: Step, planner: Planner): Promise<PlannedStep> {
+  const waiting = step.needs.map(({ id }) => id).filter((id) => !planner.known.has(id));
+  const why = skipReason(step, waiting, planner);
+  if (why !== undefined) {
+    planner.skipped.set(step.id, why);
+    return { step: step.id, kind: 'skipped', why };
+  }
+  if (step.kind === 'pure') return planPureStep(step, waiting, planner);
+  return waiting.length > 0 ? { step: step.id, kind: 'blocked', by: waiting } : observeEffect(step, planner);
+}
+
+function skipReason(step: Step, waiting: readonly string[], planner: Planner): string | undefined {
+  const need = step.needs.find(({ id }) => planner.skipped.has(id));
+  if (need !== undefined) return `needs ${need.id}, which is skipped: ${planner.skipped.get(need.id)}`;
+  if (waiting.length > 0) return undefined;
+  const given = step.when({ out: valuesOf(needsOf(step, planner)), change: planner.change });
+  return given === true ? undefined : given;
+}
+
+async function planPureStep(step: PureStep, waiting: readonly string[], planner: Planner): Promise<PlannedStep> {
+  const { cache, signal, known } = planner;
+  const now = await readParts(step, hashesOf(needsOf(step, planner)), planner);
+  const entry = waiting.length === 0 ? await cache.find(step.id, keyOf(now), signal) : undefined;
+  if (entry !== undefined) {
+    const values = parseValues(step, entry.values);
+    known.set(step.id, { values, hash: outputsHash(values, entry.files) });
+  }
+  const newest = (await cache.latest(step.id, signal))?.parts;
+  const hit = entry && { where: cache.where, run: entry.original.run, at: entry.original.at };
+  return planPure(step.id, { waiting, now, hit, newest });
+}
+
+async function observeEffect(step: EffectStep, planner: Planner): Promise<PlannedStep> {
+  const { root, secrets = {}, known } = planner;
+  const env = effectEnvironment(planner.env, secrets);
+  const signal = AbortSignal.any([planner.signal, AbortSignal.timeout(observeMaxMs)]);
+  const observed = await step.observe({
+    $: await openShell({ root, env, signal, spool: { write: () => {}, log: () => {} } }),
+    out: valuesOf(needsOf(step, planner)),
+    signal,
+    root,
+    env,
+    log: () => {},
+    annotate: () => {},
+    secret: secretOf(secrets),
+  });
+  if (observed.kind !== 'done') return { step: step.id, kind: 'would-act', diff: observed.diff };
+  const values = parseValues(step, observed.values);
+  known.set(step.id, { values, hash: outputsHash(values, []) });
+  return { step: step.id, kind: 'nothing-to-do' };
+}
+
+function needsOf(step: Step, { known }: Planner): ReadonlyMap<string, Given> {
+  return new Map(step.needs.flatMap(({ id }) => (known.has(id) ? [[id, known.get(id)] as [string, Given]] : [])));
+}

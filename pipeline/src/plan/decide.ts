@@ -1,0 +1,35 @@
+import { changedParts, type KeyParts } from './key.ts';
+
+/** What a run would do with one step. */
+export type PlannedStep = { readonly step: string } & (
+  | { readonly kind: 'cached'; readonly where: string; readonly run: string; readonly at: number }
+  /** `changed`: what differs from the newest result that is kept; `['never run']` if there is none. */
+  | { readonly kind: 'would-run'; readonly changed: readonly string[] }
+  /** An effect that has found something to do. */
+  | { readonly kind: 'would-act'; readonly diff: string }
+  /** An effect that has found its work done. */
+  | { readonly kind: 'nothing-to-do' }
+  /** Depends on what these steps will give. Equal outputs may still mean that nothing is done. */
+  | { readonly kind: 'blocked'; readonly by: readonly string[] }
+  | { readonly kind: 'skipped'; readonly why: string }
+);
+
+export type PureFacts = {
+  /** Needs whose outputs are not known yet. */
+  readonly waiting: readonly string[];
+  readonly now: KeyParts;
+  /** Under the key of `now`, or `undefined`. */
+  readonly hit: { readonly where: string; readonly run: string; readonly at: number } | undefined;
+  /** Of the newest result kept, or `undefined`. */
+  readonly newest: KeyParts | undefined;
+};
+
+export function planPure(step: string, { waiting, now, hit, newest }: PureFacts): PlannedStep {
+  if (waiting.length === 0 && hit !== undefined) return { step, kind: 'cached', ...hit };
+  if (newest === undefined) return { step, kind: 'would-run', changed: ['never run'] };
+  // What a need will give is not known, and no change of this step's own.
+  const known = waiting.length === 0 ? now : { ...now, needs: newest.needs };
+  const changed = changedParts(newest, known);
+  if (changed.length === 0 && waiting.length > 0) return { step, kind: 'blocked', by: waiting };
+  return { step, kind: 'would-run', changed: changed.length === 0 ? ['its result is gone'] : changed };
+}

@@ -1,0 +1,77 @@
+import { unreachable } from '@headgate/rollout';
+import type { RunEvent } from '../event.ts';
+
+/** An event as lines for people; none for what would only fill the screen. */
+export function formatEvent(event: RunEvent): readonly string[] {
+  switch (event.kind) {
+    case 'run.start':
+      return [formatStart(event)];
+    case 'step.start':
+    case 'step.line':
+      return [];
+    case 'intent':
+      return [row('>', event.step, event.what)];
+    case 'annotation': {
+      const { level, message, file, line } = event.note;
+      const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`} `;
+      return [row(level === 'notice' ? '·' : '!', event.step, `${place}${message}`)];
+    }
+    case 'step.cached': {
+      const { run, at, ms } = event.original;
+      return [row('=', event.step, `cached, ${formatMs(ms)} in run ${run} at ${new Date(at).toISOString()}`)];
+    }
+    case 'step.done':
+      return [row('✓', event.step, formatDone(event))];
+    case 'step.retry':
+      return [row('!', event.step, `attempt ${event.attempt} failed, trying again: ${event.failure.message}`)];
+    case 'step.fail':
+      return formatFailure(event);
+    case 'step.skip':
+      return [row('-', event.step, event.why)];
+    case 'warning':
+      return [row('!', '', event.message)];
+    case 'run.interrupted':
+      return [row('!', '', `interrupted: ${event.reason}; run it again to go on`)];
+    case 'run.end':
+      return [`${event.outcome} in ${formatMs(event.ms)}`];
+    default:
+      return unreachable(event);
+  }
+}
+
+function formatStart({
+  pipeline,
+  run,
+  commit,
+  dirty,
+  actor,
+  resumed,
+}: Extract<RunEvent, { kind: 'run.start' }>): string {
+  const change = commit === undefined ? 'no commit' : `${commit.slice(0, 7)}${dirty ? ' and uncommitted changes' : ''}`;
+  return `${pipeline} · ${change} · run ${run}${resumed ? ', resumed' : ''} · by ${actor}`;
+}
+
+function formatDone({ ms, acted, attempts }: Extract<RunEvent, { kind: 'step.done' }>): string {
+  if (!acted) return 'nothing to do';
+  return `${formatMs(ms)}${attempts > 1 ? `, flaky: attempt ${attempts} passed` : ''}`;
+}
+
+function formatFailure({ step, ms, failure, tail, log }: Extract<RunEvent, { kind: 'step.fail' }>): readonly string[] {
+  return [
+    row('✗', step, `${formatMs(ms)}, ${failure.class}: ${failure.message}`),
+    ...(failure.hint === undefined ? [] : [row(' ', '', failure.hint)]),
+    ...tail.map((line) => `    | ${line}`),
+    ...(tail.length === 0 ? [] : [`    the whole log: ${log}`]),
+  ];
+}
+
+function row(mark: string, step: string, text: string): string {
+  return `${mark} ${step === '' ? '' : `${step.padEnd(20)} `}${text}`;
+}
+
+function formatMs(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  return ms < 60_000
+    ? `${(ms / 1_000).toFixed(1)} s`
+    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`;
+}

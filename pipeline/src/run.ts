@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { canonicalJson } from '@headgate/rollout';
+import type { StepCache } from './cache/cache.ts';
+import { openFolderCache } from './cache/folder.ts';
+import type { Outcome } from './event.ts';
+import type { Change } from './host/host.ts';
+import { isUnfinished, RunJournal } from './journal/journal.ts';
+import type { Pipeline } from './pipeline.ts';
+import { closure } from './plan/graph.ts';
+import type { Reporter } from './report/report.ts';
+import type { Needs } from './run/attempt.ts';
+import type { Environment } from './run/environment.ts';
+import { executeStep } from './run/execute.ts';
+import { redactor } from './run/redact.ts';
+import { emitter, type Given, type Session, type StepResult } from './run/session.ts';
+import { Slots } from './run/slots.ts';
+import { sha256, Workspace } from './run/workspace.ts';
+import type { Step } from './step.ts';
+
+export type { StepResult } from './run/session.ts';
+
+export type RunOptions = {
+  /** Absolute folder of the workspace. Notes go to `.headgate` in it, logs to `out/logs`. */
+  readonly root: string;
+  readonly change: Change;
+  readonly env: Environment;
+  /** By name. They are hidden in every text that leaves the run, and no command sees them unless a step hands one over. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Ids of steps, which bring along what they need. All unless given. */
+  readonly targets?: readonly string[];
+  /** `auto`: goes on with the run of the same identity and takes results from the cache. `false`: executes everything anew. */
+  readonly resume?: 'auto' | false;
+  /** True: after a failure, whatever does not need the failed step still runs. */
+  readonly keepGoing?: boolean;
+  /** Steps at a time; the number of cores unless given. */
+  readonly concurrency?: number;
+  /** The folder `.headgate/cache` unless given. */
+  readonly cache?: StepCache;
+  readonly reporters?: readonly Reporter[];
+  /** Aborted: nothing new begins, process groups are ended, the journal says `run.interrupted`; the next run goes on. */
+  readonly signal: AbortSignal;
+};
+
+export type RunResult = {
+  readonly run: string;
+  readonly outcome: Outcome;
+  /** 0; the first failed step's; 130 if interrupted. */
+  readonly exitCode: number;
+  /** By id, in the order of the pipeline. */
+  readonly steps: Readonly<Record<string, StepResult>>;
+};
+
+const interruptedExitCode = 130;
+
+/**
+ * Runs a pipeline. A step that fails is a result, never a throw.
+ * @throws {HeadgateError} `USAGE` for an unknown target or a secret too short, `JOURNAL_UNWRITABLE`, `JOURNAL_UNREADABLE`
+ */
+export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunResult> {
+  const begun = performance.now();
+  const steps = closure(pipeline.steps, options.targets ?? pipeline.steps.map(({ id }) => id));
+  const redact = redactor(options.secrets ?? {});
+  const state = join(options.root, '.headgate');
+  const id = runId(pipeline, options);
+  using journal = new RunJournal(join(state, 'runs', id));
+  const emit = emitter(redact, journal, options.reporters ?? []);
+  const memory = join(state, 'fingerprints.json');
+  const session: Session = {
+    run: id,
+    change: options.change,
+    workspace: await Workspace.open(options.root, memory),
+    cache: options.cache ?? openFolderCache(join(state, 'cache')),
+    readCache: options.resume !== false,
+    code: pipeline.code,
+    env: options.env,
+    secrets: options.secrets ?? {},
+    redact,
+    emit,
+    folders: { logs: join(options.root, 'out', 'logs'), work: join(state, 'work', `${process.pid}-${id}`) },
+    signal: options.signal,
+  };
+  const { commit, dirty, actor } = options.change;
+  const resumed = isUnfinished(journal.before);
+  emit({ kind: 'run.start', run: id, pipeline: pipeline.name, commit, dirty, actor, resumed, steps: steps.map(idOf) });
+  try {
+    const results = await executeAll(steps, session, options);
+    const ended = conclude(steps, results, options.signal);
+    emit({ kind: 'run.end', outcome: ended.outcome, ms: performance.now() - begun });
+    return { run: id, ...ended };
+  } finally {
+    await rm(session.folders.work, { recursive: true, force: true });
+    await session.workspace.save(memory).catch((error) => {
+      emit({ kind: 'warning', message: `fingerprints of files could not be kept: ${String(error)}` });
+    });
+    for (const reporter of options.reporters ?? []) reporter.close();
+  }
+}
+
+/** Equal pipeline, commit and parameters are one run, whoever starts it, wherever and how often. */
+function runId({ name, config }: Pipeline, { change, resume }: RunOptions): string {
+  const fresh = resume === false ? randomUUID() : undefined;
+  return sha256(canonicalJson({ name, config, commit: change.commit, fresh })).slice(0, 12);
+}
+
+/** Every step begins when its needs are there and a slot is free. Steps come after their needs, so each finds theirs begun. */
+async function executeAll(steps: readonly Step[], session: Session, options: RunOptions): Promise<StepResults> {
+  const slots = new Slots(options.concurrency ?? availableParallelism());
+  const begun = new Map<string, Promise<StepResult>>();
+  let failed = false;
+  const settle = async (step: Step): Promise<StepResult> => {
+    const needs = await needsOf(step, begun);
+    if (needs.kind === 'missing') return passOver(step, needs, session);
+    using _slot = await slots.take();
+    if (session.signal.aborted) return { kind: 'unstarted', why: 'the run was interrupted' };
+    if (failed && options.keepGoing !== true) return { kind: 'unstarted', why: 'another step failed' };
+    const result = await executeStep(step, needs.given, session);
+    failed ||= result.kind === 'failed';
+    return result;
+  };
+  const release = onAbort(session);
+  try {
+    for (const step of steps) begun.set(step.id, settle(step));
+    const settled = await Promise.allSettled(begun.values());
+    const broken = settled.find((one) => one.status === 'rejected');
+    if (broken !== undefined) throw broken.reason;
+    return new Map(await Promise.all([...begun].map(async ([id, result]) => [id, await result] as const)));
+  } finally {
+    release();
+  }
+}
+
+type StepResults = ReadonlyMap<string, StepResult>;
+type NeedsSeen =
+  | { readonly kind: 'all'; readonly given: Needs }
+  | { readonly kind: 'missing'; readonly need: string; readonly result: StepResult };
+
+async function needsOf(step: Step, begun: ReadonlyMap<string, Promise<StepResult>>): Promise<NeedsSeen> {
+  const given = new Map<string, Given>();
+  const results = await Promise.all(step.needs.map(async ({ id }) => ({ id, result: await begun.get(id) })));
+  for (const { id, result } of results) {
+    if (result?.kind === 'done' || result?.kind === 'cached') given.set(id, result);
+    else
+      return { kind: 'missing', need: id, result: result ?? { kind: 'unstarted', why: 'it is no part of this run' } };
+  }
+  return { kind: 'all', given };
+}
+
+function passOver(step: Step, { need, result }: Extract<NeedsSeen, { kind: 'missing' }>, session: Session): StepResult {
+  if (result.kind !== 'skipped') return { kind: 'unstarted', why: `it needs ${need}, which did not succeed` };
+  const why = `needs ${need}, which was skipped: ${result.why}`;
+  session.emit({ kind: 'step.skip', step: step.id, why });
+  return { kind: 'skipped', why };
+}
+
+/** The journal says so at once: whoever asked may kill us before the steps have ended. */
+function onAbort({ signal, emit }: Session): () => void {
+  const say = () => {
+    try {
+      emit({ kind: 'run.interrupted', reason: reasonOf(signal) });
+    } catch {
+      // A journal that cannot be written has no run.end either, and that says the same.
+    }
+  };
+  if (signal.aborted) say();
+  else signal.addEventListener('abort', say, { once: true });
+  return () => signal.removeEventListener('abort', say);
+}
+
+function reasonOf({ reason }: AbortSignal): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}
+
+function conclude(steps: readonly Step[], results: StepResults, signal: AbortSignal): Omit<RunResult, 'run'> {
+  const all = steps.map(({ id }) => results.get(id)).filter((result) => result !== undefined);
+  const bySteps = Object.fromEntries(results);
+  const failure = all.find((result) => result.kind === 'failed')?.failure;
+  if (failure !== undefined) return { outcome: 'failed', exitCode: failure.exitCode, steps: bySteps };
+  const stopped = signal.aborted && all.some(({ kind }) => kind === 'interrupted' || kind === 'unstarted');
+  return stopped
+    ? { outcome: 'interrupted', exitCode: interruptedExitCode, steps: bySteps }
+    : { outcome: 'done', exitCode: 0, steps: bySteps };
+}
+
+function idOf({ id }: Step): string {
+  return id;
+}

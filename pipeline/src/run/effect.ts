@@ -1,0 +1,48 @@
+import { HeadgateError } from '@headgate/rollout';
+import type { EffectStep } from '../step.ts';
+import { type Context, type Needs, parseValues, takeOutputs, withAttempts } from './attempt.ts';
+import { effectEnvironment } from './environment.ts';
+import { outputsHash } from './keys.ts';
+import type { Session, StepResult } from './session.ts';
+import type { LogSpool } from './spool.ts';
+
+/** Looks first, in every attempt: a run that was killed, or is repeated, does nothing twice. */
+export async function runEffect(
+  step: EffectStep,
+  needs: Needs,
+  { session, openSpool }: { readonly session: Session; readonly openSpool: () => LogSpool },
+): Promise<StepResult> {
+  const begun = performance.now();
+  const spool = openSpool();
+  const env = effectEnvironment(session.env, session.secrets);
+  const { result, attempts } = await withAttempts({ step, needs, key: undefined, env, spool, session }, (context) =>
+    act(step, context, session),
+  );
+  const ms = performance.now() - begun;
+  session.emit({ kind: 'step.done', step: step.id, ms, acted: result.acted, attempts, values: result.values });
+  return { kind: 'done', ms, attempts, ...result };
+}
+
+async function act(step: EffectStep, context: Context, session: Session) {
+  const looking = { ...context, secret: secretOf(session.secrets) };
+  const observed = await step.observe(looking);
+  if (observed.kind === 'done') {
+    const values = parseValues(step, observed.values);
+    return { acted: false, values, hash: outputsHash(values, []) };
+  }
+  context.signal.throwIfAborted(); // Told to stop while it looked: begin nothing.
+  session.emit({ kind: 'intent', step: step.id, what: observed.diff });
+  const { values, hash } = await takeOutputs(step, await step.run({ ...looking, observed }), session);
+  return { acted: true, values, hash };
+}
+
+/** Hands out a run's secrets by name. */
+export function secretOf(secrets: Readonly<Record<string, string>>): (name: string) => string {
+  return (name) => {
+    const secret = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
+    if (secret !== undefined) return secret;
+    throw new HeadgateError('USAGE', `Cannot use a secret as the run must be given it: current value is "${name}"`, {
+      hint: `set ${name}`,
+    });
+  };
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import type { StepCache } from '../cache/cache.ts';
+import type { Failure, Happening, Original, RunEvent } from '../event.ts';
+import type { Change } from '../host/host.ts';
+import type { RunJournal } from '../journal/journal.ts';
+import { fileName } from '../plan/graph.ts';
+import type { Reporter } from '../report/report.ts';
+import type { Environment } from './environment.ts';
+import { type Redact, redactDeep } from './redact.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What a step leaves to those that need it. `hash` is over values and files. */
+export type Given = { readonly values: unknown; readonly hash: string };
+
+export type StepResult =
+  | ({ readonly kind: 'done'; readonly ms: number; readonly acted: boolean; readonly attempts: number } & Given)
+  | ({ readonly kind: 'cached'; readonly original: Original } & Given)
+  | { readonly kind: 'skipped'; readonly why: string }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'interrupted' }
+  /** A step that it needs did not succeed, or the run was stopping before it began. */
+  | { readonly kind: 'unstarted'; readonly why: string };
+
+/** Everything that the steps of one run share. */
+export type Session = {
+  readonly run: string;
+  readonly change: Change;
+  readonly workspace: Workspace;
+  readonly cache: StepCache;
+  /** False: every step is executed, whatever the cache holds. */
+  readonly readCache: boolean;
+  readonly code: readonly string[];
+  readonly env: Environment;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly redact: Redact;
+  readonly emit: Emit;
+  /** Absolute. */
+  readonly folders: { readonly logs: string; readonly work: string };
+  readonly signal: AbortSignal;
+};
+
+export type Emit = (happening: Happening) => void;
+
+export function logFile({ folders }: Pick<Session, 'folders'>, step: string): string {
+  return join(folders.logs, `${fileName(step)}.log`);
+}
+
+/** The one place that every event goes through: secrets out, then onto the disk, then to whoever listens. */
+export function emitter(redact: Redact, journal: RunJournal, listeners: readonly Reporter[]): Emit {
+  const reporters = new Set(listeners);
+  const emit: Emit = (happening) => {
+    const event = redactDeep({ at: Date.now(), ...happening }, redact) as RunEvent; // A happening with its time is an event.
+    if (event.kind !== 'step.line') journal.append(event);
+    for (const reporter of reporters) {
+      try {
+        reporter.on(event);
+      } catch (error) {
+        // A broken view never breaks the run. It is not asked again.
+        reporters.delete(reporter);
+        emit({ kind: 'warning', message: `a reporter failed and is left out: ${String(error)}` });
+      }
+    }
+  };
+  return emit;
+}

@@ -21,6 +21,7 @@ export type { Head, Release, ReleaseRequest } from './policy/release.ts';
 export { bootstrap } from './queue/bootstrap.ts';
 export { openConnection } from './queue/connection.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
+export { picture } from './report/picture.ts';
 export { phaseText, type StatusFacts, statusCodes, statusState, statusText } from './report/status.ts';
 export { duration, failedRatio, odds, short } from './report/words.ts';
 export type { Digest, LaneTemplate, Revision } from './revision.ts';

@@ -18,7 +18,8 @@ export function presenter(shell: Shell, json: boolean): Emit {
   };
 }
 
-function lineOf(occurrence: Exclude<Occurrence, { kind: 'looked' }>, shell: Shell): string {
+/** One occurrence as a line. */
+export function lineOf(occurrence: Exclude<Occurrence, { kind: 'looked' }>, shell: Shell): string {
   switch (occurrence.kind) {
     case 'decided': {
       const { release, decision, at } = occurrence;

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
+import { type Emit, ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
 import { defineDelivery, stepsOf, type Target, targets } from '../deploy/delivery.ts';
 import { openReleaser } from '../deploy/release.ts';
 import { openLocalHost } from '../host/local.ts';
@@ -11,7 +11,7 @@ import type { Reporter } from '../report/report.ts';
 import { run } from '../run.ts';
 import { type App, appOptions, openApp, openPorts } from './open.ts';
 import { handsFor, presenter } from './present.ts';
-import { type Call, flag, type Shell, type Subcommand, text } from './shell.ts';
+import { flag, type Shell, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: 'check|images|publish|production|deliver [--plan]',
@@ -32,39 +32,57 @@ export const command: Subcommand = {
     }
     const app = await openApp(call, shell);
     await using ports = await openPorts(app, shell);
-    return await deliver({ app, ports, target, call, shell });
+    const json = flag(call, 'json');
+    const delivering = {
+      app,
+      ports,
+      emit: presenter(shell, json),
+      check: !flag(call, 'skip-check'),
+      reason: text(call, 'reason') ?? 'a run of deliver',
+    };
+    if (flag(call, 'plan')) return await showPlan(delivering, target, json, shell);
+    return await deliver(delivering, target, reporterFor(shell, json), shell);
   },
 };
 
-type Delivering = {
+export type Delivering = {
   readonly app: App;
   readonly ports: Platform;
-  readonly target: Target;
-  readonly call: Call;
-  readonly shell: Shell;
+  readonly emit: Emit;
+  /** Lint and unit tests first. */
+  readonly check: boolean;
+  readonly reason: string;
 };
 
-async function deliver({ app, ports, target, call, shell }: Delivering): Promise<number> {
+/** Runs a target and everything before it. @returns the exit code */
+export async function deliver(
+  delivering: Delivering,
+  target: Target,
+  reporter: Reporter,
+  shell: Shell,
+): Promise<number> {
+  const { pipeline, options } = await prepare(delivering, target, shell);
+  return (await run(pipeline, { ...options, reporters: [reporter] })).exitCode;
+}
+
+async function showPlan(delivering: Delivering, target: Target, json: boolean, shell: Shell): Promise<number> {
+  const { pipeline, options } = await prepare(delivering, target, shell);
+  const planned = await plan(pipeline, options);
+  shell.out(json ? `${JSON.stringify(planned)}\n` : planned.map((step) => `${JSON.stringify(step)}\n`).join(''));
+  return 0;
+}
+
+async function prepare({ app, ports, emit, check, reason }: Delivering, target: Target, shell: Shell) {
   const { spec, folder: root } = app;
-  const json = flag(call, 'json');
-  const hands = handsFor(app, ports, shell, presenter(shell, json));
   const change = await openLocalHost({ root }).change(shell.signal);
-  const releaser = openReleaser(hands, { spec, root, change, reason: text(call, 'reason') ?? 'a run of deliver' });
-  const place = {
-    spec,
-    root,
-    cache: cacheFolder(shell),
-    registry: await registryFor(app, shell),
-    live: await liveImages(ports, spec, shell.signal),
+  const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason });
+  const live = await liveImages(ports, spec, shell.signal);
+  const place = { spec, root, cache: cacheFolder(shell), registry: await registryFor(app, shell), live };
+  const pipeline = defineDelivery(place, releaser, { check });
+  return {
+    pipeline,
+    options: { root, change, env: shell.env, targets: stepsOf(target, pipeline), signal: shell.signal },
   };
-  const pipeline = defineDelivery(place, releaser, { check: !flag(call, 'skip-check') });
-  const options = { root, change, env: shell.env, targets: stepsOf(target, pipeline), signal: shell.signal };
-  if (flag(call, 'plan')) {
-    const planned = await plan(pipeline, options);
-    shell.out(json ? `${JSON.stringify(planned)}\n` : planned.map((step) => `${JSON.stringify(step)}\n`).join(''));
-    return 0;
-  }
-  return (await run(pipeline, { ...options, reporters: [reporterFor(shell, json)] })).exitCode;
 }
 
 function reporterFor(shell: Shell, json: boolean): Reporter {

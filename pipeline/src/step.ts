@@ -72,6 +72,7 @@ type Common<Needs extends readonly Step[], Values> = {
 };
 
 /** Without `outputs.values` a step gives none, and may return nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a step without values may end without `return`, which is void
 type Given<Values> = [Values] extends [undefined] ? void : Values;
 type Result<Values> = Given<Values> | Promise<Given<Values>>;
 

@@ -1,4 +1,5 @@
 /** The store on this disk: entries per step, contents once each under their hash. */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -81,7 +82,7 @@ async function bringBack(
   path: string,
   { sha256, executable }: Omit<StoredFile, 'path'>,
 ): Promise<boolean> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryFor(path);
   try {
     await mkdir(dirname(path), { recursive: true });
     await copyFile(blob, temporary, constants.COPYFILE_FICLONE);
@@ -101,14 +102,14 @@ async function bringBack(
 
 async function store(path: string, blob: string): Promise<void> {
   if ((await stat(blob).catch(() => undefined)) !== undefined) return;
-  const temporary = `${blob}.${process.pid}.tmp`;
+  const temporary = temporaryFor(blob);
   await mkdir(dirname(blob), { recursive: true });
   await copyFile(path, temporary, constants.COPYFILE_FICLONE);
   await rename(temporary, blob);
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryFor(path);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(temporary, text);
   await rename(temporary, path);
@@ -145,4 +146,9 @@ async function removeOrphans(folder: string): Promise<void> {
     const seen = used.has(name) ? undefined : await stat(path).catch(() => undefined);
     if (seen !== undefined && Date.now() - seen.mtimeMs > orphanMinAgeMs) await rm(path, { force: true });
   }
+}
+
+/** Steps of one run store equal contents at the same moment: every writer has a name of its own. */
+function temporaryFor(path: string): string {
+  return `${path}.${randomUUID()}.tmp`;
 }

@@ -44,7 +44,9 @@ export async function withAttempts<T>(
       return { result: await once(attempt, number, work), attempts: number };
     } catch (error) {
       spool.flush();
-      spool.log(inspect(error)); // With stack and causes: what people see of it is one sentence.
+      // Of a failure that people can act on the sentence is all; of any other the stack and causes are for whoever looks for the mistake.
+      const { hint, message } = failureOf(error);
+      spool.log(hint === undefined ? inspect(error) : `${message}\n${hint}`);
       if (session.signal.aborted || number >= step.retry.times || !step.retry.on(error)) throw error;
       session.emit({ kind: 'step.retry', step: step.id, attempt: number, failure: failureOf(error) });
     }

@@ -3,7 +3,7 @@ import { HeadgateError } from '@headgate/rollout';
 /** Replaces every secret in a text, in whatever form it was written. */
 export type Redact = (text: string) => string;
 
-export const redacted = '***';
+const redacted = '***';
 
 const secretMinChars = 4;
 /** Lines of a multi-line secret count as secrets of their own from this length on: a shorter one is a common word. */

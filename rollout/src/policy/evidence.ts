@@ -170,7 +170,7 @@ function remember({ history }: EvidenceState, at: number, counts: Counts): Evide
   return [...history.filter((entry) => at - entry.at < historyMs), { at, counts }];
 }
 
-export function sum(all: readonly Counts[]): Counts {
+function sum(all: readonly Counts[]): Counts {
   return all.reduce(
     (a, b) => ({ requests: a.requests + b.requests, failed: a.failed + b.failed, refused: a.refused + b.refused }),
     {

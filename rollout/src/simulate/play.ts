@@ -3,7 +3,7 @@ import { instant, percent, weightsFor } from '../lane.ts';
 import { begin } from '../policy/begin.ts';
 import type { Act, Evidence, WishSeen } from '../policy/look.ts';
 import { noEvidence } from '../policy/look.ts';
-import { isOver, type Phase } from '../policy/phase.ts';
+import type { Phase } from '../policy/phase.ts';
 import { type Command, emptyHead, type Head } from '../policy/release.ts';
 import { turn } from '../policy/turn.ts';
 import type { Revision } from '../revision.ts';
@@ -247,7 +247,3 @@ export const aSpec: ReleaseSpec = {
   connectionGraceMs: 10_000,
   migrate: undefined,
 };
-
-export function playIsOver(play: Play): boolean {
-  return play.head.release === undefined || isOver(play.head.release.state.phase);
-}

@@ -43,7 +43,7 @@ export type ConfigRead =
  * No message can come again later than this: the streams' `max_age` (120 s) and `ack_wait` x `max_deliver` (50 s). Before that an
  * answer must not be forgotten, or the command would be applied a second time.
  */
-export const INBOX_KEEP_MIN_MS = 170_000;
+const INBOX_KEEP_MIN_MS = 170_000;
 
 /** Reads the whole environment and returns all its mistakes at once. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigRead {

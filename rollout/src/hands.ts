@@ -107,7 +107,7 @@ export function needsRestore(head: Head, now: Instant): boolean {
   );
 }
 
-/** Waits until the app's release is promoted or has ended. */
+/** Waits until the app's release is promoted or has ended; drives it itself when nobody does. */
 export async function waitFor(
   hands: Hands,
   until: 'promoted' | 'ended',
@@ -121,6 +121,11 @@ export async function waitFor(
     const { phase } = release.state;
     if (isOver(phase) || (until === 'promoted' && phase.kind === 'watching'))
       return { kind: 'ended', head, release: release.id };
+    const acquired = await hands.ports.lock.acquire(hands.actor, hands.signal);
+    if (acquired.kind === 'held') {
+      hands.say(`release ${release.id} has no driver; this command goes on with it`);
+      return driveOn(hands, acquired.lease, '');
+    }
     if (performance.now() - started >= timeoutMs) return { kind: 'timeout', head };
     await sleep(pollMs, undefined, { signal: hands.signal });
   }

@@ -20,6 +20,8 @@ const blindNoStepMs = 2_000;
 const blindBackMs = 300_000;
 /** A crash at the start counts once the lane had this long to come up by itself. */
 const startGraceMs = 8_000;
+/** A lane that is up and has not answered one synthetic request well by then will not. */
+const probeMaxMs = 20_000;
 
 export function forwardNext(release: Release, phase: ForwardPhase, look: Look): Next {
   return reasonToGoBack(release, phase, look) ?? onward(release, phase, look);
@@ -52,6 +54,12 @@ function startFailure(release: Release, phase: ForwardPhase, look: Look): Reason
   const failure = look.lanes[release.candidate].workload?.failure;
   if (failure !== undefined && waited >= startGraceMs)
     return { kind: 'start', text: `the candidate does not start: ${failure}` };
+  if (waited >= probeMaxMs && look.lanes[release.candidate].probe === 'failed') {
+    return {
+      kind: 'start',
+      text: 'the candidate is up, but answers the synthetic request with an error or not at all',
+    };
+  }
   if (waited < release.plan.startMs) return undefined;
   return {
     kind: 'start',

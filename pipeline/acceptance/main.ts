@@ -1,0 +1,30 @@
+/** What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n]`; all parts by default. */
+import { parseArgs } from 'node:util';
+import { badVersions } from './bad-versions.ts';
+import { Report } from './report.ts';
+
+const parts = {
+  'bad-versions': badVersions,
+} as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;
+
+const { values, positionals } = parseArgs({
+  options: { runs: { type: 'string', default: '10' } },
+  allowPositionals: true,
+});
+const report = new Report();
+for (const [name, part] of Object.entries(parts)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  process.stdout.write(`\n${name}\n`);
+  const begun = performance.now();
+  try {
+    await part(report, Number(values.runs));
+  } catch (error) {
+    report.check(
+      `${name} came to its end`,
+      false,
+      error instanceof Error ? (error.stack ?? error.message) : String(error),
+    );
+  }
+  report.say(`took ${Math.round((performance.now() - begun) / 1_000)} s`);
+}
+process.exit(report.close());

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { type Edit, makeVersion } from '../src/demo/versions.ts';
+import { fromMachine } from '../src/image/base.ts';
+import { openImageBuilder } from '../src/image/image.ts';
+import { pushImage } from '../src/registry/client.ts';
+
+const answers = {
+  file: 'services/rating/src/dispatch.ts',
+  find: 'store: RatingRepository): Promise<Reply> {\n',
+};
+const started = { file: 'services/rating/src/main.ts', find: "  log('started');\n" };
+const ignoring = {
+  file: 'services/rating/src/main.ts',
+  find: 'process.on(name, () => told.abort());',
+  replace: 'process.on(name, () => {});',
+};
+const fails = `${answers.find}  if (store !== undefined) return refusalOf(500, [{ path: '', message: 'broken' }]);\n`;
+const silent = `${answers.find}  if (store !== undefined) await new Promise(() => {});\n`;
+const late = (edit: string) => edit.replace('store !== undefined', 'process.uptime() > 15');
+const limit = { file: 'services/rating/src/handlers/handler.ts', find: 'const LIMIT_DEFAULT = 100;' };
+
+/** Changes to the rating service, as a developer would make them. */
+export const versions: Readonly<Record<string, readonly Edit[]>> = {
+  v1: [],
+  v2: [{ ...limit, replace: 'const LIMIT_DEFAULT = 102;' }],
+  v3: [{ ...limit, replace: 'const LIMIT_DEFAULT = 103;' }],
+  v4: [{ ...limit, replace: 'const LIMIT_DEFAULT = 104;' }],
+  v5: [{ ...limit, replace: 'const LIMIT_DEFAULT = 105;' }],
+  v6: [{ ...limit, replace: 'const LIMIT_DEFAULT = 106;' }],
+  v7: [{ ...limit, replace: 'const LIMIT_DEFAULT = 107;' }],
+  'answers 500': [{ ...answers, replace: fails }],
+  'answers 500 after 15 s': [{ ...answers, replace: late(fails) }],
+  'answers 404': [{ ...answers, replace: fails.replace('500', '404') }],
+  'never answers': [{ ...answers, replace: silent }],
+  'never answers after 15 s': [{ ...answers, replace: late(silent) }],
+  'exits 10 s after it is ready': [
+    { ...started, replace: `${started.find}  setTimeout(() => process.exit(1), 10_000);\n` },
+  ],
+  'never acks': [{ file: 'services/rating/src/pull.ts', find: '        message.ack();\n', replace: '' }],
+  'answers 500 after 15 s and ignores SIGTERM': [{ ...answers, replace: late(fails) }, ignoring],
+};
+
+export type VersionName = keyof typeof versions;
+
+/** Builds and pushes what is asked for, once. Image tests are left out: a bad version must get as far as a lane. */
+export function openVersions(repository: string, folder: string, cache: string, registry: string) {
+  const built = new Map<string, Promise<string>>();
+  const build = async (service: string, name: string): Promise<string> => {
+    const workspace = join(folder, name.replaceAll(' ', '-'));
+    await makeVersion(repository, workspace, versions[name] ?? []);
+    const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(cache, 'base') }) });
+    const signal = AbortSignal.timeout(60_000);
+    const layout = join(workspace, 'out', service);
+    await builder.build({ workspace, source: `services/${service}`, labels: {}, layout }, signal);
+    const pushed = await pushImage(layout, { repository: `${registry}/${service}`, mountFrom: undefined }, signal);
+    return `${pushed.repository}@${pushed.digest}`;
+  };
+  /** Image of a service, pinned. */
+  return (service: 'proxy' | 'rating', name: string): Promise<string> => {
+    const key = `${service} ${name}`;
+    const known = built.get(key) ?? build(service, name);
+    built.set(key, known);
+    return known;
+  };
+}

@@ -1,4 +1,4 @@
-import { compare, readRows } from '../src/perf/ledger.ts';
+import { compare, type Ledger, readRows } from '../src/perf/ledger.ts';
 import { median, type Report } from './report.ts';
 import { openStage, type Stage } from './stage.ts';
 
@@ -27,53 +27,66 @@ export async function badVersions(report: Report, runs: number): Promise<void> {
   for (const kind of kinds) await oneKind(stage, kind, runs, report);
 }
 
-async function oneKind(
-  stage: Stage,
-  { name, weighted }: (typeof kinds)[number],
-  runs: number,
-  report: Report,
-): Promise<void> {
-  const figures: { readonly ms: number; readonly failed: number }[] = [];
-  let back = 0;
-  const problems: string[] = [];
-  for (let run = 0; run < runs; run++) {
-    const load = stage.load(perSecond);
-    const { code, out, err } = await stage.release(name, '--insist');
-    const exchanges = await load.stop();
-    const head = await stage.head();
-    const bad = head.release?.revision.id ?? '';
-    const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
-    if (code === 11) back++;
-    else problems.push(`exit code ${code}: ${out.slice(-300)} ${err.slice(-300)}`);
-    const others = Object.entries(ledger.failedBy).filter(([revision]) => revision !== bad && revision !== 'none');
-    const unmarked = ledger.failedBy['none'] ?? 0;
-    if (ledger.lost.length + ledger.doubled.length > 0)
-      problems.push(`${ledger.lost.length} lost, ${ledger.doubled.length} doubled`);
-    if (ledger.unanswered.length > 0) problems.push(`${ledger.unanswered.length} unanswered`);
-    if (others.length > 0) problems.push(`others failed: ${JSON.stringify(others)}`);
-    if (unmarked > 0) problems.push(`${unmarked} failures without a mark`);
-    const gotWeight = head.decisions.some(
-      ({ release, after }) => release === head.release?.id && after.phase.kind === 'settling',
-    );
-    if (gotWeight !== weighted) problems.push(`it ${gotWeight ? 'got' : 'never got'} weight`);
-    const failures = exchanges.filter(({ status }) => status === undefined || status >= 400);
-    const firstBad = Math.min(...failures.map(({ at }) => at));
-    const closed = head.decisions.findLast(
-      ({ after, release }) =>
-        release === head.release?.id && after.phase.kind === 'rollingBack' && after.phase.stage === 'fencing',
-    );
-    if (closed !== undefined && failures.length > 0)
-      figures.push({ ms: closed.look.now - firstBad, failed: failures.length });
-  }
+async function oneKind(stage: Stage, kind: (typeof kinds)[number], runs: number, report: Report): Promise<void> {
+  const seen: Run[] = [];
+  for (let run = 0; run < runs; run++) seen.push(await oneRun(stage, kind));
+  const problems = seen.flatMap((run) => run.problems);
+  const back = seen.filter(({ rolledBack }) => rolledBack).length;
   report.check(
-    `${name}: rolled back in ${back} of ${runs} runs`,
+    `${kind.name}: rolled back in ${back} of ${runs} runs`,
     back === runs && problems.length === 0,
     problems.slice(0, 3).join('; '),
   );
+  const figures = seen.flatMap(({ figure }) => figure ?? []);
   if (figures.length === 0) return; // No user met it.
   const ms = figures.map((figure) => figure.ms);
   const failed = figures.map((figure) => figure.failed);
   report.say(
     `first failed request to confirmed weight 0: median ${median(ms)} ms, worst ${Math.max(...ms)} ms; failed requests: median ${median(failed)}, worst ${Math.max(...failed)}`,
   );
+}
+
+type Run = {
+  readonly rolledBack: boolean;
+  readonly problems: readonly string[];
+  readonly figure: { readonly ms: number; readonly failed: number } | undefined;
+};
+
+async function oneRun(stage: Stage, { name, weighted }: (typeof kinds)[number]): Promise<Run> {
+  const load = stage.load(perSecond);
+  const { code, out, err } = await stage.release(name, '--insist');
+  const exchanges = await load.stop();
+  const head = await stage.head();
+  const decisions = head.decisions.filter(({ release }) => release === head.release?.id);
+  const gotWeight = decisions.some(({ after }) => after.phase.kind === 'settling');
+  const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
+  const problems = [
+    ...(code === 11 ? [] : [`exit code ${code}: ${out.slice(-300)} ${err.slice(-300)}`]),
+    ...(gotWeight === weighted ? [] : [`it ${gotWeight ? 'got' : 'never got'} weight`]),
+    ...ledgerProblems(ledger, head.release?.revision.id ?? ''),
+  ];
+  const failures = exchanges.filter(({ status }) => status === undefined || status >= 400);
+  const firstBad = Math.min(...failures.map(({ at }) => at));
+  const closed = decisions.findLast(
+    ({ after }) => after.phase.kind === 'rollingBack' && after.phase.stage === 'fencing',
+  );
+  const figure =
+    closed === undefined || failures.length === 0
+      ? undefined
+      : { ms: Math.round(closed.look.now - firstBad), failed: failures.length };
+  return { rolledBack: code === 11, problems, figure };
+}
+
+/** An error is the bad version's own only if the mark of the answer says so; of all others there must be none. */
+function ledgerProblems(ledger: Ledger, bad: string): readonly string[] {
+  const others = Object.entries(ledger.failedBy).filter(([revision]) => revision !== bad);
+  const counts = {
+    lost: ledger.lost.length,
+    'done twice': ledger.doubled.length,
+    unanswered: ledger.unanswered.length,
+  };
+  return [
+    ...Object.entries(counts).flatMap(([words, count]) => (count === 0 ? [] : [`${count} ${words}`])),
+    ...others.map(([revision, count]) => `${count} failed by ${revision.slice(0, 8)}`),
+  ];
 }

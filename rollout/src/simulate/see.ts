@@ -43,7 +43,7 @@ function seeLane(world: World, name: Lane, memory: Memory, blind: Blindness): La
   const since = memory.downSince[name];
   return {
     downMs: blind.workload || since === undefined ? 0 : Math.max(1, world.now - since),
-    probe: proxies > 0 && workers > 0 ? 'passed' : 'failed',
+    probe: proxies > 0 && workers > 0 ? 'passed' : 'not asked',
     workload: blind.workload
       ? undefined
       : {

@@ -6,6 +6,18 @@ import type { Change, CiHost } from './host.ts';
 
 const gitMaxMs = 10_000;
 const gitMaxBytes = 16 * 1_048_576;
+/** The files of one commit, against its first parent: of a merge, what it brought. */
+const touched = [
+  'log',
+  '-1',
+  '--first-parent',
+  '-m',
+  '--root',
+  '--no-renames',
+  '--format=',
+  '--name-only',
+  '--no-show-signature',
+] as const;
 
 /** A laptop, or any machine with the sources on it. `root` is the absolute folder of the workspace. */
 export function openLocalHost({ root }: { readonly root: string }): CiHost {
@@ -16,16 +28,15 @@ async function readChange(root: string, signal: AbortSignal): Promise<Change> {
   const actor = `${userInfo().username}@${hostname()}`;
   const head = await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], signal);
   if (head === undefined) return { commit: undefined, branch: undefined, dirty: true, files: [], actor };
-  const [branch, committed, status] = await Promise.all([
+  const [branch, committed, status, below] = await Promise.all([
     git(root, ['symbolic-ref', '--short', '--quiet', 'HEAD'], signal),
-    git(
-      root,
-      ['diff-tree', '--root', '--no-commit-id', '--name-only', '-r', '-m', '--first-parent', '-z', 'HEAD'],
-      signal,
-    ),
-    git(root, ['status', '--porcelain', '--no-renames', '-z', '--untracked-files=all'], signal),
+    git(root, [...touched, '--relative', '-z'], signal),
+    git(root, ['status', '--porcelain', '--no-renames', '-z', '--untracked-files=all', '--', '.'], signal),
+    git(root, ['rev-parse', '--show-prefix'], signal),
   ]);
-  const uncommitted = lines(status).map((line) => line.slice(3));
+  // Unlike the rest of git, `status` names paths from the top of the repository, of which the root may be a part.
+  const prefix = below?.trimEnd() ?? '';
+  const uncommitted = lines(status).map((line) => line.slice('XY '.length + prefix.length));
   return {
     commit: head.trim(),
     branch: branch?.trim(),
@@ -49,16 +60,20 @@ async function git(root: string, args: readonly string[], signal: AbortSignal): 
     });
     return stdout;
   } catch (cause) {
-    if (
-      cause instanceof Error &&
-      'code' in cause &&
-      (cause.code === 1 || cause.code === 128 || cause.code === 'ENOENT')
-    ) {
-      return undefined;
-    }
+    if (isRefusal(cause)) return undefined;
     throw new HeadgateError('STEP_FAILED', `Cannot read the change as git must answer: current value is "${args[0]}"`, {
       hint: `run git ${args.join(' ')} in ${root}`,
       cause,
     });
   }
+}
+
+/** By shape alone: Node's own errors may be of another realm. */
+function isRefusal(cause: unknown): boolean {
+  return (
+    typeof cause === 'object' &&
+    cause !== null &&
+    'code' in cause &&
+    (cause.code === 1 || cause.code === 128 || cause.code === 'ENOENT')
+  );
 }

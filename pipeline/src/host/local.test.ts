@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openLocalHost } from './local.ts';
+
+const identity = ['-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', '-c', 'commit.gpgsign=false'];
+
+describe('openLocalHost()', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'headgate-host-'));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  async function git(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)('git', ['-C', root, ...identity, ...args]);
+    return stdout.trim();
+  }
+
+  async function write(path: string, text = 'x'): Promise<void> {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  }
+
+  async function commit(...paths: string[]): Promise<string> {
+    for (const path of paths) await write(path, `${Math.random()}`);
+    await git('add', '--all');
+    await git('commit', '--quiet', '--message=change');
+    return git('rev-parse', 'HEAD');
+  }
+
+  const change = (folder = root) => openLocalHost({ root: folder }).change(AbortSignal.timeout(10_000));
+
+  test('knows no commit outside of a repository', async () => {
+    expect(await change()).toMatchObject({ commit: undefined, branch: undefined, files: [] });
+  });
+
+  test('knows no commit before the first', async () => {
+    await git('init', '--quiet');
+
+    expect(await change()).toMatchObject({ commit: undefined, dirty: true });
+  });
+
+  test('tells all files of the first commit, and who is to be asked', async () => {
+    await git('init', '--quiet', '--initial-branch=main');
+    const head = await commit('b.txt', 'a/with space.txt', 'grün.txt');
+
+    expect(await change()).toEqual({
+      commit: head,
+      branch: 'main',
+      dirty: false,
+      files: ['a/with space.txt', 'b.txt', 'grün.txt'],
+      actor: expect.stringMatching(/^.+@.+$/),
+    });
+  });
+
+  test('tells what is not committed beside what the last commit touched', async () => {
+    await git('init', '--quiet');
+    await commit('old.txt', 'gone.txt', '.gitignore');
+    const head = await commit('new.txt');
+    await write('old.txt', 'other');
+    await write('deep/untracked.txt');
+    await rm(join(root, 'gone.txt'));
+
+    expect(await change()).toMatchObject({
+      commit: head,
+      dirty: true,
+      files: ['deep/untracked.txt', 'gone.txt', 'new.txt', 'old.txt'],
+    });
+  });
+
+  test('tells of a merge what it brought to its branch', async () => {
+    await git('init', '--quiet', '--initial-branch=main');
+    await commit('base.txt');
+    await git('checkout', '--quiet', '-b', 'feature');
+    await commit('feature.txt');
+    await git('checkout', '--quiet', 'main');
+    await commit('main.txt');
+    await git('merge', '--quiet', '--no-ff', '--message=merge', 'feature');
+
+    expect(await change()).toMatchObject({ branch: 'main', dirty: false, files: ['feature.txt'] });
+  });
+
+  test('knows no branch at a detached commit', async () => {
+    await git('init', '--quiet');
+    const head = await commit('a.txt');
+    await git('checkout', '--quiet', '--detach');
+
+    expect(await change()).toMatchObject({ commit: head, branch: undefined, dirty: false });
+  });
+
+  test('tells only files below its root, relative to it', async () => {
+    await git('init', '--quiet');
+    await commit('outside.txt', 'app/inside.txt');
+    await write('app/new.txt');
+    await write('beside.txt');
+
+    expect(await change(join(root, 'app'))).toMatchObject({ dirty: true, files: ['inside.txt', 'new.txt'] });
+  });
+
+  test('lets go when it is told to', async () => {
+    await expect(openLocalHost({ root }).change(AbortSignal.abort())).rejects.toMatchObject({ code: 'STEP_FAILED' });
+  });
+});

@@ -1,9 +1,17 @@
 /** What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n]`; all parts by default. */
 import { parseArgs } from 'node:util';
 import { badVersions } from './bad-versions.ts';
+import { killedDriver } from './killed-driver.ts';
 import { Report } from './report.ts';
+import { split } from './split.ts';
+import { tenReleases } from './ten-releases.ts';
+import { twoTerminals } from './two-terminals.ts';
 
 const parts = {
+  split,
+  'two-terminals': twoTerminals,
+  'ten-releases': tenReleases,
+  'killed-driver': killedDriver,
   'bad-versions': badVersions,
 } as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;
 

@@ -20,7 +20,7 @@ const late = (edit: string) => edit.replace('store !== undefined', 'process.upti
 const limit = { file: 'services/rating/src/handlers/handler.ts', find: 'const LIMIT_DEFAULT = 100;' };
 
 /** Changes to the rating service, as a developer would make them. */
-export const versions: Readonly<Record<string, readonly Edit[]>> = {
+const versions: Readonly<Record<string, readonly Edit[]>> = {
   v1: [],
   v2: [{ ...limit, replace: 'const LIMIT_DEFAULT = 102;' }],
   v3: [{ ...limit, replace: 'const LIMIT_DEFAULT = 103;' }],
@@ -31,6 +31,8 @@ export const versions: Readonly<Record<string, readonly Edit[]>> = {
   'answers 500': [{ ...answers, replace: fails }],
   'answers 500 after 15 s': [{ ...answers, replace: late(fails) }],
   'answers 404': [{ ...answers, replace: fails.replace('500', '404') }],
+  'answers 404, b': [{ ...answers, replace: fails.replace('500', '404').replace('broken', 'broken b') }],
+  'answers 404, c': [{ ...answers, replace: fails.replace('500', '404').replace('broken', 'broken c') }],
   'never answers': [{ ...answers, replace: silent }],
   'never answers after 15 s': [{ ...answers, replace: late(silent) }],
   'exits 10 s after it is ready': [
@@ -39,8 +41,6 @@ export const versions: Readonly<Record<string, readonly Edit[]>> = {
   'never acks': [{ file: 'services/rating/src/pull.ts', find: '        message.ack();\n', replace: '' }],
   'answers 500 after 15 s and ignores SIGTERM': [{ ...answers, replace: late(fails) }, ignoring],
 };
-
-export type VersionName = keyof typeof versions;
 
 /** Builds and pushes what is asked for, once. Image tests are left out: a bad version must get as far as a lane. */
 export function openVersions(repository: string, folder: string, cache: string, registry: string) {

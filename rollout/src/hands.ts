@@ -56,7 +56,12 @@ export async function act(
   const head = await readHead(hands.ports.journal, hands.app, hands.signal);
   const refusal = refusalOf(head, kind, wish.release);
   if (refusal !== undefined) return { kind: 'refused', code: 'REFUSED', text: refusal };
-  const id = await addWish(hands, { kind, release: wish.release ?? head.release?.id ?? null, reason: wish.reason });
+  const id = await addWish(hands, {
+    kind,
+    release: wish.release ?? head.release?.id ?? null,
+    step: stepOf(head),
+    reason: wish.reason,
+  });
   const asked = performance.now();
   for (let said = false; ; ) {
     const answer = await answerTo(hands, id);
@@ -161,7 +166,8 @@ async function whileBusy(
 
 async function queueUp(hands: Hands, request: ReleaseRequest, holder: string): Promise<string> {
   hands.say(`${holder} drives another release; this one waits for it to end`);
-  if (request.hotfix) await addWish(hands, { kind: 'rollback', release: null, reason: `hotfix: ${request.reason}` });
+  if (request.hotfix)
+    await addWish(hands, { kind: 'rollback', release: null, step: null, reason: `hotfix: ${request.reason}` });
   return addWish(hands, { kind: 'release', revision: request.revision.id });
 }
 
@@ -186,7 +192,7 @@ async function driveNew(
   }
   const unfinished = head.release !== undefined && !isOver(head.release.state.phase);
   if (unfinished && request.hotfix)
-    await addWish(hands, { kind: 'rollback', release: null, reason: `hotfix: ${request.reason}` });
+    await addWish(hands, { kind: 'rollback', release: null, step: null, reason: `hotfix: ${request.reason}` });
   if (unfinished) {
     hands.say(`release ${head.release?.id} has no driver; going on with it first`);
     const before = await drive({ ...hands, lease });
@@ -238,6 +244,11 @@ function refusalOf(head: Head, kind: Act, release: number | undefined): string |
   if (kind !== 'rollback' && isOver(head.release.state.phase))
     return `Cannot ${kind} as release ${head.release.id} has ended`;
   return undefined;
+}
+
+function stepOf({ release }: Head): number | null {
+  const phase = release?.state.phase;
+  return phase !== undefined && 'step' in phase ? phase.step : null;
 }
 
 function addWish(hands: Hands, wish: WishAct): Promise<string> {

@@ -3,7 +3,7 @@ import type { Act, WishSeen } from '../policy/look.ts';
 
 /** What somebody asks of the driver, as it lies in the wish box. */
 export type WishAct =
-  | { readonly kind: Act; readonly release: number | null; readonly reason: string }
+  | { readonly kind: Act; readonly release: number | null; readonly step: number | null; readonly reason: string }
   /** A release waits for the running one; the newest wins. */
   | { readonly kind: 'release'; readonly revision: string };
 
@@ -27,8 +27,8 @@ export async function hear(wishes: WishBox, signal: AbortSignal): Promise<Heard>
 
 function toSeen({ id, act, actor }: Wish): readonly WishSeen[] {
   if (!acts.includes(kindOf(act))) return [];
-  const { kind, release, reason } = act as { kind: Act; release: number | null; reason: string }; // `acts` has just been asked.
-  return [{ id, act: kind, release: release ?? undefined, actor, reason }];
+  const { kind, release, step, reason } = act as Exclude<WishAct, { kind: 'release' }>; // `acts` has just been asked.
+  return [{ id, act: kind, release: release ?? undefined, step: step ?? undefined, actor, reason }];
 }
 
 function kindOf(act: Wish['act']): string {

@@ -69,6 +69,8 @@ export type WishSeen = {
   readonly act: Act;
   /** The release that is meant; `undefined`: whichever runs. */
   readonly release: number | undefined;
+  /** For `step`: the step that whoever asked saw, so that two who ask at once do not go two steps. */
+  readonly step: number | undefined;
   readonly actor: string;
   readonly reason: string;
 };

@@ -39,8 +39,14 @@ function hear(release: Release, wish: WishSeen, look: Look): Heard {
       return { state: { ...state, held: undefined }, text: `resumed by ${wish.actor}` };
     case 'rollback':
       return rollback(release, wish, look);
-    case 'step':
+    case 'step': {
+      const now = 'step' in state.phase ? state.phase.step : undefined;
+      if (wish.step !== undefined && wish.step !== now)
+        return {
+          refused: `release ${release.id} is not at step ${wish.step + 1} any more: somebody or the judge was faster`,
+        };
       return onward(release, wish, nextStep(release, look));
+    }
     case 'promote':
       return onward(release, wish, canPromote(state.phase) ? { kind: 'promoting', since: look.now } : undefined);
     default:

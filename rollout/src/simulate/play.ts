@@ -155,6 +155,7 @@ function wish(play: Play, words: string): readonly string[] {
       id: 'w',
       act: act as Act,
       release: releaseId === undefined ? undefined : Number(releaseId),
+      step: undefined,
       actor,
       reason: 'as asked',
     },

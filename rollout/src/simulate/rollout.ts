@@ -243,7 +243,7 @@ function someWish(game: Game): readonly WishSeen[] {
       Math.floor(game.random() * 5)
     ] ?? 'resume';
   if (act !== 'hold' && act !== 'resume') game.askedByPerson = true;
-  return [{ id: 'w', act, release: undefined, actor: 'somebody', reason: 'a wish' }];
+  return [{ id: 'w', act, release: undefined, step: undefined, actor: 'somebody', reason: 'a wish' }];
 }
 
 /** Promises about one decision. */

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { compare, readRows } from '../src/perf/ledger.ts';
+import type { Report } from './report.ts';
+import { openStage, type Stage } from './stage.ts';
+
+const moments = ['before-record', 'after-record', 'before-confirm'] as const;
+const forward = ['starting', 'settling', 'holding', 'promoting', 'watching'] as const;
+const stages = ['closing', 'fencing', 'stopping', 'binding', 'draining', 'retiring', 'emptying', 'unbinding'] as const;
+
+/**
+ * The driver dies before a record, between record and act, and between act and confirmation, at every phase of promote and of
+ * roll back, under traffic. The next command must end the release rightly, with nothing lost or done twice.
+ */
+export async function killedDriver(report: Report): Promise<void> {
+  await using stage = await openStage('  steps: [50%]\n  bake: 2s\n  watch: 2s\n  keepWarm: 5m\n');
+  await stage.release('v1');
+  const load = stage.load(200);
+  let version = 'v2';
+  for (const phase of forward) {
+    for (const moment of moments) {
+      await trial(stage, { version, phase, moment, code: 0 }, report);
+      version = version === 'v2' ? 'v3' : 'v2';
+    }
+  }
+  for (const name of stages) {
+    for (const moment of moments)
+      await trial(stage, { version: 'answers 404', phase: `rollingBack/${name}`, moment, code: 11 }, report);
+  }
+  const exchanges = await load.stop();
+  const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
+  const bad = new Set((await stage.head()).quarantined.map(({ revision }) => revision));
+  const others = Object.entries(ledger.failedBy).filter(([revision]) => !bad.has(revision));
+  report.check(
+    'POST 2xx and rows are one to one',
+    ledger.lost.length + ledger.doubled.length === 0,
+    `${ledger.posts} POST, ${ledger.lost.length} lost, ${ledger.doubled.length} twice`,
+  );
+  report.check(
+    'every request is answered',
+    ledger.unanswered.length === 0,
+    `${ledger.requests} requests, ${ledger.unanswered.length} unanswered`,
+  );
+  report.check('nobody but the bad version fails', others.length === 0, JSON.stringify(others));
+}
+
+type Trial = {
+  readonly version: string;
+  readonly phase: string;
+  readonly moment: (typeof moments)[number];
+  readonly code: number;
+};
+
+async function trial(stage: Stage, { version, phase, moment, code }: Trial, report: Report): Promise<void> {
+  const before = (await stage.head()).live;
+  const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', version)}`];
+  const driver = join(import.meta.dirname, 'driver.ts');
+  const args = ['--import', 'tsx', '--conditions=source', driver, stage.file, stage.state, moment, phase, ...images];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const timer = setTimeout(() => child.kill('SIGKILL'), 90_000);
+  const [exit, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  clearTimeout(timer);
+  const ended = await stage.run('wait', '--timeout', '90');
+  const { live } = await stage.head();
+  const right = ended.code === code && (code === 0 ? live !== before : live === before);
+  report.check(
+    `${moment} of ${phase}: the next command ends it`,
+    signal === 'SIGKILL' && right,
+    right && signal === 'SIGKILL'
+      ? ''
+      : `driver ${exit ?? signal}, next ${ended.code}, live ${before} -> ${live} ${ended.err.slice(-200)}`,
+  );
+}

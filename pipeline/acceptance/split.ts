@@ -1,0 +1,53 @@
+import { lanes, openPlatform, type Platform } from '@headgate/rollout';
+import type { Report } from './report.ts';
+import { openStage, type Stage } from './stage.ts';
+
+const requests = 5_000;
+const perSecond = 400;
+
+/** The observed split of HTTP and of messages handled, at each weight: one request off is what round robin may be. */
+export async function split(report: Report): Promise<void> {
+  await using stage = await openStage('  steps: [5%, 25%, 50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 1m\n');
+  await stage.release('v1');
+  await using ports = await openPlatform(stage.spec, {
+    state: stage.state,
+    signal: new AbortController().signal,
+    say: () => {},
+  });
+  const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', 'v2')}`];
+  const releasing = stage.start('release', ...images, '--reason', 'split');
+  for (const [step, weight] of [5, 25, 50].entries()) {
+    if (step > 0) await stage.run('step');
+    await stage.until(({ release }) => release?.state.phase.kind === 'holding' && release.state.phase.step === step);
+    await atWeight(stage, ports, weight, report);
+  }
+  await stage.run('rollback');
+  report.check('the release is rolled back by hand', (await releasing.ended).code === 11);
+}
+
+async function atWeight(stage: Stage, ports: Platform, weight: number, report: Report): Promise<void> {
+  const before = await delivered(ports);
+  const load = stage.load(perSecond);
+  await new Promise((resolve) => setTimeout(resolve, (1_000 * requests) / perSecond));
+  const exchanges = await load.stop();
+  const after = await delivered(ports);
+  const http = exchanges.filter(({ lane }) => lane === 'green').length;
+  const messages = after.green - before.green;
+  const all = after.green + after.blue - before.green - before.blue;
+  const off = Math.abs(http - (exchanges.length * weight) / 100);
+  const offMessages = Math.abs(messages - (all * weight) / 100);
+  report.check(`${weight} %: HTTP within one request`, off <= 1, `${http} of ${exchanges.length}`);
+  report.check(
+    `${weight} %: messages handled within one`,
+    offMessages <= 1 && all === exchanges.length,
+    `${messages} of ${all}`,
+  );
+}
+
+async function delivered(ports: Platform): Promise<{ blue: number; green: number }> {
+  const signal = AbortSignal.timeout(5_000);
+  const [blue = 0, green = 0] = await Promise.all(
+    lanes.map(async (lane) => (await ports.queue?.observe(lane, signal))?.consumers['rating']?.deliveredConsumerSeq),
+  );
+  return { blue, green };
+}

@@ -1,0 +1,83 @@
+import { connect } from 'nats';
+import { compare, readRows } from '../src/perf/ledger.ts';
+import type { Report } from './report.ts';
+import { openStage, type Stage } from './stage.ts';
+
+/** Ten releases of different digests: `back` are rolled back by the judge, `hand` by a person, the others are promoted. */
+const plan = [
+  { version: 'v1', how: 'promoted' },
+  { version: 'v2', how: 'promoted' },
+  { version: 'answers 404', how: 'judge' },
+  { version: 'v3', how: 'promoted' },
+  { version: 'answers 404, b', how: 'judge' },
+  { version: 'v4', how: 'hand' },
+  { version: 'v5', how: 'promoted' },
+  { version: 'answers 404, c', how: 'judge' },
+  { version: 'v6', how: 'promoted' },
+  { version: 'v7', how: 'promoted' },
+] as const;
+
+/** Both lanes' streams and consumers must be the same before and after, and an outside client must see nothing but bad versions' own errors. */
+export async function tenReleases(report: Report): Promise<void> {
+  await using stage = await openStage('  steps: [25%, 50%]\n  bake: 4s\n  watch: 3s\n  keepWarm: 5m\n');
+  const before = await configs(stage.info.urls.nats);
+  let load: ReturnType<Stage['load']> | undefined;
+  for (const { version, how } of plan) {
+    const code = how === 'hand' ? await byHand(stage, version) : (await stage.release(version)).code;
+    report.check(`${version}: ${how}`, code === (how === 'promoted' ? 0 : 11), `exit code ${code}`);
+    load ??= stage.load(200);
+  }
+  const again = await stage.release('answers 404');
+  report.check(
+    'a revision that was rolled back exits 11 and names the release',
+    again.code === 11 && /release 3/.test(again.err),
+    again.err.trim(),
+  );
+  const regret = await stage.run('rollback', '--reason', 'regret');
+  report.check(
+    'regret within keepWarm goes back',
+    regret.code === 0 && (await stage.head()).live !== undefined,
+    regret.err.trim(),
+  );
+  const exchanges = (await load?.stop()) ?? [];
+  const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
+  const bad = new Set((await stage.head()).quarantined.map(({ revision }) => revision));
+  const others = Object.entries(ledger.failedBy).filter(([revision]) => !bad.has(revision));
+  report.check(
+    'POST 2xx and rows are one to one',
+    ledger.lost.length + ledger.doubled.length === 0,
+    `${ledger.posts} POST, ${ledger.lost.length} lost, ${ledger.doubled.length} twice`,
+  );
+  report.check('every request is answered', ledger.unanswered.length === 0, `${ledger.requests} requests`);
+  report.check('nobody but the bad versions fails', others.length === 0, JSON.stringify(others));
+  const after = await configs(stage.info.urls.nats);
+  report.check(
+    'configs and created-times of both streams and consumers are equal before and after',
+    after === before,
+    after === before ? '' : `${before}\n${after}`,
+  );
+}
+
+async function byHand(stage: Stage, version: string): Promise<number> {
+  const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', version)}`];
+  const releasing = stage.start('release', ...images, '--reason', 'by hand');
+  await stage.until(({ release }) => release?.reason === 'by hand' && release.state.phase.kind === 'holding');
+  await stage.run('rollback', '--reason', 'by hand');
+  return (await releasing.ended).code;
+}
+
+async function configs(url: string): Promise<string> {
+  const connection = await connect({ servers: url });
+  try {
+    const manager = await connection.jetstreamManager();
+    const found: unknown[] = [];
+    for (const lane of ['ratings-blue', 'ratings-green']) {
+      const stream = await manager.streams.info(lane);
+      const consumer = await manager.consumers.info(lane, `${lane}-rating`);
+      found.push([stream.config, stream.created, consumer.config, consumer.created]);
+    }
+    return JSON.stringify(found);
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,7 +1,7 @@
 import { connect } from 'nats';
 import { compare, readRows } from '../src/perf/ledger.ts';
 import type { Report } from './report.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openStage, type Ran, type Stage } from './stage.ts';
 
 /** Ten releases of different digests: `back` are rolled back by the judge, `hand` by a person, the others are promoted. */
 const plan = [
@@ -20,11 +20,13 @@ const plan = [
 /** Both lanes' streams and consumers must be the same before and after, and an outside client must see nothing but bad versions' own errors. */
 export async function tenReleases(report: Report): Promise<void> {
   await using stage = await openStage('  steps: [25%, 50%]\n  bake: 4s\n  watch: 3s\n  keepWarm: 5m\n');
-  const before = await configs(stage.info.urls.nats);
+  let before: string | undefined; // The first release makes both lanes.
   let load: ReturnType<Stage['load']> | undefined;
   for (const { version, how } of plan) {
-    const code = how === 'hand' ? await byHand(stage, version) : (await stage.release(version)).code;
-    report.check(`${version}: ${how}`, code === (how === 'promoted' ? 0 : 11), `exit code ${code}`);
+    const { code, out, err } = how === 'hand' ? await byHand(stage, version) : await stage.release(version);
+    const right = code === (how === 'promoted' ? 0 : 11);
+    report.check(`${version}: ${how}`, right, right ? '' : `exit code ${code} ${out} ${err}`);
+    before ??= await configs(stage.info.urls.nats);
     load ??= stage.load(200);
   }
   const again = await stage.release('answers 404');
@@ -58,12 +60,12 @@ export async function tenReleases(report: Report): Promise<void> {
   );
 }
 
-async function byHand(stage: Stage, version: string): Promise<number> {
+async function byHand(stage: Stage, version: string): Promise<Ran> {
   const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', version)}`];
   const releasing = stage.start('release', ...images, '--reason', 'by hand');
   await stage.until(({ release }) => release?.reason === 'by hand' && release.state.phase.kind === 'holding');
   await stage.run('rollback', '--reason', 'by hand');
-  return (await releasing.ended).code;
+  return releasing.ended;
 }
 
 async function configs(url: string): Promise<string> {

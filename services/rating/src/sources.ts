@@ -184,7 +184,8 @@ async function readKey(connection: NatsConnection, key: string): Promise<Reading
   }
 }
 
-function readingOf({ headers, ...message }: Msg): Reading {
+function readingOf(message: Msg): Reading {
+  const { headers } = message;
   if (headers?.code === 404) return { kind: 'absent' };
   const sequence = Number(headers?.get('Nats-Sequence') || Number.NaN);
   const atMs = Date.parse(headers?.get('Nats-Time-Stamp') ?? '');

@@ -189,9 +189,13 @@ function step(release: Release, phase: Extract<Phase, { kind: 'holding' }>, look
   }
   const blocker = stepBlocker(release, phase, look);
   if (blocker !== undefined) return blocker;
-  if (!last) return go({ kind: 'settling', step: phase.step + 1, since: look.now }, evidence.text);
+  if (!last) return go({ kind: 'settling', step: phase.step + 1, since: look.now }, stepWords(evidence));
   if (plan.approve) return stay(phase, 'approval', 'good enough to promote; a person promotes');
   return go({ kind: 'promoting', since: look.now }, evidence.text);
+}
+
+function stepWords({ verdict, progress, text }: Look['evidence']): string {
+  return verdict === 'promote' ? text : `${Math.floor(100 * progress)} % of the evidence that promotion needs is there`;
 }
 
 function stepBlocker(release: Release, phase: Extract<Phase, { kind: 'holding' }>, look: Look): Next | undefined {

@@ -1,6 +1,7 @@
 /** What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n]`; all parts by default. */
 import { parseArgs } from 'node:util';
 import { badVersions } from './bad-versions.ts';
+import { blueGreen } from './blue-green.ts';
 import { killedDriver } from './killed-driver.ts';
 import { Report } from './report.ts';
 import { split } from './split.ts';
@@ -11,6 +12,7 @@ const parts = {
   split,
   'two-terminals': twoTerminals,
   'ten-releases': tenReleases,
+  'blue-green': blueGreen,
   'killed-driver': killedDriver,
   'bad-versions': badVersions,
 } as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;

@@ -30,6 +30,7 @@ const versions: Readonly<Record<string, readonly Edit[]>> = {
   v7: [{ ...limit, replace: 'const LIMIT_DEFAULT = 107;' }],
   'answers 500': [{ ...answers, replace: fails }],
   'answers 500 after 15 s': [{ ...answers, replace: late(fails) }],
+  'answers 500 after 25 s': [{ ...answers, replace: late(fails).replace('15', '25') }],
   'answers 404': [{ ...answers, replace: fails.replace('500', '404') }],
   'answers 404, b': [{ ...answers, replace: fails.replace('500', '404').replace('broken', 'broken b') }],
   'answers 404, c': [{ ...answers, replace: fails.replace('500', '404').replace('broken', 'broken c') }],

@@ -5,6 +5,8 @@ const base = {
   transform,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
+  // A run keeps sources of the versions that it builds there.
+  modulePathIgnorePatterns: ['/\\.headgate/'],
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
 };
 const room = (name) => ({

@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { readHead } from './engine/book.ts';
 import { fold, readStatus, toEntries } from './engine/status.ts';
 import { drive } from './engine.ts';
-import { act, type Hands, startRelease } from './hands.ts';
+import { act } from './hands/act.ts';
+import type { Hands } from './hands/hands.ts';
+import { startRelease } from './hands/release.ts';
 import { openMemoryJournal } from './journal/memory.ts';
 import { type Instant, instant, type Lane } from './lane.ts';
 import { openMemoryMetrics } from './metrics/memory.ts';
@@ -64,6 +66,22 @@ function handsOn(ports: Platform, rest: Partial<Hands> = {}): Hands {
     pace: { restMs: 30, alertMs: 20, transitMs: 10 },
     ...rest,
   };
+}
+
+async function isAt(ports: Platform, kind: string): Promise<void> {
+  for (;;) {
+    const { release } = await readHead(ports.journal, 'test', AbortSignal.timeout(1_000));
+    if (release?.state.phase.kind === kind) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function isOpen(ports: Platform, lane: Lane, share: number): Promise<void> {
+  for (;;) {
+    const seen = await ports.traffic.observe(AbortSignal.timeout(1_000));
+    if (seen.kind === 'agreed' && seen.weights[lane] === share) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 function aRequest(name: string) {
@@ -174,6 +192,54 @@ describe('drive()', () => {
     expect(await running).toMatchObject({ kind: 'ended' });
     expect(fourth).toMatchObject({ kind: 'ended', head: { release: { id: 3 } } });
     expect(thirds).toEqual([{ kind: 'superseded', text: 'a newer release took its place in the queue' }]);
+  }, 60_000);
+
+  test('rolls the running release back for a hotfix, and for a newer commit where that was asked for', async () => {
+    await using world = aPlatform();
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+    const slow = { ...quick, bakeMs: 100_000, onNewCommit: 'supersede' } as const;
+    const second = startRelease(handsOn(world.ports, { spec: slow }), aRequest('v2'));
+    await isAt(world.ports, 'holding');
+
+    const third = startRelease(handsOn(world.ports, { spec: slow }), aRequest('v3'));
+    expect(await second).toMatchObject({
+      head: { release: { id: 2, state: { phase: { reason: { text: expect.stringContaining('superseded') } } } } },
+    });
+    await isAt(world.ports, 'holding');
+    const fourth = await startRelease(handsOn(world.ports), { ...aRequest('v4'), hotfix: true });
+
+    expect(await third).toMatchObject({
+      head: { release: { id: 3, state: { phase: { reason: { text: expect.stringContaining('hotfix') } } } } },
+    });
+    expect(fourth).toMatchObject({ kind: 'ended', head: { release: { id: 4 } } });
+  }, 60_000);
+
+  test('a rollback waits for no driver that hangs: it closes the candidate itself', async () => {
+    await using world = aPlatform();
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+    const told = new AbortController();
+    let hangs = false;
+    const hanging: Platform = {
+      ...world.ports,
+      workload: {
+        ...world.workload,
+        observe: (lane, signal) => (hangs ? new Promise(() => {}) : world.workload.observe(lane, signal)),
+      },
+      wishes: {
+        ...world.ports.wishes,
+        read: (signal) => (hangs ? new Promise(() => {}) : world.ports.wishes.read(signal)),
+      },
+    };
+    const slow = { ...quick, bakeMs: 100_000 };
+    void startRelease(handsOn(hanging, { spec: slow, signal: told.signal }), aRequest('v2')).catch(() => {});
+    await isAt(world.ports, 'holding');
+    hangs = true;
+
+    const back = act(handsOn(world.ports, { signal: told.signal }), 'rollback', { release: 2, reason: 'enough' });
+    await isOpen(world.ports, 'green', 0);
+
+    told.abort();
+    await expect(back).rejects.toThrow();
   }, 60_000);
 
   test('answers status from the journal alone', async () => {

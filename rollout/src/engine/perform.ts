@@ -25,6 +25,10 @@ export async function perform(command: Command, release: Release, ports: Platfor
       await ports.workload.setRevision(command.lane, release.revision, signal);
       break;
     case 'scale':
+      invariant(
+        command.lane !== release.state.live || Object.values(command.replicas).every((count) => count > 0),
+        'Cannot scale a service of the live lane to 0',
+      );
       await ports.workload.scale(command.lane, command.replicas, signal);
       break;
     case 'setSources':

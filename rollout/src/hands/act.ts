@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { percent, weightsFor } from '../lane.ts';
+import type { Act } from '../policy/look.ts';
+import { isOver } from '../policy/phase.ts';
+import type { Head, WishAnswer } from '../policy/release.ts';
+import { addWish, type Handled, type Hands, headOf, pollMs } from './hands.ts';
+import { driveOn } from './wait.ts';
+
+/** A wish that nobody takes up for so long is worth a word. */
+const quietMs = 2_000;
+
+/** Promote, step, rollback, hold or resume: heard by whoever drives, or, if nobody does, by this process, which then drives on. */
+export async function act(
+  hands: Hands,
+  kind: Act,
+  wish: { release: number | undefined; reason: string },
+): Promise<Handled> {
+  const head = await headOf(hands);
+  const refusal = refusalOf(head, kind, wish.release);
+  if (refusal !== undefined) return { kind: 'refused', code: 'REFUSED', text: refusal };
+  const id = await addWish(hands, {
+    kind,
+    release: wish.release ?? head.release?.id ?? null,
+    step: stepOf(head),
+    reason: wish.reason,
+  });
+  const asked = performance.now();
+  for (let said = false; ; ) {
+    const answer = await answerTo(hands, id);
+    if (answer !== undefined) return fromAnswer(hands, answer);
+    const acquired = await hands.ports.lock.acquire(hands.actor, hands.signal);
+    if (acquired.kind === 'held') return driveOn(hands, acquired.lease, id);
+    if (!said && performance.now() - asked > quietMs) {
+      said = true;
+      hands.say(`${acquired.holder} drives and has not taken this up yet; still waiting`);
+      if (kind === 'rollback') await closeByHand(hands);
+    }
+    await sleep(pollMs, undefined, { signal: hands.signal });
+  }
+}
+
+/**
+ * The driver hangs, and a rollback waits for nobody: the candidate's weight goes to 0 without the lock. A driver that comes back reads
+ * the lowered weight as a person's rollback. Not after promotion: there the weights say who is live, and only a driver swaps roles.
+ */
+async function closeByHand(hands: Hands): Promise<void> {
+  const { ports, say, signal } = hands;
+  const { release } = await headOf(hands);
+  if (release?.former === undefined || release.state.live !== release.former || isOver(release.state.phase)) return;
+  const { former, candidate, plan } = release;
+  const { services } = await ports.workload.observe(former, signal);
+  if (!Object.keys(plan.proxies).every((name) => (services[name]?.ready ?? 0) > 0)) {
+    say(`lane ${former} has no ready proxy, so no traffic is moved to it`);
+    return;
+  }
+  await ports.traffic.setWeights(weightsFor(former, percent(100)), signal);
+  say(`the candidate, lane ${candidate}, was set to 0 % without the driver; the release ends when the lock is free`);
+}
+
+function refusalOf(head: Head, kind: Act, release: number | undefined): string | undefined {
+  if (head.release === undefined) return `Cannot ${kind} as nothing has been released yet`;
+  if (release !== undefined && release !== head.release.id) {
+    return `Cannot ${kind} release ${release} as it is not the current one: that is release ${head.release.id}`;
+  }
+  if (kind !== 'rollback' && isOver(head.release.state.phase))
+    return `Cannot ${kind} as release ${head.release.id} has ended`;
+  return undefined;
+}
+
+function stepOf({ release }: Head): number | null {
+  const phase = release?.state.phase;
+  return phase !== undefined && 'step' in phase ? phase.step : null;
+}
+
+async function answerTo(hands: Hands, wish: string): Promise<WishAnswer | undefined> {
+  const head = await headOf(hands);
+  return head.answers.find(({ id }) => id === wish);
+}
+
+async function fromAnswer(hands: Hands, answer: WishAnswer): Promise<Handled> {
+  if (answer.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };
+  if (answer.kind === 'superseded') return { kind: 'superseded', text: answer.text };
+  return { kind: 'done', head: await headOf(hands), text: answer.text };
+}

@@ -1,0 +1,48 @@
+import { readHead } from '../engine/book.ts';
+import type { Emit } from '../engine/occurrence.ts';
+import type { WishAct } from '../engine/wishes.ts';
+import type { Pace } from '../engine.ts';
+import type { Json } from '../journal/journal.ts';
+import { type Instant, instant } from '../lane.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { Head } from '../policy/release.ts';
+import type { ReleaseSpec } from '../spec.ts';
+
+/** What a person or CI has in hand: one app's ports, and how to tell what happens. */
+export type Hands = {
+  readonly ports: Platform;
+  readonly app: string;
+  readonly spec: ReleaseSpec;
+  /** `user@host`, `actions/<run>/<attempt>` or `jenkins/<job>/<n>`. */
+  readonly actor: string;
+  readonly emit: Emit;
+  /** Says one sentence to whoever waits. */
+  readonly say: (text: string) => void;
+  /** Aborts when this process is told to go. */
+  readonly signal: AbortSignal;
+  /** For tests that have no time. */
+  readonly pace?: Pace;
+};
+
+/** How an act ended. `release` is the one it was about, where there is one. */
+export type Handled =
+  | { readonly kind: 'ended'; readonly head: Head; readonly release: number }
+  | { readonly kind: 'done'; readonly head: Head; readonly text: string }
+  | { readonly kind: 'nothing' | 'superseded'; readonly text: string }
+  | { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string }
+  | { readonly kind: 'interrupted'; readonly head: Head };
+
+/** How often somebody who waits looks at the journal. */
+export const pollMs = 150;
+
+export function headOf({ ports, app, signal }: Hands): Promise<Head> {
+  return readHead(ports.journal, app, signal);
+}
+
+export function addWish(hands: Hands, wish: WishAct): Promise<string> {
+  return hands.ports.wishes.add({ act: wish as unknown as Json, actor: hands.actor, at: Date.now() }, hands.signal);
+}
+
+export function systemNow(): Instant {
+  return instant(Date.now());
+}

@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { drive } from '../engine.ts';
+import type { Lease } from '../journal/journal.ts';
+import { isOver } from '../policy/phase.ts';
+import type { Head } from '../policy/release.ts';
+import { type Handled, type Hands, headOf, pollMs } from './hands.ts';
+
+/** Waits until the app's release is promoted or has ended; drives it itself when nobody does. */
+export async function waitFor(
+  hands: Hands,
+  until: 'promoted' | 'ended',
+  timeoutMs: number,
+): Promise<Handled | { kind: 'timeout'; head: Head }> {
+  const started = performance.now();
+  for (;;) {
+    const head = await headOf(hands);
+    const release = head.release;
+    if (release === undefined) return { kind: 'nothing', text: 'nothing has been released yet' };
+    const { phase } = release.state;
+    if (isOver(phase) || (until === 'promoted' && phase.kind === 'watching'))
+      return { kind: 'ended', head, release: release.id };
+    const acquired = await hands.ports.lock.acquire(hands.actor, hands.signal);
+    if (acquired.kind === 'held') {
+      hands.say(`release ${release.id} has no driver; this command goes on with it`);
+      return driveOn(hands, acquired.lease, '');
+    }
+    if (performance.now() - started >= timeoutMs) return { kind: 'timeout', head };
+    await sleep(pollMs, undefined, { signal: hands.signal });
+  }
+}
+
+export async function driveOn(hands: Hands, acquired: Lease, wish: string): Promise<Handled> {
+  await using lease = acquired;
+  const driven = await drive({ ...hands, lease });
+  if (driven.kind === 'interrupted') return { kind: 'interrupted', head: driven.head };
+  const answer = driven.head.answers.find(({ id }) => id === wish);
+  if (answer?.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };
+  return { kind: 'ended', head: driven.head, release: driven.head.release?.id ?? 0 };
+}

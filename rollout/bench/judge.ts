@@ -9,6 +9,7 @@ import { defaultJudge, primeJudge, startJudge, stepJudge, weightChanged } from '
 import { logSumExp } from '../src/judge/ledger.ts';
 import { natsPerRequest } from '../src/judge/needed.ts';
 import { type Lines, presets } from '../src/judge/presets.ts';
+import { countsOnly } from '../src/judge/sample.ts';
 import * as shareGuard from '../src/judge/share.ts';
 import { readyForStep } from '../src/judge/steps.ts';
 import { allowed, type Figure, holds, line, mean, median, share } from './figures.ts';
@@ -272,7 +273,11 @@ function rampOnce(world: World): 'rollback' | 'promote' | 'end' {
   });
   let state = startJudge(defaultJudge);
   for (let stretch = 0; stretch < 60; stretch++) {
-    state = primeJudge(state, counts(scrape({ ...world, weight: 0, scrapeSec: 10 }, 0, chance).live), 10);
+    state = primeJudge(state, {
+      ...countsOnly,
+      seconds: 10,
+      live: counts(scrape({ ...world, weight: 0, scrapeSec: 10 }, 0, chance).live),
+    });
   }
   let step = 0;
   for (let t = 0; t < world.endSec; t += world.scrapeSec) {
@@ -283,8 +288,7 @@ function rampOnce(world: World): 'rollback' | 'promote' | 'end' {
       candidateShare,
       live: counts(live),
       candidate: counts(candidate),
-      queue: undefined,
-      probes: undefined,
+      ...countsOnly,
     };
     const [next, verdict] = stepJudge(state, sample);
     state = next;

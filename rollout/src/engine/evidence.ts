@@ -1,4 +1,5 @@
 import type { Json } from '../journal/journal.ts';
+import { countsOnly } from '../judge/sample.ts';
 import { type Instant, type Lane, otherLane, type Weights } from '../lane.ts';
 import { difference } from '../metrics/difference.ts';
 import type { MetricsSeen } from '../metrics/metrics.ts';
@@ -145,7 +146,7 @@ class OpenEvidence implements EvidenceBook {
     const { candidate } = release;
     const live = counts[otherLane(candidate)].weighted;
     if (phase.kind === 'closing' || phase.kind === 'starting') {
-      this.#add({ kind: 'prime', at, seconds, live });
+      this.#add({ kind: 'prime', at, ...countsOnly, seconds, live });
       return false;
     }
     const judging =
@@ -169,7 +170,7 @@ class OpenEvidence implements EvidenceBook {
     this.#add({
       kind: 'sample',
       at,
-      sample: { seconds, candidateShare: share, live, candidate: own, queue, probes },
+      sample: { ...countsOnly, seconds, candidateShare: share, live, candidate: own, queue, probes },
       lags: lags ?? null,
     });
     // Counts up to here may hold requests of the old weight; those from here on are of the confirmed one.

@@ -3,7 +3,7 @@ import { lineAt } from './block.ts';
 import { binomial, type Chance, seeded } from './chance.rig.ts';
 import { defaultJudge, primeJudge, startJudge, startWatch, stepJudge } from './judge.ts';
 import { presets } from './presets.ts';
-import type { Counts } from './sample.ts';
+import { type Counts, countsOnly } from './sample.ts';
 import type { VerdictKind } from './verdict.ts';
 
 /** The promises on errors, on the whole judge and in small; `bench/judge.ts` has them in full. */
@@ -15,7 +15,7 @@ const live = { failed: 0.01, refused: 0.03 };
 type Rates = typeof live;
 
 const history: Counts = { requests: 60_000, failed: 600, refused: 1_800 };
-const primed = primeJudge(startJudge(defaultJudge), history, 600);
+const primed = primeJudge(startJudge(defaultJudge), { ...countsOnly, seconds: 600, live: history });
 
 test.each([
   { what: 'equal lanes', candidate: live },
@@ -75,7 +75,7 @@ function watch(chance: Chance): VerdictKind {
   return 'hold';
 }
 
-const rest = { seconds: 20, queue: undefined, probes: undefined };
+const rest = { ...countsOnly, seconds: 20 };
 
 function drawn(chance: Chance, requests: number, { failed, refused }: Rates): Counts {
   return { requests, failed: binomial(chance, requests, failed), refused: binomial(chance, requests, refused) };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { betterRates, worseRates } from './arms.ts';
+import { betterRates, failureArms, worseRates } from './arms.ts';
 import { type Bet, divergence, type Line, lineAt, logBet, project } from './block.ts';
 import { presets } from './presets.ts';
 
@@ -73,7 +73,7 @@ const vectors = [
 test.each(vectors)('logBet() of $block at a = $a, arm $arm is $logS', ({ side, line, block, a, arm, q, x, logS }) => {
   const [nL, fL, nC, fC] = block as [number, number, number, number];
   const boundary = lineAt(line, a);
-  const rate = side === worseRates ? worseRates(boundary)[arm]! : betterRates(a, boundary)[arm]!;
+  const rate = side === worseRates ? worseRates(failureArms, boundary)[arm]! : betterRates(a, boundary)[arm]!;
 
   const bet = { a, q: rate, line };
 
@@ -144,7 +144,7 @@ function everyBet(rates: readonly number[]): Bet[] {
     qs.flatMap((q) => (q === undefined ? [] : [{ a, q, line }]));
   return rates.flatMap((a) =>
     Object.values(presets).flatMap((lines) => [
-      ...bets(lines.tolerated, a, worseRates(lineAt(lines.tolerated, a))),
+      ...bets(lines.tolerated, a, worseRates(failureArms, lineAt(lines.tolerated, a))),
       ...bets(lines.unacceptable, a, betterRates(a, lineAt(lines.unacceptable, a))),
     ]),
   );

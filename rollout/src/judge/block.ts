@@ -52,6 +52,8 @@ export function divergence(a: number, b: number): number {
  * mean of `a` and `q` by size. Sizes need not be whole.
  */
 export function project(sizes: Sizes, bet: Bet): number {
+  const { nL, nC } = sizes;
+  if (bet.line.rho === 1 && bet.line.delta === 0) return (nL * bet.a + nC * bet.q) / (nL + nC);
   let { low, high } = bracket(sizes, bet);
   let x = Math.sqrt(low * high);
   for (let round = 0; round < roundsMax; round++) {

@@ -1,4 +1,12 @@
-import { betterGains, blockGainMax, isBoundaryFull, promotionWeights, rollbackWeights, worseGains } from './arms.ts';
+import {
+  betterGains,
+  blockGainMax,
+  failureArms,
+  isBoundaryFull,
+  promotionWeights,
+  rollbackWeights,
+  worseGains,
+} from './arms.ts';
 import { type Block, lineAt } from './block.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
 import { type Ledger, logSumExp, logWealth, openLedger, release, settle } from './ledger.ts';
@@ -112,8 +120,10 @@ function closeBlock(state: PairState): [PairState, RuleVerdict] {
 function score(state: PairState): PairState {
   const { open, settings } = state;
   const { a, kappa } = outlook(state);
-  const gainMax = blockGainMax(open.seconds);
-  const gains = worseGains(open, { a, kappa, line: settings.tolerated }).map((gain) => Math.min(gainMax, gain));
+  const gainMax = blockGainMax(failureArms, open.seconds);
+  const gains = worseGains(failureArms, open, { a, kappa, line: settings.tolerated }).map((gain) =>
+    Math.min(gainMax, gain),
+  );
   const credits = betterGains(open, { a, kappa, line: settings.unacceptable });
   const promotion = state.promotion.map((arm, k) => arm + (credits[k] ?? 0));
   const excess = Math.max(0, logSumExp(promotion) - (Math.log(1 / settings.beta) + creditNats));
@@ -154,7 +164,18 @@ function verdictOn(
   let kind: VerdictKind = mayPromote ? 'promote' : 'hold';
   if (logRollback >= Math.log(1 / settings.alpha)) kind = 'rollback';
   const needCandidate = needed(state);
-  return { kind, logRollback, logPromote, needCandidate, elapsed, closed, promotable, hard: false, counts };
+  return {
+    kind,
+    logRollback,
+    logPromote,
+    needCandidate,
+    elapsed,
+    closed,
+    promotable,
+    hard: false,
+    counts,
+    spoke: null,
+  };
 }
 
 /** By recent growth where there was some, else as if the candidate were as good as live. */

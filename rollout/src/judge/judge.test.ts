@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { SparseHistogram } from './histogram.ts';
 import {
   defaultJudge,
   designEffects,
@@ -12,11 +13,16 @@ import {
   stepJudge,
   weightChanged,
 } from './judge.ts';
-import type { Counts, Sample } from './sample.ts';
+import { type Counts, countsOnly, type Prime, type Sample } from './sample.ts';
 import { progressOf, readyForStep } from './steps.ts';
 import type { Verdict } from './verdict.ts';
 
 const counts = (requests: number, failed = 0, refused = 0): Counts => ({ requests, failed, refused });
+
+/** Ten seconds of live traffic before the start. */
+function before(live: Counts): Prime {
+  return { ...countsOnly, seconds: 10, live };
+}
 
 /** One second at 100 requests per second and 5 %, without a failure. */
 function aSample(given: Partial<Sample> = {}): Sample {
@@ -25,8 +31,7 @@ function aSample(given: Partial<Sample> = {}): Sample {
     candidateShare: 5,
     live: counts(95),
     candidate: counts(5),
-    queue: undefined,
-    probes: undefined,
+    ...countsOnly,
     ...given,
   };
 }
@@ -34,7 +39,7 @@ function aSample(given: Partial<Sample> = {}): Sample {
 /** A judge of healthy traffic: 10 minutes of history with one failure in a thousand. */
 function aJudge(given: Partial<JudgeSettings> = {}): JudgeState {
   let state = startJudge({ ...defaultJudge, ...given });
-  for (let stretch = 0; stretch < 60; stretch++) state = primeJudge(state, counts(1000, 1, 20), 10);
+  for (let stretch = 0; stretch < 60; stretch++) state = primeJudge(state, before(counts(1000, 1, 20)));
   return state;
 }
 
@@ -44,6 +49,74 @@ function feed(state: JudgeState, sample: Sample, seconds: number): { state: Judg
   for (let t = 0; t < seconds && last[1].kind === 'hold'; t += sample.seconds) last = stepJudge(last[0], sample);
   return { state: last[0], verdict: last[1] };
 }
+
+/** Latencies of 1000 requests about `ms`. */
+function about(ms: number): SparseHistogram {
+  const middle = Math.round(Math.log(ms) / Math.log(1.05));
+  return [-8, -4, 0, 4, 8].map((off, i) => [middle + off, [50, 250, 400, 250, 50][i] ?? 0] as const);
+}
+
+const fast = { seconds: 2, live: about(40), candidate: about(40) };
+const quiet = { arrived: 50, acked: 50, expired: 0, backlog: 2, delivered: 50, redelivered: 0, dropped: 0 };
+const flowing = { seconds: 2, live: quiet, candidate: quiet };
+
+describe('a comparison that reads more than counts', () => {
+  const slow = { slow: ['latency', 'ackTime', 'flow'] } as const;
+  const whole = aSample({ live: counts(475), candidate: counts(25), latency: fast, ackTime: fast, flow: flowing });
+  const primed = () =>
+    primeJudge(aJudge(slow), { ...before(counts(1000)), latency: fast, ackTime: fast, flow: flowing });
+
+  test('promotes when every part of it is good enough, and for a healthy candidate alone', () => {
+    const { verdict } = feed(primed(), whole, 400);
+
+    expect(verdict).toMatchObject({ kind: 'promote', reason: 'good-enough' });
+    expect(verdict.rules.map(({ name }) => name)).toEqual([
+      'failed',
+      'refused',
+      'latency',
+      'ackTime',
+      'capacity',
+      'redelivered',
+      'dropped',
+      'share',
+    ]);
+  });
+
+  test.each([
+    { reason: 'latency', given: { latency: { ...fast, candidate: about(80) } } },
+    { reason: 'ackTime', given: { ackTime: { ...fast, candidate: about(80) } } },
+    { reason: 'capacity', given: { flow: { ...flowing, candidate: { ...quiet, acked: 0, backlog: 400 } } } },
+    { reason: 'redelivered', given: { flow: { ...flowing, candidate: { ...quiet, redelivered: 10 } } } },
+    { reason: 'dropped', given: { flow: { ...flowing, candidate: { ...quiet, acked: 45, expired: 5, dropped: 5 } } } },
+  ])('rolls back for $reason although no request fails', ({ reason, given }) => {
+    const { verdict } = feed(primed(), { ...whole, ...given }, 120);
+
+    expect(verdict).toMatchObject({ kind: 'rollback', reason });
+  });
+
+  test('holds, and says so, when a part of it is not read for a minute; what is missing moves nothing', () => {
+    const state = feed(primed(), whole, 20).state;
+    const latencyOf = ({ rules }: Verdict) => rules.find(({ name }) => name === 'latency')?.logRollback;
+
+    const { verdict } = feed(state, { ...whole, latency: undefined }, 300);
+
+    expect(verdict).toMatchObject({ kind: 'hold', reason: 'stale' });
+    expect(latencyOf(verdict)).toBe(latencyOf(readJudge(state)));
+  });
+
+  test('goes on where it was after its state was saved and loaded at any moment', () => {
+    let kept: [JudgeState, Verdict] = [primed(), readJudge(primed())];
+    let loaded = kept;
+    for (let look = 0; look < 40; look++) {
+      const sample = { ...whole, latency: { ...fast, candidate: about(look % 3 ? 40 : 44) } };
+      kept = look === 20 ? weightChanged(kept[0], 25) : stepJudge(kept[0], sample);
+      const read = JSON.parse(JSON.stringify(loaded[0])) as JudgeState;
+      loaded = look === 20 ? weightChanged(read, 25) : stepJudge(read, JSON.parse(JSON.stringify(sample)) as Sample);
+
+      expect(loaded).toEqual(kept);
+    }
+  });
+});
 
 describe('a comparison', () => {
   test('rolls back a candidate that fails everything within three seconds', () => {
@@ -239,7 +312,8 @@ describe('a watch', () => {
 
   test('takes its design effects from live traffic, also where the lanes were compared by probes', () => {
     let state = startJudge({ ...defaultJudge, compare: 'probes' });
-    for (let stretch = 0; stretch < 60; stretch++) state = primeJudge(state, counts(1000, stretch % 2 ? 0 : 40), 10);
+    for (let stretch = 0; stretch < 60; stretch++)
+      state = primeJudge(state, before(counts(1000, stretch % 2 ? 0 : 40)));
 
     expect(designEffects(aJudge())).toEqual({ failed: 1, refused: 1 });
     expect(designEffects(state).failed).toBeGreaterThan(10);
@@ -260,6 +334,20 @@ test('a judge that is saved and loaded after every input decides bit by bit as o
   const some = (most: number) => fc.integer({ min: 0, max: most });
   const someCounts = (most: number) =>
     fc.record({ requests: some(most), failed: fc.oneof(fc.constant(0), some(most)), refused: some(3) });
+  const someLatencies = fc
+    .uniqueArray(fc.tuple(some(259), some(30)), { selector: ([bucket]) => bucket, maxLength: 6 })
+    .map((counted) => counted.toSorted(([a], [b]) => a - b));
+  const someFlow = fc.record({
+    arrived: some(90),
+    acked: some(90),
+    expired: fc.oneof(fc.constant(0), some(9)),
+    backlog: some(500),
+    delivered: some(90),
+    redelivered: some(20),
+    dropped: some(9),
+  });
+  const twoOf = <T>(one: fc.Arbitrary<T>) =>
+    fc.option(fc.record({ seconds: fc.constantFrom(1, 5, 11), live: one, candidate: one }), { nil: undefined });
   const input = fc.oneof(
     {
       weight: 9,
@@ -270,13 +358,22 @@ test('a judge that is saved and loaded after every input decides bit by bit as o
         candidate: someCounts(40),
         queue: fc.option(fc.record({ liveOldestMs: some(9_000), candidateOldestMs: some(90_000) }), { nil: undefined }),
         probes: fc.option(fc.record({ live: someCounts(20), candidate: someCounts(20) }), { nil: undefined }),
+        latency: twoOf(someLatencies),
+        ackTime: twoOf(someLatencies),
+        flow: twoOf(someFlow),
       }),
     },
     { weight: 1, arbitrary: fc.constantFrom(5, 25, 50, 100) },
   );
-  const settings = { ...defaultJudge, guardMs: 60_000, compare: 'both', bakeSec: 5 } as const;
+  const settings = {
+    ...defaultJudge,
+    guardMs: 60_000,
+    compare: 'both',
+    slow: ['latency', 'ackTime', 'flow'],
+    bakeSec: 5,
+  } as const;
   const starts = [
-    primeJudge(startJudge(settings), counts(1000, 3, 1), 10),
+    primeJudge(startJudge(settings), before(counts(1000, 3, 1))),
     startWatch(settings, counts(5000, 12, 40), { failed: 1.7, refused: 1 }),
   ];
   const put = (state: JudgeState, given: Sample | number) =>

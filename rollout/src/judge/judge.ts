@@ -1,13 +1,16 @@
 import type { Tolerance } from '../spec.ts';
+import { start as startCapacity } from './capacity.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
 import { start as startPair } from './failures.ts';
 import { start as startGuard } from './guard.ts';
+import { start as startLatency } from './latency.ts';
 import { merge, ruleWeights } from './merge.ts';
 import { start as startOneLane } from './one-lane.ts';
-import { presets } from './presets.ts';
+import { type LatencyTolerance, latencyPresets, presets } from './presets.ts';
 import {
   changeWeight,
   countsOf,
+  type LatencyName,
   type Outcome,
   type PairName,
   primeRule,
@@ -16,7 +19,7 @@ import {
   readRule,
   stepRule,
 } from './rules.ts';
-import { type Counts, checkSample, type Sample } from './sample.ts';
+import { type Counts, checkSample, type Prime, type Sample, type Slow } from './sample.ts';
 import { start as startShare } from './share.ts';
 import type { RuleReport, Verdict } from './verdict.ts';
 
@@ -32,6 +35,10 @@ export type JudgeSettings = {
   readonly guardMs: number | undefined;
   /** What the lanes are compared by: users' requests (canary), synthetic ones (blue/green, at weight 0), or both (little traffic). */
   readonly compare: 'traffic' | 'probes' | 'both';
+  /** What the lanes' processes and the queue can tell beside the counts. What is named here must come, or nothing is promoted. */
+  readonly slow: readonly Slow[];
+  /** How much slower the candidate may be. */
+  readonly tolerateLatency: LatencyTolerance;
   readonly staleAfterSec: number;
 };
 
@@ -42,6 +49,8 @@ export const defaultJudge: JudgeSettings = {
   tolerate: 'default',
   guardMs: undefined,
   compare: 'traffic',
+  slow: [],
+  tolerateLatency: 'default',
   staleAfterSec: 60,
 };
 
@@ -78,17 +87,18 @@ export function startJudge(settings: JudgeSettings): JudgeState {
     ...(probes
       ? [pairRule('probe-failed', settings, probeWeight), pairRule('probe-refused', settings, probeWeight)]
       : []),
+    ...(traffic ? settings.slow.flatMap((slow) => slowRules(slow, settings)) : []),
     ...(traffic ? [shareRule(settings)] : []),
     ...guardRules(settings),
   ]);
 }
 
 /** Adds live traffic from before the release: about 10 minutes, oldest first, in stretches of about 10 s. */
-export function primeJudge(state: JudgeState, live: Counts, seconds: number): JudgeState {
+export function primeJudge(state: JudgeState, before: Prime): JudgeState {
   return {
     ...state,
-    rules: state.rules.map((rule) => primeRule(rule, live, seconds)),
-    live: observe(state, live, seconds),
+    rules: state.rules.map((rule) => primeRule(rule, before)),
+    live: observe(state, before.live, before.seconds),
   };
 }
 
@@ -186,6 +196,20 @@ function opened(kind: JudgeState['kind'], settings: JudgeSettings, rules: readon
 function pairRule(name: PairName, settings: JudgeSettings, weight: number): Rule {
   const { alpha, beta, bakeSec } = settings;
   return { kind: 'pair', name, at: 0, state: startPair({ alpha, beta, bakeSec, ...linesFor(name, settings) }, weight) };
+}
+
+function slowRules(slow: Slow, settings: JudgeSettings): Rule[] {
+  if (slow !== 'flow') return [latencyRule(slow, settings)];
+  const { alpha, beta, bakeSec } = settings;
+  const state = startCapacity({ alpha, beta, bakeSec }, 0);
+  const capacity: Rule = { kind: 'capacity', name: 'capacity', at: 0, state };
+  return [capacity, pairRule('redelivered', settings, 0), pairRule('dropped', settings, 0)];
+}
+
+function latencyRule(name: LatencyName, settings: JudgeSettings): Rule {
+  const { alpha, beta, bakeSec, tolerateLatency } = settings;
+  const state = startLatency({ alpha, beta, bakeSec, ...latencyPresets[tolerateLatency] }, 0);
+  return { kind: 'latency', name, at: 0, state };
 }
 
 /** A 4xx is a client's mistake more often than the release's: refused requests always get the widest tolerance. */

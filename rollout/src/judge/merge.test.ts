@@ -18,6 +18,7 @@ function aReport(given: Partial<RuleReport> = {}): RuleReport {
     promotable: true,
     hard: false,
     counts,
+    spoke: null,
     ...given,
   };
 }

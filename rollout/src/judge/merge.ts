@@ -32,12 +32,17 @@ export function merge(reports: readonly RuleReport[], weights: readonly number[]
   };
 }
 
-const classWeights = { failures: 0.4, share: 0.1 };
+const classWeights = { failures: 0.4, latency: 0.3, queue: 0.2, share: 0.1 };
 const classes: Readonly<Record<RuleName, keyof typeof classWeights | undefined>> = {
   failed: 'failures',
   refused: 'failures',
   'probe-failed': 'failures',
   'probe-refused': 'failures',
+  latency: 'latency',
+  ackTime: 'latency',
+  capacity: 'queue',
+  redelivered: 'queue',
+  dropped: 'queue',
   share: 'share',
   guard: undefined, // Bets nothing.
 };

@@ -1,7 +1,7 @@
 import { divergence, type Line, lineAt, project } from './block.ts';
 
 /** What the tests need beyond the information bound, found by simulation: promotion and rollback. */
-const promotionOverhead = 1.3;
+export const promotionOverhead = 1.3;
 const rollbackOverhead = 1.4;
 
 /** One comparison: what both lanes really fail, `weight` the candidate's share of the requests (above 0, below 1). */

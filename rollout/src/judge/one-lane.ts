@@ -1,4 +1,4 @@
-import { blockGainMax, rollbackWeights, worseRates } from './arms.ts';
+import { blockGainMax, failureArms, rollbackWeights, worseRates } from './arms.ts';
 import { lineAt, logRatio } from './block.ts';
 import { upperBound } from './clopper-pearson.ts';
 import { type Ledger, logWealth, openLedger, release, settle } from './ledger.ts';
@@ -90,7 +90,9 @@ function closeBlock(state: OneLaneState): [OneLaneState, RuleVerdict] {
 }
 
 function gains({ bound, kappa, open }: OneLaneState): number[] {
-  const gainMax = blockGainMax(open.seconds);
+  const gainMax = blockGainMax(failureArms, open.seconds);
   const block = { n: open.requests, f: open.failures };
-  return worseRates(bound).map((q) => (q === undefined ? 0 : Math.min(gainMax, logRatio(block, q, bound) / kappa)));
+  return worseRates(failureArms, bound).map((q) =>
+    q === undefined ? 0 : Math.min(gainMax, logRatio(block, q, bound) / kappa),
+  );
 }

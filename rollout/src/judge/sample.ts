@@ -1,7 +1,19 @@
 import { invariant } from '../errors.ts';
+import type { LaneQueue } from './capacity.ts';
+import type { SparseHistogram } from './histogram.ts';
 
 /** What one lane did since the last good scrape. `failed`: 5xx and no answer; `refused`: 4xx; both are part of `requests`. */
 export type Counts = { readonly requests: number; readonly failed: number; readonly refused: number };
+
+/** One lane's queue since the last good look. `dropped`: expired, or given up by the queue or a worker; no answer came of them. */
+export type QueueCounts = LaneQueue & {
+  readonly delivered: number;
+  readonly redelivered: number;
+  readonly dropped: number;
+};
+
+/** What is read more rarely than the counts has its own time. `undefined` in a sample: not read, or not whole; never zero. */
+export type Stretch<T> = { readonly seconds: number; readonly live: T; readonly candidate: T };
 
 /**
  * What was seen between two good scrapes. A failed scrape is no sample: missing data is never fed as zeros.
@@ -18,20 +30,44 @@ export type Sample = {
   readonly queue: { readonly liveOldestMs: number; readonly candidateOldestMs: number } | undefined;
   /** The same synthetic requests to both lanes, counted apart from the users'; `undefined`: none were sent. */
   readonly probes: { readonly live: Counts; readonly candidate: Counts } | undefined;
+} & { readonly [source in Slow]: SlowSources[source] | undefined };
+
+/** What is read at the lanes' own processes and at the queue. */
+export type SlowSources = {
+  /** Of answers, measured at the lanes' proxies. */
+  readonly latency: Stretch<SparseHistogram>;
+  /** From a message's delivery to its ack, measured at the lanes' workers. */
+  readonly ackTime: Stretch<SparseHistogram>;
+  readonly flow: Stretch<QueueCounts>;
 };
+export type Slow = keyof SlowSources;
+
+/** A sample in which nothing but the counts was read. */
+export const countsOnly = {
+  queue: undefined,
+  probes: undefined,
+  latency: undefined,
+  ackTime: undefined,
+  flow: undefined,
+} as const;
+
+/** Live traffic from before the candidate has any. */
+export type Prime = {
+  readonly seconds: number;
+  readonly live: Counts;
+} & { readonly [source in Slow]: Pick<SlowSources[source], 'seconds' | 'live'> | undefined };
 
 /** @throws {InvariantError} if a number would poison the state */
 export function checkSample(sample: Sample): void {
-  const { seconds, candidateShare, live, candidate, queue, probes } = sample;
-  const lanes = [live, candidate, ...(probes === undefined ? [] : [probes.live, probes.candidate])];
-  const numbers = [
-    seconds,
-    candidateShare,
-    ...lanes.flatMap(({ requests, failed, refused }) => [requests, failed, refused]),
-    ...(queue === undefined ? [] : [queue.liveOldestMs, queue.candidateOldestMs]),
-  ];
+  const { candidateShare } = sample;
+  const isSound = numbersIn(sample).every((value) => Number.isFinite(value) && value >= 0) && candidateShare <= 100;
   invariant(
-    numbers.every((value) => Number.isFinite(value) && value >= 0) && candidateShare <= 100,
+    isSound,
     `Cannot judge this sample as its numbers must be finite and not negative: current value is ${JSON.stringify(sample)}`,
   );
+}
+
+function numbersIn(value: unknown): number[] {
+  if (typeof value === 'number') return [value];
+  return value !== null && typeof value === 'object' ? Object.values(value).flatMap(numbersIn) : [];
 }

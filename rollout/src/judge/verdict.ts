@@ -25,15 +25,37 @@ export type RuleVerdict = {
   /** Not a test but a limit: rolls back at once, whatever the wealths are. */
   readonly hard: boolean;
   readonly counts: PairCounts;
+  /** The quantile that says most, of a rule that looks at several; `null` for all others. */
+  readonly spoke: Spoke | null;
 };
+
+/** So many of live's requests are at most `liveMs` fast; beyond `candidateMs` a candidate's request counts as slow. */
+export type Spoke = { readonly level: number; readonly liveMs: number; readonly candidateMs: number };
 
 /** Counts since the start. In the one-lane watch `live` is the history that the candidate is judged against. */
 export type PairCounts = { readonly live: LaneCounts; readonly candidate: LaneCounts };
 
 /** What a rule without a promotion side leaves unsaid. */
-export const rollbackOnly = { logPromote: null, needCandidate: null, promotable: true, hard: false } as const;
+export const rollbackOnly = {
+  logPromote: null,
+  needCandidate: null,
+  promotable: true,
+  hard: false,
+  spoke: null,
+} as const;
 
-export type RuleName = 'failed' | 'refused' | 'probe-failed' | 'probe-refused' | 'share' | 'guard';
+export type RuleName =
+  | 'failed'
+  | 'refused'
+  | 'probe-failed'
+  | 'probe-refused'
+  | 'latency'
+  | 'ackTime'
+  | 'capacity'
+  | 'redelivered'
+  | 'dropped'
+  | 'share'
+  | 'guard';
 
 /** A rule's verdict among others. `at`: when the rule was last fed, in seconds on the judge's clock of evidence. */
 export type RuleReport = RuleVerdict & { readonly name: RuleName; readonly at: number };

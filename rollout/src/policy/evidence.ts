@@ -11,7 +11,7 @@ import {
   stepJudge,
   weightChanged,
 } from '../judge/judge.ts';
-import type { Counts, Sample } from '../judge/sample.ts';
+import type { Counts, Prime, Sample } from '../judge/sample.ts';
 import { progressOf } from '../judge/steps.ts';
 import type { RuleReport, Verdict } from '../judge/verdict.ts';
 import type { Lane } from '../lane.ts';
@@ -23,7 +23,7 @@ import type { Plan } from './release.ts';
 export type EvidenceEntry =
   | { readonly kind: 'start'; readonly settings: JudgeSettings }
   /** Live traffic before the candidate has weight. */
-  | { readonly kind: 'prime'; readonly at: number; readonly seconds: number; readonly live: Counts }
+  | ({ readonly kind: 'prime'; readonly at: number } & Prime)
   | { readonly kind: 'sample'; readonly at: number; readonly sample: Sample; readonly lags: Lags | null }
   /** Before a new weight (the candidate's whole percent) is asked for. */
   | { readonly kind: 'share'; readonly share: number }
@@ -63,7 +63,7 @@ export function settingsFor(plan: Plan, spec: Pick<ReleaseSpec, 'tolerate'>): Ju
 }
 
 export function startEvidence(settings: JudgeSettings): EvidenceState {
-  const judge = startJudge(settings);
+  const judge = startJudge({ ...defaultJudge, ...settings }); // An older version's settings may lack the newest ones.
   return { judge, verdict: readJudge(judge), history: [], idleSamples: 0, recent: [] };
 }
 
@@ -75,7 +75,7 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
     case 'prime':
       return {
         ...state,
-        judge: primeJudge(state.judge, entry.live, entry.seconds),
+        judge: primeJudge(state.judge, entry),
         history: remember(state, entry.at, entry.live),
       };
     case 'sample': {
@@ -148,10 +148,10 @@ function textOf(verdict: Verdict): string {
   }
 }
 
-function rollbackText({ name, counts }: RuleReport): string {
-  const { live, candidate } = counts;
+function rollbackText(rule: RuleReport): string {
+  const { live, candidate } = rule.counts;
   const ratios = `${candidate.failures} of ${candidate.requests} against ${live.failures} of ${live.requests}`;
-  switch (name) {
+  switch (rule.name) {
     case 'failed':
       return `the candidate fails more than tolerated: ${ratios} requests`;
     case 'refused':
@@ -159,11 +159,32 @@ function rollbackText({ name, counts }: RuleReport): string {
     case 'probe-failed':
     case 'probe-refused':
       return `the candidate answers the synthetic requests worse than live: ${ratios}`;
+    case 'latency':
+      return `the candidate is slower than tolerated: ${slowText(rule)}`;
+    case 'ackTime':
+      return `the candidate's workers take longer than tolerated: ${slowText(rule)}`;
+    case 'capacity':
+      return `the candidate works off less than its share: ${candidate.failures} of ${candidate.requests} messages are left, of live's ${live.failures} of ${live.requests}`;
+    case 'redelivered':
+      return `the candidate's messages are delivered again more often than tolerated: ${ratios}`;
+    case 'dropped':
+      return `the candidate leaves more messages unanswered than tolerated: ${ratios}`;
     case 'share':
       return `the candidate answers fewer requests than its weight sends: ${candidate.requests} against ${live.requests}`;
     case 'guard':
       return "the candidate's oldest message waits for longer than the limit while live's does not";
   }
+}
+
+function slowText({ counts, spoke }: RuleReport): string {
+  const { live, candidate } = counts;
+  const quantile = `p${+((spoke?.level ?? 0) * 100).toFixed(1)}`;
+  const part = ({ failures, requests }: typeof live) => `${failures} of ${requests}`;
+  return `${part(candidate)} above ${formatMs(spoke?.candidateMs ?? 0)} against ${part(live)} above live's ${quantile}, ${formatMs(spoke?.liveMs ?? 0)}`;
+}
+
+function formatMs(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 
 function remember({ history }: EvidenceState, at: number, counts: Counts): EvidenceState['history'] {

@@ -1,3 +1,4 @@
+import { countsOnly } from '../judge/sample.ts';
 import { type Instant, instant, otherLane, percent, weightsFor } from '../lane.ts';
 import { begin } from '../policy/begin.ts';
 import {
@@ -214,7 +215,7 @@ function feed(
   const { phase } = release.state;
   const at: Instant = instant(world.now);
   if (phase.kind === 'closing' || phase.kind === 'starting') {
-    add(driver, { kind: 'prime', at, seconds, live });
+    add(driver, { kind: 'prime', at, ...countsOnly, seconds, live });
     return;
   }
   if (phase.kind === 'watching' && driver.evidence.judge.kind === 'comparison') add(driver, { kind: 'watch' });
@@ -227,7 +228,7 @@ function feed(
     kind: 'sample',
     at,
     lags: null,
-    sample: { seconds, candidateShare, live, candidate, queue, probes: undefined },
+    sample: { ...countsOnly, seconds, candidateShare, live, candidate, queue },
   });
 }
 

@@ -3,12 +3,16 @@ import { join } from 'node:path';
 import { type Emit, ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
 import { defineDelivery, stepsOf, type Target, targets } from '../deploy/delivery.ts';
 import { openReleaser } from '../deploy/release.ts';
-import { openLocalHost } from '../host/local.ts';
+import { requireHistory } from '../host/git.ts';
+import { type CiHost, openHost } from '../host/host.ts';
 import { plan } from '../plan.ts';
-import { liveReporter, plainReporter } from '../report/console.ts';
+import { filesReporter } from '../report/files.ts';
 import { jsonReporter } from '../report/json.ts';
+import { type RunRecord, recordReporter } from '../report/record.ts';
 import type { Reporter } from '../report/report.ts';
-import { run } from '../run.ts';
+import { summaryOf } from '../report/summary.ts';
+import { secretsOf } from '../run/secrets.ts';
+import { type RunResult, run } from '../run.ts';
 import { type App, appOptions, openApp, openPorts } from './open.ts';
 import { handsFor, presenter } from './present.ts';
 import { flag, type Shell, type Subcommand, text } from './shell.ts';
@@ -31,38 +35,71 @@ export const command: Subcommand = {
       });
     }
     const app = await openApp(call, shell);
+    if (releasing.has(target)) await requireHistory(app.folder, shell.signal);
     await using ports = await openPorts(app, shell);
+    const { out: write, env, guard, isTerminal } = shell;
+    const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
     const json = flag(call, 'json');
     const delivering = {
       app,
       ports,
+      host,
       emit: presenter(shell, json),
       check: !flag(call, 'skip-check'),
       reason: text(call, 'reason') ?? 'a run of deliver',
     };
     if (flag(call, 'plan')) return await showPlan(delivering, target, json, shell);
-    return await deliver(delivering, target, reporterFor(shell, json), shell);
+    let record: RunRecord | undefined;
+    const reporters = [
+      json ? jsonReporter(shell.out) : host.reporter(),
+      filesReporter(join(app.folder, 'out')),
+      recordReporter((whole) => {
+        record = whole;
+      }),
+    ];
+    const result = await deliver(delivering, target, reporters, shell);
+    await tell(host, { target, record, result }, shell);
+    return result.exitCode;
   },
 };
+
+/** Targets that end in a release, which must know how commits follow each other. */
+const releasing: ReadonlySet<Target> = new Set(['production', 'deliver']);
 
 export type Delivering = {
   readonly app: App;
   readonly ports: Platform;
+  readonly host: Pick<CiHost, 'change'>;
   readonly emit: Emit;
   /** Lint and unit tests first. */
   readonly check: boolean;
   readonly reason: string;
 };
 
-/** Runs a target and everything before it. @returns the exit code */
+/** Runs a target and everything before it. */
 export async function deliver(
   delivering: Delivering,
   target: Target,
-  reporter: Reporter,
+  reporters: readonly Reporter[],
   shell: Shell,
-): Promise<number> {
+): Promise<RunResult> {
   const { pipeline, options } = await prepare(delivering, target, shell);
-  return (await run(pipeline, { ...options, reporters: [reporter] })).exitCode;
+  return await run(pipeline, { ...options, reporters });
+}
+
+/** How it ended, for people and for jobs that follow. A host that takes no report changes nothing about the run. */
+async function tell(
+  host: CiHost,
+  { target, record, result }: { target: Target; record: RunRecord | undefined; result: RunResult },
+  shell: Shell,
+): Promise<void> {
+  const { run: id, outcome, exitCode } = result;
+  try {
+    if (record !== undefined) await host.summarize(summaryOf(record));
+    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode) });
+  } catch (error) {
+    shell.err(`The run has ended, and could not be told to ${host.kind}: ${String(error)}\n`);
+  }
 }
 
 async function showPlan(delivering: Delivering, target: Target, json: boolean, shell: Shell): Promise<number> {
@@ -72,23 +109,18 @@ async function showPlan(delivering: Delivering, target: Target, json: boolean, s
   return 0;
 }
 
-async function prepare({ app, ports, emit, check, reason }: Delivering, target: Target, shell: Shell) {
+async function prepare({ app, ports, host, emit, check, reason }: Delivering, target: Target, shell: Shell) {
   const { spec, folder: root } = app;
-  const change = await openLocalHost({ root }).change(shell.signal);
+  const change = await host.change(shell.signal);
   const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason });
   const live = await liveImages(ports, spec, shell.signal);
   const place = { spec, root, cache: cacheFolder(shell), registry: await registryFor(app, shell), live };
   const pipeline = defineDelivery(place, releaser, { check });
+  const { env, signal } = shell;
   return {
     pipeline,
-    options: { root, change, env: shell.env, targets: stepsOf(target, pipeline), signal: shell.signal },
+    options: { root, change, env, secrets: secretsOf(env), targets: stepsOf(target, pipeline), signal },
   };
-}
-
-function reporterFor(shell: Shell, json: boolean): Reporter {
-  if (json) return jsonReporter(shell.out);
-  if (!shell.isTerminal) return plainReporter(shell.out);
-  return liveReporter({ write: shell.out, columns: () => process.stdout.columns ?? 80, now: () => Date.now() });
 }
 
 /** The release registry: `HEADGATE_REGISTRY` (`host:port/prefix`), or the local platform's own. */

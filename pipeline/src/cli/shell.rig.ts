@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openPlainGuard } from '../host/guard.ts';
 import { main } from './main.ts';
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
@@ -26,6 +27,7 @@ export async function aShell(files: Readonly<Record<string, string>> = {}) {
         isTerminal: false,
         user: 'kim@desk',
         signal: new AbortController().signal,
+        guard: openPlainGuard(() => {}),
       });
       return { code, out, err };
     },

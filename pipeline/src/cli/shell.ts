@@ -1,3 +1,5 @@
+import type { Guard } from '../host/guard.ts';
+
 /** All that a command sees of the process, so that a test can run it with a shell of its own. */
 export type Shell = {
   readonly out: (text: string) => void;
@@ -10,6 +12,8 @@ export type Shell = {
   readonly user: string;
   /** Aborts at SIGINT or SIGTERM. A command then ends safely within seconds. */
   readonly signal: AbortSignal;
+  /** Between this process and a CI host that obeys what it reads. `out` and `err` go through it. */
+  readonly guard: Guard;
 };
 
 export type Option = { readonly type: 'string' | 'boolean'; readonly short?: string; readonly help: string };

@@ -15,6 +15,7 @@ import {
 import { lineOf } from '../cli/present.ts';
 import { deliver } from '../cli/run.ts';
 import { paint, type Shell } from '../cli/shell.ts';
+import { openHost } from '../host/host.ts';
 import { compare, type Ledger, ratingOf, readRows } from '../perf/ledger.ts';
 import { type Load, startLoad } from '../perf/open-loop.ts';
 import { plainReporter } from '../report/console.ts';
@@ -140,12 +141,11 @@ async function release(scene: Scene, version: Version, load: Load | undefined): 
     if (occurrence.kind !== 'looked') stage.say(`  ${lineOf(occurrence, shell)}`);
   };
   try {
-    return await deliver(
-      { app: { spec, folder, state }, ports, emit, check: false, reason: `demo ${version.name}` },
-      'deliver',
-      reporter,
-      shell,
-    );
+    const { out: write, env, guard } = shell;
+    const host = await openHost({ root: folder, env, write, guard, isTerminal: false });
+    const app = { spec, folder, state };
+    const delivering = { app, ports, host, emit, check: false, reason: `demo ${version.name}` };
+    return (await deliver(delivering, 'deliver', [reporter], shell)).exitCode;
   } finally {
     stop();
   }

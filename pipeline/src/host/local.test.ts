@@ -4,11 +4,16 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { openLocalHost } from './local.ts';
+import { requireHistory } from './git.ts';
+import { openPlainGuard } from './guard.ts';
+import { openHost } from './local.ts';
 
 const identity = ['-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', '-c', 'commit.gpgsign=false'];
 
-describe('openLocalHost()', () => {
+const local = (root: string) =>
+  openHost({ root, env: {}, write: () => {}, guard: openPlainGuard(() => {}), isTerminal: false });
+
+describe('a local host', () => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'headgate-host-'));
@@ -32,7 +37,7 @@ describe('openLocalHost()', () => {
     return git('rev-parse', 'HEAD');
   }
 
-  const change = (folder = root) => openLocalHost({ root: folder }).change(AbortSignal.timeout(10_000));
+  const change = (folder = root) => local(folder).change(AbortSignal.timeout(10_000));
 
   test('knows no commit outside of a repository', async () => {
     expect(await change()).toMatchObject({ commit: undefined, branch: undefined, files: [] });
@@ -102,6 +107,28 @@ describe('openLocalHost()', () => {
   });
 
   test('lets go when it is told to', async () => {
-    await expect(openLocalHost({ root }).change(AbortSignal.abort())).rejects.toMatchObject({ code: 'STEP_FAILED' });
+    await expect(local(root).change(AbortSignal.abort())).rejects.toMatchObject({ code: 'STEP_FAILED' });
+  });
+});
+
+describe('requireHistory()', () => {
+  test('refuses a shallow clone with 64, and takes a whole one and a folder without git', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'headgate-shallow-'));
+    const git = (...args: string[]) => promisify(execFile)('git', ['-C', folder, ...identity, ...args]);
+    try {
+      await mkdir(join(folder, 'origin'));
+      await git('init', '--quiet', 'origin');
+      for (const n of ['one', 'two']) await git('-C', 'origin', 'commit', '--quiet', '--allow-empty', `--message=${n}`);
+      await git('clone', '--quiet', '--depth=1', `file://${folder}/origin`, 'shallow');
+      const signal = AbortSignal.timeout(10_000);
+
+      const shallow = requireHistory(join(folder, 'shallow'), signal);
+
+      await expect(shallow).rejects.toMatchObject({ code: 'USAGE', hint: expect.stringContaining('fetch-depth: 0') });
+      await expect(requireHistory(join(folder, 'origin'), signal)).resolves.toBeUndefined();
+      await expect(requireHistory(folder, signal)).resolves.toBeUndefined();
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

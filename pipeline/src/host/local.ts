@@ -1,79 +1,20 @@
-import { execFile } from 'node:child_process';
-import { hostname, userInfo } from 'node:os';
-import { promisify } from 'node:util';
-import { HeadgateError } from '@headgate/rollout';
-import type { Change, CiHost } from './host.ts';
+import { liveReporter, plainReporter } from '../report/console.ts';
+import { actorOf } from './actor.ts';
+import { openOutFiles } from './files.ts';
+import { readGit } from './git.ts';
+import type { CiHost, HostOptions } from './host.ts';
 
-const gitMaxMs = 10_000;
-const gitMaxBytes = 16 * 1_048_576;
-/** The files of one commit, against its first parent: of a merge, what it brought. */
-const touched = [
-  'log',
-  '-1',
-  '--first-parent',
-  '-m',
-  '--root',
-  '--no-renames',
-  '--format=',
-  '--name-only',
-  '--no-show-signature',
-] as const;
-
-/** A laptop, or any machine with the sources on it. `root` is the absolute folder of the workspace. */
-export function openLocalHost({ root }: { readonly root: string }): CiHost {
-  return { kind: 'local', change: (signal) => readChange(root, signal) };
-}
-
-async function readChange(root: string, signal: AbortSignal): Promise<Change> {
-  const actor = `${userInfo().username}@${hostname()}`;
-  const head = await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], signal);
-  if (head === undefined) return { commit: undefined, branch: undefined, dirty: true, files: [], actor };
-  const [branch, committed, status, below] = await Promise.all([
-    git(root, ['symbolic-ref', '--short', '--quiet', 'HEAD'], signal),
-    git(root, [...touched, '--relative', '-z'], signal),
-    git(root, ['status', '--porcelain', '--no-renames', '-z', '--untracked-files=all', '--', '.'], signal),
-    git(root, ['rev-parse', '--show-prefix'], signal),
-  ]);
-  // Unlike the rest of git, `status` names paths from the top of the repository, of which the root may be a part.
-  const prefix = below?.trimEnd() ?? '';
-  const uncommitted = lines(status).map((line) => line.slice('XY '.length + prefix.length));
+/** A laptop, or any machine with the sources on it. */
+export function openHost({ root, env, write, isTerminal }: HostOptions): CiHost {
   return {
-    commit: head.trim(),
-    branch: branch?.trim(),
-    dirty: uncommitted.length > 0,
-    files: [...new Set([...lines(committed), ...uncommitted])].sort(),
-    actor,
+    kind: 'local',
+    url: undefined,
+    change: async (signal) => ({ ...(await readGit(root, signal)), actor: actorOf('local', env) }),
+    reporter: () =>
+      isTerminal
+        ? liveReporter({ write, columns: () => process.stdout.columns ?? 80, now: () => Date.now() })
+        : plainReporter(write),
+    ...openOutFiles(root),
+    mark: async () => 'unsupported',
   };
-}
-
-function lines(text: string | undefined): readonly string[] {
-  return (text ?? '').split('\0').filter((line) => line !== '');
-}
-
-/** `undefined` where git says no: no repository, no commit yet, no branch. */
-async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const { stdout } = await promisify(execFile)('git', ['-C', root, ...args], {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(gitMaxMs)]),
-      maxBuffer: gitMaxBytes,
-      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' }, // Only looking: no lock that a person's own git would meet.
-    });
-    return stdout;
-  } catch (cause) {
-    if (isRefusal(cause)) return undefined;
-    throw new HeadgateError('STEP_FAILED', `Cannot read the change as git must answer: current value is "${args[0]}"`, {
-      hint: `run git ${args.join(' ')} in ${root}`,
-      cause,
-    });
-  }
-}
-
-/** By shape alone: Node's own errors may be of another realm. */
-function isRefusal(cause: unknown): boolean {
-  return (
-    typeof cause === 'object' &&
-    cause !== null &&
-    'code' in cause &&
-    (cause.code === 1 || cause.code === 128 || cause.code === 'ENOENT')
-  );
 }

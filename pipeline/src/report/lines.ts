@@ -1,8 +1,20 @@
+import { stripVTControlCharacters } from 'node:util';
 import { unreachable } from '@headgate/rollout';
 import type { RunEvent } from '../event.ts';
 
-/** An event as lines for people; none for what would only fill the screen. */
+/** An event as lines for people; none for what would only fill the screen. What steps say steers no terminal and no host. */
 export function formatEvent(event: RunEvent): readonly string[] {
+  return linesOf(event).flatMap((text) => text.split('\n').map(withoutControls));
+}
+
+/** Colours, and whatever else moves a cursor, clears a screen or ends a line. */
+function withoutControls(line: string): string {
+  return stripVTControlCharacters(line).replaceAll(/[\p{Cc}\u2028\u2029]/gu, (control) =>
+    control === '\t' ? '\t' : ' ',
+  );
+}
+
+function linesOf(event: RunEvent): readonly string[] {
   switch (event.kind) {
     case 'run.start':
       return [formatStart(event)];
@@ -69,7 +81,7 @@ function row(mark: string, step: string, text: string): string {
   return `${mark} ${step === '' ? '' : `${step.padEnd(20)} `}${text}`;
 }
 
-function formatMs(ms: number): string {
+export function formatMs(ms: number): string {
   // Rounded before the unit is chosen, or 59.96 s would be "60.0 s".
   if (Math.round(ms) < 1_000) return `${Math.round(ms)} ms`;
   if (Math.round(ms / 100) < 600) return `${(ms / 1_000).toFixed(1)} s`;

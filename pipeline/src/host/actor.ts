@@ -1,0 +1,15 @@
+import { hostname, userInfo } from 'node:os';
+import type { Environment } from '../run/environment.ts';
+import type { HostKind } from './host.ts';
+
+/** Who acts, by the name under which locks and journals keep it: `user@host`, `actions/<run>/<attempt>` or `jenkins/<job>/<n>`. */
+export function actorOf(kind: HostKind, env: Environment): string {
+  switch (kind) {
+    case 'github':
+      return `actions/${env['GITHUB_RUN_ID'] ?? '0'}/${env['GITHUB_RUN_ATTEMPT'] ?? '1'}`;
+    case 'jenkins':
+      return `jenkins/${env['JOB_NAME'] ?? 'job'}/${env['BUILD_NUMBER'] ?? '0'}`;
+    case 'local':
+      return `${userInfo().username}@${hostname()}`;
+  }
+}

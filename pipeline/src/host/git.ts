@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { HeadgateError } from '@headgate/rollout';
+import type { Change } from './host.ts';
+
+const gitMaxMs = 10_000;
+const gitMaxBytes = 16 * 1_048_576;
+/** The files of one commit, against its first parent: of a merge, what it brought. */
+const touched = [
+  'log',
+  '-1',
+  '--first-parent',
+  '-m',
+  '--root',
+  '--no-renames',
+  '--format=',
+  '--name-only',
+  '--no-show-signature',
+] as const;
+
+/** What the repository of `root` says of its state, which is what will be built, whatever a host's variables say. */
+export async function readGit(root: string, signal: AbortSignal): Promise<Omit<Change, 'actor'>> {
+  const head = await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], signal);
+  if (head === undefined) return { commit: undefined, branch: undefined, dirty: true, files: [] };
+  const [branch, committed, status, below] = await Promise.all([
+    git(root, ['symbolic-ref', '--short', '--quiet', 'HEAD'], signal),
+    git(root, [...touched, '--relative', '-z'], signal),
+    git(root, ['status', '--porcelain', '--no-renames', '-z', '--untracked-files=all', '--', '.'], signal),
+    git(root, ['rev-parse', '--show-prefix'], signal),
+  ]);
+  // Unlike the rest of git, `status` names paths from the top of the repository, of which the root may be a part.
+  const prefix = below?.trimEnd() ?? '';
+  const uncommitted = lines(status).map((line) => line.slice('XY '.length + prefix.length));
+  return {
+    commit: head.trim(),
+    branch: branch?.trim(),
+    dirty: uncommitted.length > 0,
+    files: [...new Set([...lines(committed), ...uncommitted])].sort(),
+  };
+}
+
+/**
+ * Releases are ordered by ancestry, so whoever releases needs all commits, though not their files.
+ * @throws {HeadgateError} `USAGE` for a shallow clone
+ */
+export async function requireHistory(root: string, signal: AbortSignal): Promise<void> {
+  const answer = await git(root, ['rev-parse', '--is-shallow-repository'], signal);
+  if (answer?.trim() !== 'true') return;
+  throw new HeadgateError(
+    'USAGE',
+    `Cannot release as the order of commits must be known: current value of "${root}" is a shallow clone`,
+    { hint: 'run `git fetch --unshallow --filter=tree:0`; with actions/checkout: fetch-depth: 0 and filter: tree:0' },
+  );
+}
+
+function lines(text: string | undefined): readonly string[] {
+  return (text ?? '').split('\0').filter((line) => line !== '');
+}
+
+/** `undefined` where git says no: no repository, no commit yet, no branch. */
+async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['-C', root, ...args], {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(gitMaxMs)]),
+      maxBuffer: gitMaxBytes,
+      // Only looking: no lock that a person's own git would meet, no fetch for a clone without trees, no question.
+      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_TERMINAL_PROMPT: '0' },
+    });
+    return stdout;
+  } catch (cause) {
+    if (isRefusal(cause)) return undefined;
+    throw new HeadgateError('STEP_FAILED', `Cannot read the change as git must answer: current value is "${args[0]}"`, {
+      hint: `run git ${args.join(' ')} in ${root}`,
+      cause,
+    });
+  }
+}
+
+/** By shape alone: Node's own errors may be of another realm. */
+function isRefusal(cause: unknown): boolean {
+  return (
+    typeof cause === 'object' &&
+    cause !== null &&
+    'code' in cause &&
+    (cause.code === 1 || cause.code === 128 || cause.code === 'ENOENT')
+  );
+}

@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import * as core from '@actions/core';
+import { HeadgateError } from '@headgate/rollout';
+import { githubReporter } from '../report/github.ts';
+import { actorOf } from './actor.ts';
+import { fit, sizeOf } from './files.ts';
+import { readGit } from './git.ts';
+import type { Change, CiHost, CommitStatus, HostOptions } from './host.ts';
+
+const markMaxMs = 10_000;
+/** GitHub refuses a longer description. */
+const descriptionMaxChars = 140;
+
+/** A job of GitHub Actions. Whatever speaks to the runner goes through @actions/core, and only while the guard is open. */
+export function openHost({ root, env, write, guard }: HostOptions): CiHost {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: run } = env;
+  const url = server && repository && run ? `${server}/${repository}/actions/runs/${run}` : undefined;
+  return {
+    kind: 'github',
+    url,
+    async change(signal): Promise<Change> {
+      const { branch, ...seen } = await readGit(root, signal);
+      const told = (await headOfPullRequest(env['GITHUB_EVENT_PATH'])) ?? env['GITHUB_REF_NAME'];
+      return { ...seen, branch: told ?? branch, actor: actorOf('github', env) };
+    },
+    reporter: () =>
+      githubReporter({ write, guard, commands: core, place: (file) => fromTop(root, env['GITHUB_WORKSPACE'], file) }),
+    async output(values) {
+      // Multi-line values go to a file between random delimiters; without the file they would be a command.
+      guard.obeyed(() => {
+        for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
+      });
+    },
+    async summarize(markdown) {
+      const file = env['GITHUB_STEP_SUMMARY'];
+      if (file !== undefined) await core.summary.addRaw(fit(markdown, await sizeOf(file))).write();
+    },
+    mark: (status, signal) => mark(status, { env, url }, signal),
+  };
+}
+
+/** The event as GitHub wrote it down; a branch of a pull request is in no variable when a queue of merges runs it. */
+async function headOfPullRequest(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    const event = JSON.parse(await readFile(path, 'utf8')) as { pull_request?: { head?: { ref?: unknown } } };
+    const ref = event.pull_request?.head?.ref;
+    return typeof ref === 'string' ? ref : undefined;
+  } catch {
+    return undefined; // Only a name for people: the variables have one too.
+  }
+}
+
+/** Annotations name files from the top of the repository, of which the root may be a part. */
+function fromTop(root: string, workspace: string | undefined, file: string): string {
+  return workspace === undefined ? file : relative(workspace, join(root, file));
+}
+
+async function mark(
+  { commit, context, state, text }: CommitStatus,
+  { env, url }: { env: HostOptions['env']; url: string | undefined },
+  signal: AbortSignal,
+): Promise<'marked' | 'unsupported'> {
+  const { GITHUB_TOKEN: token, GITHUB_REPOSITORY: repository, GITHUB_API_URL: api = 'https://api.github.com' } = env;
+  if (!token || !repository) return 'unsupported';
+  const description = text.length > descriptionMaxChars ? `${text.slice(0, descriptionMaxChars - 1)}…` : text;
+  const body = JSON.stringify({ state, context, description, ...(url === undefined ? {} : { target_url: url }) });
+  const to = `${api}/repos/${repository}/statuses/${commit}`;
+  const answer = await fetch(to, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, accept: 'application/vnd.github+json' },
+    body,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(markMaxMs)]),
+  }).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw unmarked(to, 'no answer', cause);
+  });
+  await answer.arrayBuffer();
+  if (answer.status !== 201) throw unmarked(to, String(answer.status), undefined);
+  return 'marked';
+}
+
+function unmarked(to: string, value: string, cause: unknown): HeadgateError {
+  return new HeadgateError(
+    'STEP_FAILED',
+    `Cannot tell a commit how it ended as ${to} must answer 201: current value is "${value}"`,
+    {
+      hint: 'give the job `permissions: statuses: write` and pass github.token as GITHUB_TOKEN',
+      cause,
+    },
+  );
+}

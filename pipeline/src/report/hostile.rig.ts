@@ -1,0 +1,20 @@
+/** What a pod, a test or a pull request may write to harm whoever shows it. */
+export const hostileTexts = [
+  '::error::owned',
+  '  ::error file=src/main.ts,line=1::owned',
+  'quiet\r::warning::owned',
+  'quiet\n::set-env name=PATH::/tmp',
+  '##[error]owned',
+  'before ##[warning]owned',
+  '::stop-commands::mine',
+  '::add-mask::the',
+  '::endgroup::',
+  '\u001b[2J\u001b[H::notice::owned',
+  '\u2028::error::owned',
+  '</failure><testcase name="owned"/>',
+  ']]> & "quoted" <!-- \u0000\u0007\ud800 \uffff',
+  '| a | b |\n|---|---|\n',
+  '```\n# owned\n```',
+  '[owned](https://evil.example) ![x](https://evil.example/x.png) <img src=x onerror=alert(1)> @everyone',
+  'EOF\nname=owned',
+] as const;

@@ -1,0 +1,14 @@
+import { expect, test } from '@jest/globals';
+import { secretsOf } from './secrets.ts';
+
+test('secretsOf() takes what is named so by custom, from eight characters on', () => {
+  const env = { NPM_TOKEN: 'npm_0123456789', TOKEN: 'short', DB_PASSWORD: 'correct horse', PATH: '/usr/bin/and/more' };
+
+  expect(secretsOf(env)).toEqual({ NPM_TOKEN: 'npm_0123456789', DB_PASSWORD: 'correct horse' });
+});
+
+test('secretsOf() takes what HEADGATE_SECRETS names, however short, and not the list itself', () => {
+  const env = { HEADGATE_SECRETS: 'PIN, COLOUR', PIN: '1234', COLOUR: 'mauve', EMPTY_TOKEN: '' };
+
+  expect(secretsOf(env)).toEqual({ PIN: '1234', COLOUR: 'mauve' });
+});

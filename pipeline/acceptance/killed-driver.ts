@@ -14,6 +14,11 @@ const stages = ['closing', 'fencing', 'stopping', 'binding', 'draining', 'retiri
  * roll back, under traffic. The next command must end the release rightly, with nothing lost or done twice.
  */
 export async function killedDriver(report: Report): Promise<void> {
+  await untilPromoted(report);
+  await inTheWatch(report);
+}
+
+async function untilPromoted(report: Report): Promise<void> {
   await using stage = await openStage('  steps: [50%]\n  bake: 2s\n  watch: 2s\n  keepWarm: 5m\n');
   await stage.release('v1');
   const load = stage.load(200);
@@ -28,6 +33,20 @@ export async function killedDriver(report: Report): Promise<void> {
     for (const moment of moments)
       await trial(stage, { version: 'answers 404', phase: `rollingBack/${name}`, moment, code: 11 }, report);
   }
+  await checkLedger(stage, load, report);
+}
+
+/** A version that goes bad after its promotion: the driver dies while the former lane gets its traffic back. */
+async function inTheWatch(report: Report): Promise<void> {
+  await using stage = await openStage('  steps: [50%]\n  bake: 2s\n  watch: 40s\n  keepWarm: 5m\n');
+  await stage.release('v1');
+  const load = stage.load(200);
+  for (const moment of moments)
+    await trial(stage, { version: 'answers 500 after 25 s', phase: 'returning', moment, code: 11 }, report);
+  await checkLedger(stage, load, report);
+}
+
+async function checkLedger(stage: Stage, load: ReturnType<Stage['load']>, report: Report): Promise<void> {
   const exchanges = await load.stop();
   const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
   const bad = new Set((await stage.head()).quarantined.map(({ revision }) => revision));

@@ -249,7 +249,7 @@ describe('drive()', () => {
 
     const facts = await readStatus(world.ports, { app: 'test' } as Spec, hands.signal);
 
-    expect(facts).toMatchObject({ head: { live: 'blue' }, driver: undefined });
+    expect(facts).toMatchObject({ head: { live: 'blue' }, driver: undefined, flows: { blue: undefined } });
   });
 
   test('has nothing to drive in an empty journal', async () => {

@@ -24,7 +24,8 @@ export async function readStatus(
     driver,
     now: instant(now),
     evidence: state === undefined || !isJudged(head.release) ? undefined : evidenceOf(state, 0),
-    flows: flows(state, head.release),
+    // While nobody drives nobody counts, and the last counts on record say nothing of now.
+    flows: driver === undefined ? { blue: undefined, green: undefined } : flows(state, head.release),
     hold: hold === undefined || hold.reason === '' ? undefined : { reason: hold.reason, why: hold.why },
     needed: { rollback: Math.log(1 / (settings?.alpha ?? 0.01)), promote: Math.log(1 / (settings?.beta ?? 0.01)) },
   };

@@ -15,7 +15,7 @@ const ports = deadly(await openPlatform(spec, { state, signal, say: () => {} }))
 const hands: Hands = {
   ports,
   app: spec.app,
-  spec: spec.release,
+  spec,
   actor: `driver-${process.pid}`,
   emit: () => {},
   say: () => {},

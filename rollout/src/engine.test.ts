@@ -54,11 +54,13 @@ function now(): Instant {
 
 const quick: ReleaseSpec = { ...aSpec, bakeMs: 300, watchMs: 300, keepWarmMs: 100_000 };
 
-function handsOn(ports: Platform, rest: Partial<Hands> = {}): Hands {
+type Rest = Omit<Partial<Hands>, 'spec'> & { readonly spec?: ReleaseSpec };
+
+function handsOn(ports: Platform, { spec = quick, ...rest }: Rest = {}): Hands {
   return {
     ports,
     app: 'test',
-    spec: quick,
+    spec: { app: 'test', services: {}, queue: undefined, kubernetes: undefined, release: spec },
     actor: 'kim@desk',
     emit: () => {},
     say: () => {},
@@ -257,7 +259,7 @@ describe('drive()', () => {
     const acquired = await world.ports.lock.acquire('kim@desk', AbortSignal.timeout(1_000));
     if (acquired.kind === 'busy') throw new Error('busy');
 
-    expect(await drive({ ...handsOn(world.ports), lease: acquired.lease })).toMatchObject({
+    expect(await drive({ ...handsOn(world.ports), spec: quick, lease: acquired.lease })).toMatchObject({
       kind: 'ended',
       head: { fence: 1 },
     });

@@ -83,7 +83,7 @@ async function oneTurn(
     { now: at, evidence: judged.evidence, wishes: told ? [] : heard.forRelease },
     lease.lost,
   );
-  const waiting = heard.waiting.map(({ id }) => id);
+  const { waiting } = heard;
   const next = told ? lastTurn(book.head, release, look) : turn(noteWaiting(book.head, waiting), release, look);
   evidence.note(next.decision, at);
   await carryOut(next, release, acting, next.changed || waiting.length > 0);

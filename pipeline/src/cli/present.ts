@@ -43,7 +43,7 @@ export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): H
   return {
     ports,
     app: app.spec.app,
-    spec: app.spec.release,
+    spec: app.spec,
     actor: shell.user,
     emit,
     say: (words) => shell.err(`${words}\n`),

@@ -3,11 +3,8 @@ import { percent, weightsFor } from '../lane.ts';
 import type { Act } from '../policy/look.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, WishAnswer } from '../policy/release.ts';
-import { addWish, type Handled, type Hands, headOf, pollMs } from './hands.ts';
+import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs } from './hands.ts';
 import { driveOn } from './wait.ts';
-
-/** A wish that nobody takes up for so long is worth a word. */
-const quietMs = 2_000;
 
 /** Promote, step, rollback, hold or resume: heard by whoever drives, or, if nobody does, by this process, which then drives on. */
 export async function act(
@@ -24,19 +21,31 @@ export async function act(
     step: stepOf(head),
     reason: wish.reason,
   });
+  return heard(hands, id, kind);
+}
+
+/** Waits for the driver's answer; without one, and where no controller drives, this process becomes the driver. */
+async function heard(hands: Hands, wish: string, kind: Act): Promise<Handled> {
   const asked = performance.now();
   for (let said = false; ; ) {
-    const answer = await answerTo(hands, id);
+    const answer = (await headOf(hands)).answers.find(({ id }) => id === wish);
     if (answer !== undefined) return fromAnswer(hands, answer);
-    const acquired = await hands.ports.lock.acquire(hands.actor, hands.signal);
-    if (acquired.kind === 'held') return driveOn(hands, acquired.lease, id);
+    // A controller is given its time first; after that a rollback, and nothing else, is done without it.
+    const mayDrive = !hasController(hands) || (said && kind === 'rollback');
+    const acquired = mayDrive ? await hands.ports.lock.acquire(hands.actor, hands.signal) : undefined;
+    if (acquired?.kind === 'held') return driveOn(hands, acquired.lease, wish);
     if (!said && performance.now() - asked > quietMs) {
       said = true;
-      hands.say(`${acquired.holder} drives and has not taken this up yet; still waiting`);
-      if (kind === 'rollback') await closeByHand(hands);
+      await worry(hands, kind);
     }
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
+}
+
+async function worry(hands: Hands, kind: Act): Promise<void> {
+  const driver = (await hands.ports.lock.holder(hands.signal)) ?? 'the controller';
+  hands.say(`${driver} has not taken this up yet; still waiting`);
+  if (kind === 'rollback') await closeByHand(hands);
 }
 
 /**
@@ -72,13 +81,10 @@ function stepOf({ release }: Head): number | null {
   return phase !== undefined && 'step' in phase ? phase.step : null;
 }
 
-async function answerTo(hands: Hands, wish: string): Promise<WishAnswer | undefined> {
-  const head = await headOf(hands);
-  return head.answers.find(({ id }) => id === wish);
-}
-
-async function fromAnswer(hands: Hands, answer: WishAnswer): Promise<Handled> {
-  if (answer.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };
-  if (answer.kind === 'superseded') return { kind: 'superseded', text: answer.text };
+export async function fromAnswer(hands: Hands, answer: WishAnswer): Promise<Handled> {
+  const { kind, text } = answer;
+  if (kind === 'refused' || kind === 'quarantined')
+    return { kind: 'refused', code: kind === 'refused' ? 'REFUSED' : 'QUARANTINED', text };
+  if (kind === 'superseded' || kind === 'nothing') return { kind, text };
   return { kind: 'done', head: await headOf(hands), text: answer.text };
 }

@@ -6,13 +6,13 @@ import type { Json } from '../journal/journal.ts';
 import { type Instant, instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Head } from '../policy/release.ts';
-import type { ReleaseSpec } from '../spec.ts';
+import type { Spec } from '../spec.ts';
 
 /** What a person or CI has in hand: one app's ports, and how to tell what happens. */
 export type Hands = {
   readonly ports: Platform;
   readonly app: string;
-  readonly spec: ReleaseSpec;
+  readonly spec: Spec;
   /** `user@host`, `actions/<run>/<attempt>` or `jenkins/<job>/<n>`. */
   readonly actor: string;
   readonly emit: Emit;
@@ -34,6 +34,13 @@ export type Handled =
 
 /** How often somebody who waits looks at the journal. */
 export const pollMs = 150;
+/** A wish that nobody takes up for so long is worth a word. */
+export const quietMs = 2_000;
+
+/** The controller alone drives: everybody else writes wishes and waits. */
+export function hasController({ spec }: Hands): boolean {
+  return spec.kubernetes?.driver === 'controller';
+}
 
 export function headOf({ ports, app, signal }: Hands): Promise<Head> {
   return readHead(ports.journal, app, signal);

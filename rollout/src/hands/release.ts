@@ -3,16 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Driven, drive } from '../engine.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Instant } from '../lane.ts';
-import { type Begun, begin, beginRestore, revisionToRestore } from '../policy/begin.ts';
+import { type Begun, beginOrder, revisionToRestore } from '../policy/begin.ts';
 import { isOver } from '../policy/phase.ts';
-import type { Head, ReleaseRequest } from '../policy/release.ts';
+import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
 import { reasonToMakeRoom } from '../policy/waiting.ts';
-import { addWish, type Handled, type Hands, headOf, pollMs, systemNow } from './hands.ts';
+import { fromAnswer } from './act.ts';
+import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs, systemNow } from './hands.ts';
 import { waitFor } from './wait.ts';
 
-/** Starts a release and drives it to its end; waits first if another one runs. The newest waiting release wins. */
-export async function startRelease(hands: Hands, request: ReleaseRequest): Promise<Handled> {
-  return whenFree(hands, request, (head) => begin(head, request, hands.spec, 'overwrite', systemNow()));
+/** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
+export function startRelease(hands: Hands, request: ReleaseRequest): Promise<Handled> {
+  return place(hands, { request, spec: hands.spec, restores: false });
 }
 
 /** The way back after keepWarm, or to a named revision: it is released again, without steps. */
@@ -36,7 +37,7 @@ export async function restore(hands: Hands, wanted: string | undefined, reason: 
     hotfix: false,
     probe: randomUUID(),
   };
-  return whenFree(hands, request, (now) => beginRestore(now, request, hands.spec, 'overwrite', systemNow()));
+  return place(hands, { request, spec: hands.spec, restores: true });
 }
 
 /** Whether `rollback` is a wish to the running release or a release of its own. */
@@ -51,42 +52,62 @@ export function needsRestore(head: Head, now: Instant): boolean {
   );
 }
 
-async function whenFree(hands: Hands, request: ReleaseRequest, start: (head: Head) => Begun): Promise<Handled> {
+function place(hands: Hands, order: Order): Promise<Handled> {
+  return hasController(hands) ? throughController(hands, order) : whenFree(hands, order);
+}
+
+/** The order travels in a wish; the controller answers whether it began, and the journal how it ended. */
+async function throughController(hands: Hands, order: Order): Promise<Handled> {
+  await makeRoom(hands, order.request, await headOf(hands));
+  const id = await addWish(hands, { kind: 'release', order });
+  const asked = performance.now();
+  for (let said = false; ; ) {
+    const { answers, waiting } = await headOf(hands);
+    const answer = answers.find((one) => one.id === id);
+    if (answer !== undefined && answer.kind !== 'begun') return fromAnswer(hands, answer);
+    if (answer !== undefined) return follow(hands, answer.text);
+    if (!said && performance.now() - asked > quietMs) {
+      said = true;
+      hands.say(
+        waiting?.id === id ? 'another release runs; this one is next' : 'the controller has not taken this up yet',
+      );
+    }
+    await sleep(pollMs, undefined, { signal: hands.signal });
+  }
+}
+
+async function whenFree(hands: Hands, order: Order): Promise<Handled> {
   for (let wish: string | undefined; ; ) {
     const acquired = await hands.ports.lock.acquire(hands.actor, hands.signal);
     if (acquired.kind === 'held') {
       await using lease = acquired.lease;
-      return await driveNew(hands, lease, request, start, wish);
+      return await driveNew(hands, lease, order, wish);
     }
-    const over = await whileBusy(hands, start, wish);
+    const over = await whileBusy(hands, order, wish);
     if (over !== undefined) return over;
-    wish ??= await queueUp(hands, request, acquired.holder);
+    wish ??= await queueUp(hands, order, acquired.holder);
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
 }
 
 /** Whether waiting has a point; `undefined`: it has. */
-async function whileBusy(
-  hands: Hands,
-  start: (head: Head) => Begun,
-  wish: string | undefined,
-): Promise<Handled | undefined> {
+async function whileBusy(hands: Hands, order: Order, wish: string | undefined): Promise<Handled | undefined> {
   const head = await headOf(hands);
   const answer = head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'superseded') return { kind: 'superseded', text: answer.text };
-  const early = start(head);
+  const early = beginOrder(head, order, systemNow());
   if (early.kind === 'nothing' || early.kind === 'refused') return early;
   return early.kind === 'follow' ? follow(hands, early.text) : undefined;
 }
 
-async function queueUp(hands: Hands, request: ReleaseRequest, holder: string): Promise<string> {
+async function queueUp(hands: Hands, order: Order, holder: string): Promise<string> {
   hands.say(`${holder} drives another release; this one waits for it to end`);
-  await makeRoom(hands, request, await headOf(hands));
-  return addWish(hands, { kind: 'release', revision: request.revision.id });
+  await makeRoom(hands, order.request, await headOf(hands));
+  return addWish(hands, { kind: 'release', order });
 }
 
 async function makeRoom(hands: Hands, request: ReleaseRequest, head: Head): Promise<void> {
-  const reason = reasonToMakeRoom(head, request, hands.spec.onNewCommit);
+  const reason = reasonToMakeRoom(head, request, hands.spec.release.onNewCommit);
   if (reason === undefined) return;
   hands.say(`release ${head.release?.id} is rolled back first: ${reason}`);
   await addWish(hands, { kind: 'rollback', release: head.release?.id ?? null, step: null, reason });
@@ -100,33 +121,26 @@ async function follow(hands: Hands, text: string): Promise<Handled> {
 }
 
 /** Ends what an earlier driver left, then begins. */
-async function driveNew(
-  hands: Hands,
-  lease: Lease,
-  request: ReleaseRequest,
-  start: (head: Head) => Begun,
-  wish: string | undefined,
-): Promise<Handled> {
+async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string | undefined): Promise<Handled> {
   const head = await headOf(hands);
   if (wish !== undefined && head.answers.some(({ id, kind }) => id === wish && kind === 'superseded')) {
     return { kind: 'superseded', text: 'a newer release took its place in the queue' };
   }
-  const unfinished = head.release !== undefined && !isOver(head.release.state.phase);
-  if (unfinished) {
-    await makeRoom(hands, request, head);
-    hands.say(`release ${head.release?.id} has no driver; going on with it first`);
-    const before = await drive({ ...hands, lease });
+  const task = { ...hands, spec: hands.spec.release, lease };
+  if (head.release !== undefined && !isOver(head.release.state.phase)) {
+    await makeRoom(hands, order.request, head);
+    hands.say(`release ${head.release.id} has no driver; going on with it first`);
+    const before = await drive(task);
     if (before.kind === 'interrupted') return { kind: 'interrupted', head: before.head };
   }
   let begun: Begun = { kind: 'wait', text: '' };
   const driven = await drive({
-    ...hands,
-    lease,
+    ...task,
     begin: async (book) => {
-      begun = start(book.head);
+      begun = beginOrder(book.head, order, systemNow());
       if (begun.kind !== 'begun') return false;
       hands.say(begun.text);
-      await book.write({ ...begun.head, waiting: undefined }, lease.lost);
+      await book.write(begun.head, lease.lost);
       return true;
     },
   });

@@ -3,9 +3,9 @@ import { drive } from '../engine.ts';
 import type { Lease } from '../journal/journal.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head } from '../policy/release.ts';
-import { type Handled, type Hands, headOf, pollMs } from './hands.ts';
+import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
 
-/** Waits until the app's release is promoted or has ended; drives it itself when nobody does. */
+/** Waits until the app's release is promoted or has ended; drives it itself when nobody does and no controller will. */
 export async function waitFor(
   hands: Hands,
   until: 'promoted' | 'ended',
@@ -19,8 +19,8 @@ export async function waitFor(
     const { phase } = release.state;
     if (isOver(phase) || (until === 'promoted' && phase.kind === 'watching'))
       return { kind: 'ended', head, release: release.id };
-    const acquired = await hands.ports.lock.acquire(hands.actor, hands.signal);
-    if (acquired.kind === 'held') {
+    const acquired = hasController(hands) ? undefined : await hands.ports.lock.acquire(hands.actor, hands.signal);
+    if (acquired?.kind === 'held') {
       hands.say(`release ${release.id} has no driver; this command goes on with it`);
       return driveOn(hands, acquired.lease, '');
     }
@@ -31,7 +31,7 @@ export async function waitFor(
 
 export async function driveOn(hands: Hands, acquired: Lease, wish: string): Promise<Handled> {
   await using lease = acquired;
-  const driven = await drive({ ...hands, lease });
+  const driven = await drive({ ...hands, spec: hands.spec.release, lease });
   if (driven.kind === 'interrupted') return { kind: 'interrupted', head: driven.head };
   const answer = driven.head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };

@@ -3,7 +3,7 @@ import { otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { isOver } from './phase.ts';
-import type { Head, Plan, Release, ReleaseRequest } from './release.ts';
+import type { Head, Order, Plan, Release, ReleaseRequest } from './release.ts';
 
 /** How a request for a release was taken. `text` is one sentence for the person who asked. */
 export type Begun =
@@ -16,6 +16,16 @@ export type Begun =
 
 /** The start checks must be done by then. */
 const startMs = 120_000;
+
+/** Begins what was ordered, or says why not now. What is begun leaves the queue. */
+export function beginOrder(head: Head, { request, spec, restores }: Order, now: Instant): Begun {
+  // HAProxy says nothing of who wrote: there a raised weight can only be a dead driver's late write.
+  const raisedWeight = spec.kubernetes === undefined ? 'overwrite' : 'hold';
+  const taken = restores
+    ? beginRestore(head, request, spec.release, raisedWeight, now)
+    : begin(head, request, spec.release, raisedWeight, now);
+  return taken.kind === 'begun' ? { ...taken, head: { ...taken.head, waiting: undefined, spec } } : taken;
+}
 
 /** Begins a release in the lane that is not live, or says why not now. */
 export function begin(

@@ -1,5 +1,6 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Revision } from '../revision.ts';
+import type { Spec } from '../spec.ts';
 import type { Look } from './look.ts';
 import type { HoldReason, Phase } from './phase.ts';
 
@@ -74,8 +75,10 @@ export type Decision = {
 /** How a wish ended; whoever made it reads this in the journal. */
 export type WishAnswer = {
   readonly id: string;
-  readonly kind: 'done' | 'refused' | 'superseded';
+  /** `nothing`: it is live already. `begun`: the release of that number is under way. */
+  readonly kind: 'done' | 'refused' | 'quarantined' | 'superseded' | 'nothing' | 'begun';
   readonly text: string;
+  readonly release?: number;
 };
 
 /** A decision that changed something, with all that is needed to take it again. */
@@ -118,6 +121,16 @@ export type ReleaseRequest = {
   readonly probe: string;
 };
 
+/** All that whoever drives needs to begin a release: it travels in the wish, so that no checkout is needed. */
+export type Order = {
+  readonly request: ReleaseRequest;
+  readonly spec: Spec;
+  /** It is the way back after keepWarm: no steps. */
+  readonly restores: boolean;
+};
+
+export type Waiting = { readonly id: string; readonly order: Order };
+
 /** The head of the journal: all that is true about an app now. */
 export type Head = {
   readonly app: string;
@@ -136,8 +149,10 @@ export type Head = {
   readonly quarantined: readonly Quarantined[];
   /** Newest last, at most 50. */
   readonly answers: readonly WishAnswer[];
-  /** The wish of a release that waits for the running one; the newest wins. */
-  readonly waiting: string | undefined;
+  /** The release that waits for the running one; the newest wins. */
+  readonly waiting: Waiting | undefined;
+  /** headgate.yaml of the newest release that began. */
+  readonly spec: Spec | undefined;
 };
 
 export function emptyHead(app: string): Head {
@@ -154,5 +169,6 @@ export function emptyHead(app: string): Head {
     quarantined: [],
     answers: [],
     waiting: undefined,
+    spec: undefined,
   };
 }

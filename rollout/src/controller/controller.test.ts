@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { readHead } from '../engine/book.ts';
+import { aPlatform, aRequest, handsOn, isAt, isOpen, quick } from '../engine.rig.ts';
+import { act } from '../hands/act.ts';
+import { startRelease } from '../hands/release.ts';
+import type { Platform } from '../platform/platform.ts';
+import { type Board, runController } from './controller.ts';
+
+const running: { readonly told: AbortController; readonly ended: Promise<void> }[] = [];
+
+/** A controller of one app in memory. News is a clock here: who hears of what is the board's business, not the controller's. */
+function startController(ports: Platform, holder = 'controller-1') {
+  const told = new AbortController();
+  const board: Board = {
+    async *news(signal) {
+      for (; !signal.aborted; await sleep(20)) yield 'test';
+    },
+    tended: () => ({
+      app: 'test',
+      holder,
+      records: ports,
+      emit: () => {},
+      pace: { restMs: 30, alertMs: 20, transitMs: 10 },
+      open: async () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
+    }),
+  };
+  const ended = runController(board, () => {}, told.signal);
+  running.push({ told, ended });
+  return { stop: () => told.abort(), ended };
+}
+
+const controlled = { driver: 'controller' } as const;
+
+afterEach(async () => {
+  for (const { told } of running) told.abort();
+  await Promise.all(running.splice(0).map(({ ended }) => ended));
+});
+
+describe('runController()', () => {
+  test('drives what others wish: releases, promotes a good version, rolls a bad one back', async () => {
+    await using world = aPlatform();
+    startController(world.ports);
+    const hands = handsOn(world.ports, controlled);
+
+    const first = await startRelease(hands, aRequest('v1'));
+    const second = await startRelease(hands, aRequest('v2'));
+    world.failing.add('blue');
+    const third = await startRelease(hands, aRequest('v3'));
+
+    expect([first, second, third].map(({ kind }) => kind)).toEqual(['ended', 'ended', 'ended']);
+    const head = await readHead(world.ports.journal, 'test', hands.signal);
+    expect(head.history.map(({ outcome }) => outcome)).toEqual(['promoted', 'promoted', 'rolledBack']);
+    expect(await startRelease(hands, aRequest('v3'))).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
+    expect(await startRelease(hands, aRequest('v2'))).toMatchObject({ kind: 'nothing' });
+  }, 60_000);
+
+  test('queues one order behind the running release, the newest, and goes on with it by itself', async () => {
+    await using world = aPlatform();
+    startController(world.ports);
+    const slow = { ...quick, bakeMs: 100_000 };
+    await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
+    const second = startRelease(handsOn(world.ports, { ...controlled, spec: slow }), aRequest('v2'));
+    await isAt(world.ports, 'holding');
+    const third = startRelease(handsOn(world.ports, controlled), aRequest('v3'));
+    await isWaiting(world.ports);
+    const fourth = startRelease(handsOn(world.ports, controlled), aRequest('v4'));
+
+    expect(await third).toMatchObject({ kind: 'superseded' });
+    expect(await act(handsOn(world.ports, controlled), 'rollback', { release: 2, reason: 'no' })).toMatchObject({
+      kind: 'done',
+    });
+    expect(await second).toMatchObject({ kind: 'ended' });
+    expect(await fourth).toMatchObject({ kind: 'ended', head: { release: { id: 3 } } });
+  }, 60_000);
+
+  test('goes on with what a controller that was told to go has left at 0', async () => {
+    await using world = aPlatform();
+    const before = startController(world.ports);
+    await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
+    const slow = { ...quick, bakeMs: 800 };
+    const release = startRelease(handsOn(world.ports, { ...controlled, spec: slow }), aRequest('v2'));
+    await isAt(world.ports, 'holding');
+
+    before.stop();
+    await before.ended;
+    await isOpen(world.ports, 'green', 0);
+    startController(world.ports, 'controller-2');
+
+    expect(await release).toMatchObject({ kind: 'ended', head: { live: 'green' } });
+  }, 60_000);
+
+  test('is one driver, however many controllers run', async () => {
+    await using world = aPlatform();
+    startController(world.ports, 'controller-1');
+    startController(world.ports, 'controller-2');
+
+    await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
+    await startRelease(handsOn(world.ports, controlled), aRequest('v2'));
+
+    const { history } = await readHead(world.ports.journal, 'test', AbortSignal.timeout(1_000));
+    expect(history.map(({ id, outcome }) => [id, outcome])).toEqual([
+      [1, 'promoted'],
+      [2, 'promoted'],
+    ]);
+  }, 60_000);
+
+  test('is not needed for a rollback: the person who asks drives when nobody answers', async () => {
+    await using world = aPlatform();
+    const gone = startController(world.ports);
+    await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
+    const slow = { ...quick, bakeMs: 100_000 };
+    const told = new AbortController();
+    void startRelease(handsOn(world.ports, { ...controlled, spec: slow, signal: told.signal }), aRequest('v2')).catch(
+      () => {},
+    ); // It is told to go below.
+    await isAt(world.ports, 'holding');
+    gone.stop();
+    await gone.ended;
+
+    const back = await act(handsOn(world.ports, controlled), 'rollback', { release: 2, reason: 'enough' });
+
+    expect(back).toMatchObject({ kind: 'ended', head: { release: { state: { phase: { kind: 'rolledBack' } } } } });
+    told.abort();
+  }, 60_000);
+});
+
+async function isWaiting(ports: Platform): Promise<void> {
+  while ((await readHead(ports.journal, 'test', AbortSignal.timeout(1_000))).waiting === undefined) await sleep(10);
+}

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Instant } from '../lane.ts';
+import { type Tended, tend } from './tend.ts';
+
+/** What a controller is told by the place where the journals lie. */
+export interface Board {
+  /** Apps with a new wish or a head that somebody wrote: all of them at first and after a break. Ends when `signal` aborts. */
+  news(signal: AbortSignal): AsyncIterable<string>;
+  tended(app: string): Tended;
+}
+
+/** What a controller tells of itself, for its log and its metrics. */
+export type ControllerEvent =
+  | { readonly kind: 'tending'; readonly app: string }
+  | { readonly kind: 'rested'; readonly app: string; readonly again: Instant | undefined }
+  | { readonly kind: 'failed'; readonly app: string; readonly error: unknown; readonly againMs: number };
+
+const retryMinMs = 1_000;
+const retryMaxMs = 30_000;
+const timerMaxMs = 2_147_000_000;
+
+/**
+ * Tends every app of a board until `signal` aborts: at once on news, and when a warm lane is due. Between two pieces of news it asks
+ * nobody anything. One app's trouble is its own.
+ */
+export async function runController(
+  board: Board,
+  tell: (event: ControllerEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const carers = new Map<string, Carer>();
+  for await (const app of board.news(signal)) {
+    const carer = carers.get(app) ?? startCarer(board.tended(app), tell, signal);
+    carers.set(app, carer);
+    carer.wake();
+  }
+  await Promise.all([...carers.values()].map(({ ended }) => ended));
+}
+
+type Carer = { readonly wake: () => void; readonly ended: Promise<void> };
+
+function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, signal: AbortSignal): Carer {
+  let news = new AbortController();
+  const wake = () => news.abort();
+
+  async function care(): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      news = new AbortController(); // Before the look: news that come during it lead to another one.
+      const restMs = await attempt().then(
+        (again) => {
+          failures = 0;
+          return again === undefined ? timerMaxMs : Math.max(0, again - Date.now());
+        },
+        (error: unknown) => {
+          const againMs = Math.min(retryMaxMs, retryMinMs * 2 ** failures++);
+          if (!signal.aborted) tell({ kind: 'failed', app: tended.app, error, againMs });
+          return againMs;
+        },
+      );
+      await sleep(Math.min(restMs, timerMaxMs), undefined, { signal: AbortSignal.any([signal, news.signal]) }).catch(
+        () => {}, // News or the end: the loop's condition tells which.
+      );
+    }
+  }
+
+  async function attempt(): Promise<Instant | undefined> {
+    tell({ kind: 'tending', app: tended.app });
+    const { again } = await tend(tended, signal);
+    tell({ kind: 'rested', app: tended.app, again });
+    return again;
+  }
+
+  return { wake, ended: care() };
+}

@@ -1,0 +1,127 @@
+import { readHead } from '../engine/book.ts';
+import type { Emit } from '../engine/occurrence.ts';
+import { hear } from '../engine/wishes.ts';
+import { drive, type Pace } from '../engine.ts';
+import type { Lease, Records } from '../journal/journal.ts';
+import { type Instant, instant } from '../lane.ts';
+import type { Platform } from '../platform/platform.ts';
+import { type Begun, beginOrder } from '../policy/begin.ts';
+import { isOver } from '../policy/phase.ts';
+import type { Head, Waiting, WishAnswer } from '../policy/release.ts';
+import { noteWaiting } from '../policy/waiting.ts';
+import type { Spec } from '../spec.ts';
+
+/** One app in a controller's care. */
+export type Tended = {
+  readonly app: string;
+  readonly records: Records;
+  /** Opens the ports that a spec names; only when there is something to drive. */
+  readonly open: (spec: Spec, signal: AbortSignal) => Promise<Platform>;
+  /** Who holds the app's lock while it is driven. */
+  readonly holder: string;
+  readonly emit: Emit;
+  readonly pace?: Pace;
+};
+
+/** When to look again without news; `undefined`: only on news. */
+export type Tending = { readonly again: Instant | undefined };
+
+/** Somebody else holds the lock: a rolling update, or a person's rollback without the controller. */
+const busyMs = 5_000;
+/** At most this many releases follow one another before the caller is asked again. */
+const ordersMax = 20;
+
+/**
+ * Does what there is to do for one app: ends the release that runs, hears wishes, begins what was ordered, retires a warm lane that is
+ * due. Takes the lock only for that.
+ *
+ * @throws {HeadgateError} what the ports throw; the caller tries again
+ */
+export async function tend(tended: Tended, signal: AbortSignal): Promise<Tending> {
+  const { app, records, holder } = tended;
+  const head = await readHead(records.journal, app, signal);
+  const heard = await hear(records.wishes, signal);
+  if (!hasWork(head, heard.ids.length, now())) return { again: dueAt(head) };
+  const acquired = await records.lock.acquire(holder, signal);
+  if (acquired.kind === 'busy') return { again: instant(now() + busyMs) };
+  await using lease = acquired.lease;
+  const spec = heard.waiting.at(-1)?.order.spec ?? head.waiting?.order.spec ?? head.spec;
+  if (spec === undefined) {
+    await records.wishes.remove(heard.ids, signal); // Meant for a release that never was.
+    return { again: undefined };
+  }
+  await using ports = await tended.open(spec, signal);
+  for (let begun = 0; begun < ordersMax && !signal.aborted; begun++) {
+    const driven = await drive(taskOf(tended, ports, spec, lease, signal));
+    if (driven.kind === 'interrupted') break;
+    if (!(await beginNext(tended, ports, lease, signal))) break;
+  }
+  return { again: dueAt(await readHead(records.journal, app, AbortSignal.timeout(busyMs))) };
+}
+
+function hasWork({ release, waiting }: Head, wishes: number, at: Instant): boolean {
+  if (wishes > 0 || waiting !== undefined) return true;
+  if (release === undefined) return false;
+  const { phase } = release.state;
+  return !isOver(phase) || (phase.kind === 'promoted' && release.former !== undefined && at >= phase.warmUntil);
+}
+
+/** A warm lane goes to zero then. */
+function dueAt({ release }: Head): Instant | undefined {
+  const phase = release?.state.phase;
+  return phase?.kind === 'promoted' && release?.former !== undefined ? phase.warmUntil : undefined;
+}
+
+function taskOf({ app, emit, pace }: Tended, ports: Platform, spec: Spec, lease: Lease, signal: AbortSignal) {
+  return { app, ports, emit, lease, signal, spec: spec.release, ...(pace === undefined ? {} : { pace }) };
+}
+
+/** Begins the newest order and drives it to its end; whether there was one. */
+async function beginNext(tended: Tended, ports: Platform, lease: Lease, signal: AbortSignal): Promise<boolean> {
+  const { waiting, ids } = await hear(ports.wishes, signal);
+  const queued = noteWaiting(await readHead(ports.journal, tended.app, signal), waiting);
+  const next = queued.waiting;
+  if (next === undefined) return false;
+  await drive({
+    ...taskOf(tended, ports, next.order.spec, lease, signal),
+    begin: async (book) => {
+      const head = noteWaiting(book.head, waiting);
+      const taken = beginOrder(head, next.order, now());
+      await book.write(
+        answered(taken.kind === 'begun' ? taken.head : { ...head, waiting: undefined }, next, taken),
+        lease.lost,
+      );
+      const orders = waiting.map(({ id }) => id);
+      await ports.wishes.remove(
+        ids.filter((id) => orders.includes(id)),
+        lease.lost,
+      ); // Only what the journal has by now.
+      return taken.kind === 'begun';
+    },
+  });
+  return true;
+}
+
+function answered(head: Head, { id }: Waiting, taken: Begun): Head {
+  return { ...head, answers: [...head.answers, answerOf(id, taken)].slice(-50) };
+}
+
+function answerOf(id: string, taken: Begun): WishAnswer {
+  const { text } = taken;
+  switch (taken.kind) {
+    case 'begun':
+      return { id, kind: 'begun', text, release: taken.head.nextRelease - 1 };
+    case 'follow':
+      return { id, kind: 'begun', text, release: taken.release };
+    case 'refused':
+      return { id, kind: taken.code === 'REFUSED' ? 'refused' : 'quarantined', text };
+    case 'nothing':
+      return { id, kind: 'nothing', text };
+    case 'wait':
+      return { id, kind: 'refused', text };
+  }
+}
+
+function now(): Instant {
+  return instant(Date.now());
+}

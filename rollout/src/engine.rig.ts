@@ -1,0 +1,103 @@
+import { readHead } from './engine/book.ts';
+import type { Hands } from './hands/hands.ts';
+import { openMemoryJournal } from './journal/memory.ts';
+import { type Instant, instant, type Lane } from './lane.ts';
+import { openMemoryMetrics } from './metrics/memory.ts';
+import type { Platform } from './platform/platform.ts';
+import { openMemoryQueue } from './queue/memory.ts';
+import { aSpec, revisionNamed } from './simulate/play.ts';
+import type { ReleaseSpec } from './spec.ts';
+import { openMemoryTraffic } from './traffic/memory.ts';
+import { openMemoryWorkload } from './workload/memory.ts';
+
+/** All ports in memory, with users that send requests by the weights while somebody drives. */
+export function aPlatform() {
+  const services = { proxy: { pulls: [] }, rating: { pulls: ['get.ratings'] } };
+  const traffic = openMemoryTraffic();
+  const metrics = openMemoryMetrics();
+  const workload = openMemoryWorkload();
+  const queue = openMemoryQueue({ services, now });
+  for (const lane of ['blue', 'green'] as const) queue.park(lane, 'rating', 2);
+  const failing = new Set<Lane>();
+  const users = setInterval(() => {
+    for (let n = 0; n < 400; n++) {
+      const lane = traffic.route({});
+      if (lane !== undefined) metrics.count(lane, 'weighted', failing.has(lane) ? 'failed' : 'passed');
+    }
+  }, 20);
+  const ports: Platform = {
+    traffic,
+    metrics,
+    workload,
+    queue,
+    ...openMemoryJournal(),
+    async send() {
+      return { kind: 'unanswered', why: 'nobody is there' };
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(users);
+    },
+  };
+  return { ports, traffic, workload, failing, [Symbol.asyncDispose]: async () => clearInterval(users) };
+}
+
+function now(): Instant {
+  return instant(Date.now());
+}
+
+export const quick: ReleaseSpec = { ...aSpec, bakeMs: 300, watchMs: 300, keepWarmMs: 100_000 };
+
+type Rest = Omit<Partial<Hands>, 'spec'> & { readonly spec?: ReleaseSpec; readonly driver?: 'controller' };
+
+export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest = {}): Hands {
+  return {
+    ports,
+    app: 'test',
+    spec: {
+      app: 'test',
+      services: {},
+      queue: undefined,
+      kubernetes: driver && { namespace: 'test', traffic: { kind: 'gateway-api', route: 'test' }, driver },
+      release: spec,
+    },
+    actor: 'kim@desk',
+    emit: () => {},
+    say: () => {},
+    signal: new AbortController().signal,
+    pace: { restMs: 30, alertMs: 20, transitMs: 10 },
+    ...rest,
+  };
+}
+
+export async function isAt(ports: Platform, kind: string): Promise<void> {
+  for (;;) {
+    const { release } = await readHead(ports.journal, 'test', AbortSignal.timeout(1_000));
+    if (release?.state.phase.kind === kind) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export async function isOpen(ports: Platform, lane: Lane, share: number): Promise<void> {
+  for (;;) {
+    const seen = await ports.traffic.observe(AbortSignal.timeout(1_000));
+    if (seen.kind === 'agreed' && seen.weights[lane] === share) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export function aRequest(name: string) {
+  const named = revisionNamed(name);
+  const revision = {
+    ...named,
+    digests: { proxy: `sha256:${name}`, rating: `sha256:${name}` },
+  } as unknown as typeof named;
+  return {
+    revision,
+    actor: 'kim@desk',
+    reason: 'a test',
+    ancestry: 'descends',
+    insist: false,
+    hotfix: false,
+    probe: 'p',
+  } as const;
+}

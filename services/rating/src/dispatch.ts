@@ -21,8 +21,10 @@ const handlers: Readonly<Record<string, Handler>> = {
   'post.services': addNamed('services'),
 };
 
-/** While the store is away a message is tried again after so long; the client may have its 504 by then, the effect is still applied once. */
+/** Our own mistake is tried again after so long, until it is a dead letter. */
 const LATER_MS = 500;
+const AWAY_FIRST_MS = 500;
+const AWAY_MAX_MS = 30_000;
 const ERROR_LOG_MS = 10_000;
 
 export type DispatchOptions = {
@@ -51,13 +53,19 @@ export function openDispatch({ connection, store, log, metrics }: DispatchOption
       return { kind: 'term', reason: envelope.why };
     } catch (error) {
       // What the store cannot do now comes again; our own mistake comes again too, until it is a dead letter that people find.
-      logError(error instanceof Unavailable ? 'store-unavailable' : 'handler-failed', {
-        subject: message.subject,
-        error: wordsOf(error),
-      });
-      return { kind: 'later', delayMs: LATER_MS };
+      const isAway = error instanceof Unavailable;
+      logError(isAway ? 'store-unavailable' : 'handler-failed', { subject: message.subject, error: wordsOf(error) });
+      return { kind: 'later', delayMs: isAway ? awayMs(message.info.deliveryCount) : LATER_MS };
     }
   };
+}
+
+/**
+ * Soon at first, while the client still waits; then more and more rarely, or a store that is away for some seconds would use up all
+ * deliveries that the consumer allows, and the message would be dead. The client may have its 504 by then; the effect is applied once.
+ */
+function awayMs(deliveries: number): number {
+  return Math.min(AWAY_MAX_MS, AWAY_FIRST_MS * 4 ** (deliveries - 1));
 }
 
 async function answer(message: JsMsg, envelope: Envelope, store: RatingRepository): Promise<Reply> {

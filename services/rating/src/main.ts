@@ -16,15 +16,28 @@ const PURGE_EVERY_MS = 30_000;
 /** A connection that does not drain within this is left: what was answered has been sent by then. */
 const DRAIN_MAX_MS = 1_500;
 
-const read = readConfig(process.env);
-if (read.kind === 'issues') {
-  for (const { message } of read.issues) process.stderr.write(`${message}\n`);
-  process.exit(USAGE);
-}
 const told = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => told.abort());
-await serve(read.config, told.signal);
-process.exit(0);
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    openLog({ service: 'rating' })('failed', { error: wordsOf(error) });
+    process.exit(1);
+  },
+);
+
+/** @returns the exit code */
+async function main(): Promise<number> {
+  const read = readConfig(process.env);
+  if (read.kind === 'issues') {
+    const log = openLog({ service: 'rating' });
+    for (const { variable, message } of read.issues) log('config-invalid', { variable, message });
+    return USAGE;
+  }
+  await serve(read.config, told.signal);
+  return 0;
+}
 
 /** Works until `signal` aborts; then pulls no more, finishes what it has begun, and gives back the rest. */
 async function serve(config: Config, signal: AbortSignal): Promise<void> {

@@ -184,6 +184,7 @@ async function readKey(connection: NatsConnection, key: string): Promise<Reading
   }
 }
 
+/** The message stays whole: its text and headers come from its class, which taking it apart would leave behind. */
 function readingOf(message: Msg): Reading {
   const { headers } = message;
   if (headers?.code === 404) return { kind: 'absent' };

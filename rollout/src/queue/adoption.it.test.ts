@@ -8,7 +8,7 @@ import type { LaneQueueSeen, WorkQueue } from './queue.ts';
 import { drained } from './seen.ts';
 import { openClient, startWorker, type WorkerRig } from './worker.rig.ts';
 
-/** The way back, as the engine goes it (LANES.md section 4), by workers that follow the source list. */
+/** The way back, as the engine goes it step by step, by workers that follow the source list. */
 
 const services = { rating: { pulls: ['get.ratings', 'post.ratings'] } };
 const signal = AbortSignal.timeout(3_600_000);

@@ -14,7 +14,7 @@ import {
 /** The services of headgate.yaml; those that pull nothing have no part in the queue. */
 export type QueueServices = Readonly<Record<string, { readonly pulls: readonly string[] }>>;
 
-/** Times and sizes of every lane (LANES.md section 3). Both lanes are equal in them, because roles swap. */
+/** Times and sizes of every lane. Both lanes are equal in them, because roles swap. */
 export const limits = {
   /** A few times the HTTP timeout: longer than an adoption, shorter than anybody waits. */
   maxAgeMs: 120_000,

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import type { Config } from './description.ts';
 import type { Fenced } from './queue.ts';
 
-/** The fence is a pause of the lane's consumers: pulls park, messages wait (LANES.md section 4, step 2). */
+/** The fence is a pause of the lane's consumers: pulls park, messages wait. */
 
 /** A pause must be seen to end within what was asked for and this much. */
 const slackMs = 1_000;

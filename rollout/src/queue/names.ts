@@ -1,7 +1,7 @@
 import type { Lane } from '../lane.ts';
 import { lanes } from '../lane.ts';
 
-/** Every name on NATS carries app, lane and service, so that two apps in one account never meet (LANES.md section 3). */
+/** Every name on NATS carries app, lane and service, so that two apps in one account never meet. */
 
 /** Bucket of the source lists; one per account, shared by all apps. */
 export const bucket = 'headgate';

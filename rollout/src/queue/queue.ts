@@ -33,7 +33,7 @@ export type Fenced =
   | { readonly kind: 'fenced'; readonly remainingMs: number }
   | { readonly kind: 'skipped'; readonly why: string };
 
-/** Queue work of both lanes (LANES.md sections 3, 4 and 7). Every command says what shall be and is safe to repeat. */
+/** Queue work of both lanes. Every command says what shall be and is safe to repeat. */
 export interface WorkQueue {
   /** @throws {HeadgateError} `QUEUE_UNREACHABLE` */
   observe(lane: Lane, signal: AbortSignal): Promise<LaneQueueSeen>;

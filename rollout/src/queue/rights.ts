@@ -18,7 +18,7 @@ export type Role = 'lag' | 'worker' | 'proxy' | 'controller' | 'bootstrap';
 export type Rights = { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
 
 /**
- * The least that each role needs (LANES.md section 7). Workers of both lanes hold rights on both consumers from the start,
+ * The least that each role needs. Workers of both lanes hold rights on both consumers from the start,
  * or an adoption would be refused when it is needed. Nobody may delete or purge a lane's stream.
  */
 export function rightsOf(app: string, services: QueueServices): Readonly<Record<Role, Rights>> {

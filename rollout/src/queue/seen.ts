@@ -1,6 +1,6 @@
 import type { ConsumerSeen, LaneQueueSeen } from './queue.ts';
 
-/** What two looks at a lane say that one cannot (LANES.md section 7). Pure: no clock, no server. */
+/** What two looks at a lane say that one cannot. Pure: no clock, no server. */
 
 /** Nothing waits and nothing is in work, in two looks running. Never across a stream or consumer that was made anew. */
 export function drained(previous: LaneQueueSeen, current: LaneQueueSeen): boolean {

@@ -19,7 +19,7 @@ const askReadyEveryMs = 1_000;
 const askMaxMs = 1_000;
 const missesMax = 2;
 const readyMaxMs = 20_000;
-/** HTTP timeout and 5 s (LANES.md section 4): a proxy finishes what is in flight. */
+/** The default HTTP timeout and 5 s more: a proxy finishes what is in flight. */
 const proxyGraceMs = 10_000;
 const workerGraceMs = 5_000;
 /** As number 1 of its namespace, a program that has no handler for SIGTERM yet does not hear it. Before it was ready it has no work. */

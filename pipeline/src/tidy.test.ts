@@ -104,7 +104,7 @@ describe('the repository', () => {
 
   test('has no source of more than 250 lines without a reason', () => {
     const reasons = new Map([
-      ['rollout/src/hands.ts', 'one act of a person after the other, each a screen at most'],
+      ['rollout/src/judge/latency.ts', 'one rule, its state and its two sides'],
       ['rollout/src/simulate/rollout.ts', 'one seeded play from its first tick to its promises'],
       ['rollout/bench/judge.ts', 'a benchmark, read from top to bottom with the table that it prints'],
     ]);

@@ -14,7 +14,7 @@ const room = (name) => ({
   displayName: name,
   rootDir: name,
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.it\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.(it|kube)\\.test\\.ts$'],
 });
 
 export default {
@@ -27,6 +27,14 @@ export default {
       displayName: 'it',
       testMatch: ['**/*.it.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+    },
+    {
+      ...base,
+      displayName: 'kube',
+      testMatch: ['**/*.kube.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+      globalSetup: '<rootDir>/pipeline/cluster/jest-setup.js',
+      globalTeardown: '<rootDir>/pipeline/cluster/jest-teardown.js',
     },
   ],
   reporters: ['default', 'summary', '<rootDir>/closing-line-reporter.js'],

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Makes a part of the running cluster fail, and lets it go on.
+#   fault.sh hold NAME      SIGSTOP: it lives and does nothing
+#   fault.sh release NAME   SIGCONT
+#   fault.sh kill NAME      SIGKILL; up.sh starts it again
+# NAME: a file in $HEADGATE_KUBE_RUN/pids (kube-apiserver, traefik, traefik-2, ...). "relay" is what the second
+# gateway replica hears of the apiserver: held back, the replica goes on serving with its old configuration.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+[ $# = 2 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
+alive "$2" || die "$2 does not run: known are $(ls "$RUN/pids" 2>/dev/null | tr '\n' ' ')"
+case $1 in
+  hold) kill -STOP "$(pid_of "$2")" ;;
+  release) kill -CONT "$(pid_of "$2")" ;;
+  kill) kill -KILL "$(pid_of "$2")" ;;
+  *) die "unknown fault \"$1\": known are hold, release, kill" ;;
+esac

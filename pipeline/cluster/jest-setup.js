@@ -1,0 +1,30 @@
+/** Before the first test of the project `kube`: a cluster. One that runs is taken as it is, and left as it is. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const up = fileURLToPath(new URL('./up.sh', import.meta.url));
+
+export default async function setup() {
+  // Containers and network devices need root; without it there are the API server and its controllers.
+  const args = process.getuid?.() === 0 ? ['--any', '--gateways', '2'] : ['--any', '--control-plane'];
+  const said = await run('bash', [up, ...args]);
+  const cluster = /HEADGATE_KUBE_CLUSTER=(\S+)/.exec(said)?.[1];
+  if (cluster === undefined) throw new Error(`Cannot find the cluster in what up.sh said: ${said}`);
+  process.env.HEADGATE_KUBE_CLUSTER = cluster;
+  globalThis.headgateStartedCluster = said.includes('# started');
+}
+
+/** What it writes to stdout; the rest is for whoever waits. */
+function run(command, args) {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(new Error(`${[command, ...args].join(' ')} ended with ${code}`)),
+    );
+  });
+}

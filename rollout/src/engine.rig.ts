@@ -57,7 +57,15 @@ export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest
       app: 'test',
       services: {},
       queue: undefined,
-      kubernetes: driver && { namespace: 'test', traffic: { kind: 'gateway-api', route: 'test' }, driver },
+      kubernetes: driver && {
+        namespace: 'test',
+        traffic: {
+          kind: 'gateway-api',
+          route: 'test',
+          replicas: { namespace: 'test', service: 'test', listener: 'web', metrics: 'metrics' },
+        },
+        driver,
+      },
       release: spec,
     },
     actor: 'kim@desk',

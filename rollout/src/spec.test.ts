@@ -12,7 +12,7 @@ services:
 queue: { jetstream: nats://nats:4222 }
 kubernetes:
   namespace: ratings
-  traffic: { gateway-api: { route: ratings } }
+  traffic: { gateway-api: { route: ratings }, replicas: { service: traefik, namespace: gateway } }
 release:
   strategy: canary
   steps: [5%, 25%, 50%]
@@ -77,7 +77,11 @@ test('parseSpec() reads every part that is written', () => {
   expect(spec.queue).toEqual({ url: 'nats://nats:4222', adopt: 'bind' });
   expect(spec.kubernetes).toEqual({
     namespace: 'ratings',
-    traffic: { kind: 'gateway-api', route: 'ratings' },
+    traffic: {
+      kind: 'gateway-api',
+      route: 'ratings',
+      replicas: { namespace: 'gateway', service: 'traefik', listener: 'web', metrics: 'metrics' },
+    },
     driver: 'controller',
   });
 });
@@ -154,7 +158,11 @@ test.each([
   ['nats://nats:4222', 'nats:4222', '7:21 queue.jetstream must be an address such as nats://nats:4222 ("nats:4222")'],
   ['nats:4222 }', 'nats:4222, adopt: steal }', '7:46 queue.adopt must be one of bind, redeploy, answer ("steal")'],
   ['  namespace: ratings\n', '', '8:1 kubernetes.namespace must be written'],
-  ['gateway-api: { route: ratings }', '', '10:3 kubernetes.traffic must name one router, gateway-api or ingress-nginx'],
+  [
+    'gateway-api: { route: ratings }, ',
+    '',
+    '10:3 kubernetes.traffic must name one router, gateway-api or ingress-nginx',
+  ],
   ['5%, 25%, 50%', '5%, 5%, 50%', '13:15 release.steps[1] must be more than the step before it, 5% ("5%")'],
   [
     '5%, 25%, 50%',

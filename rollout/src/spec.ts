@@ -42,8 +42,22 @@ export type QueueSpec = { readonly url: string; readonly adopt: 'bind' | 'redepl
 
 export type KubernetesSpec = {
   readonly namespace: string;
-  readonly traffic: { readonly kind: 'gateway-api' | 'ingress-nginx'; readonly route: string };
+  readonly traffic: {
+    readonly kind: 'gateway-api' | 'ingress-nginx';
+    readonly route: string;
+    readonly replicas: ReplicasPlace;
+  };
   readonly driver: 'controller' | 'cli';
+};
+
+/** The Service whose endpoints are all replicas of the router: each is asked what it really does. Ports are named. */
+export type ReplicasPlace = {
+  readonly namespace: string;
+  readonly service: string;
+  /** Where users' requests come in. */
+  readonly listener: string;
+  /** Where the replica tells its counters. */
+  readonly metrics: string;
 };
 
 export type Strategy = 'canary' | 'blue-green' | 'ab' | 'rolling';

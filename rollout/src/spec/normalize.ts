@@ -49,11 +49,22 @@ function normalizeQueue({ jetstream, adopt }: NonNullable<WrittenSpec['queue']>)
   return { url: proved(jetstream), adopt: adopt ?? 'bind' };
 }
 
-function normalizeKubernetes({ namespace, traffic, driver }: NonNullable<WrittenSpec['kubernetes']>): KubernetesSpec {
+function normalizeKubernetes(written: NonNullable<WrittenSpec['kubernetes']>): KubernetesSpec {
+  const { namespace, traffic, driver } = written;
+  const replicas = traffic?.replicas;
   const kind = traffic?.['gateway-api'] === undefined ? 'ingress-nginx' : 'gateway-api';
   return {
     namespace: proved(namespace),
-    traffic: { kind, route: proved(traffic?.[kind]?.route) },
+    traffic: {
+      kind,
+      route: proved(traffic?.[kind]?.route),
+      replicas: {
+        namespace: replicas?.namespace ?? proved(namespace),
+        service: proved(replicas?.service),
+        listener: replicas?.listener ?? 'web',
+        metrics: replicas?.metrics ?? 'metrics',
+      },
+    },
     driver: driver ?? 'controller',
   };
 }

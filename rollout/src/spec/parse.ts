@@ -37,10 +37,22 @@ const queue = fields(
 
 const route = fields({ route: text() }, { required: ['route'] });
 
+const label = text('must be a DNS label such as ratings', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+
 const kubernetes = fields(
   {
-    namespace: text('must be a DNS label such as ratings', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
-    traffic: fields({ 'gateway-api': route, 'ingress-nginx': route }),
+    namespace: label,
+    traffic: fields(
+      {
+        'gateway-api': route,
+        'ingress-nginx': route,
+        replicas: fields(
+          { namespace: label, service: label, listener: text(), metrics: text() },
+          { required: ['service'] },
+        ),
+      },
+      { required: ['replicas'] },
+    ),
     driver: oneOf('controller', 'cli'),
   },
   { required: ['namespace', 'traffic'] },

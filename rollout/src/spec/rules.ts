@@ -100,11 +100,13 @@ const queueIsUsed: Rule = (spec) => {
   ];
 };
 
-const oneRouter: Rule = ({ kubernetes }) =>
-  when(kubernetes?.traffic !== undefined && Object.keys(kubernetes.traffic).length !== 1, {
+const oneRouter: Rule = ({ kubernetes }) => {
+  const named = Object.keys(kubernetes?.traffic ?? {}).filter((key) => key !== 'replicas');
+  return when(kubernetes?.traffic !== undefined && named.length !== 1, {
     path: ['kubernetes', 'traffic'],
     rule: 'must name one router, gateway-api or ingress-nginx',
   });
+};
 
 const steps: Rule = ({ release = {} }) => {
   if (isWritten(release, 'strategy') && release.strategy === undefined) return [];

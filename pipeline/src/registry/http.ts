@@ -30,8 +30,11 @@ const sendMaxMs = 120_000;
 /** Manifests are smaller (the distribution specification asks registries to take 4 MiB); blobs are never read here. */
 const bodyMaxBytes = 4 * 1024 * 1024;
 
-/** `repository` is `host[:port]/name`. Loopback hosts speak http, all others https. @throws {HeadgateError} `USAGE` */
-export function parseRepository(repository: string): Address {
+/**
+ * `repository` is `host[:port]/name`. Loopback hosts, and those that `HEADGATE_PLAIN_REGISTRIES` names (`host:port`, by commas), speak
+ * http, all others https. @throws {HeadgateError} `USAGE`
+ */
+export function parseRepository(repository: string, env: NodeJS.ProcessEnv = process.env): Address {
   const [, host, port = '', name] =
     /^([^/:]+|\[[^\]]+\])(:\d+)?\/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)$/.exec(repository) ?? [];
   if (host === undefined || name === undefined) {
@@ -44,7 +47,8 @@ export function parseRepository(repository: string): Address {
     );
   }
   const loopback = host === 'localhost' || host === '[::1]' || host.startsWith('127.');
-  return { repository, origin: `${loopback ? 'http' : 'https'}://${host}${port}`, name };
+  const plain = (env['HEADGATE_PLAIN_REGISTRIES'] ?? '').split(',').includes(`${host}${port}`);
+  return { repository, origin: `${loopback || plain ? 'http' : 'https'}://${host}${port}`, name };
 }
 
 /** One request with its deadline. @throws {HeadgateError} `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */

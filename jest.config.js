@@ -2,6 +2,7 @@ const transform = {
   '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
 };
 const base = {
+  cacheDirectory: `${import.meta.dirname}/node_modules/.cache/jest`,
   transform,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -37,6 +38,7 @@ export default {
       globalTeardown: '<rootDir>/pipeline/cluster/jest-teardown.js',
     },
   ],
+  globalSetup: '<rootDir>/jest-ground.js',
   reporters: ['default', 'summary', '<rootDir>/closing-line-reporter.js'],
   testTimeout: 30_000,
 };

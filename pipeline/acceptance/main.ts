@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
+import { interruptedDemo } from './interrupted-demo.ts';
 import { killedDriver } from './killed-driver.ts';
 import { Report } from './report.ts';
 import { split } from './split.ts';
@@ -14,6 +15,7 @@ const parts = {
   'ten-releases': tenReleases,
   'blue-green': blueGreen,
   'killed-driver': killedDriver,
+  'interrupted-demo': interruptedDemo,
   'bad-versions': badVersions,
 } as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;
 

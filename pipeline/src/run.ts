@@ -17,6 +17,7 @@ import { executeStep } from './run/execute.ts';
 import { redactor } from './run/redact.ts';
 import { emitter, type Given, type Session, type StepResult } from './run/session.ts';
 import { Slots } from './run/slots.ts';
+import { clearDeadWork, workFolder } from './run/work.ts';
 import { sha256, Workspace } from './run/workspace.ts';
 import type { Step } from './step.ts';
 
@@ -79,9 +80,10 @@ export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunR
     secrets: options.secrets ?? {},
     redact,
     emit,
-    folders: { logs: join(options.root, 'out', 'logs'), work: join(state, 'work', `${process.pid}-${id}`) },
+    folders: { logs: join(options.root, 'out', 'logs'), work: workFolder(join(state, 'work'), id) },
     signal: options.signal,
   };
+  await clearDeadWork(join(state, 'work'));
   const { commit, dirty, actor } = options.change;
   const resumed = isUnfinished(journal.before);
   emit({ kind: 'run.start', run: id, pipeline: pipeline.name, commit, dirty, actor, resumed, steps: steps.map(idOf) });

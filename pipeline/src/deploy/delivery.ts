@@ -121,7 +121,7 @@ function imageTest(place: Place, service: string, image: ReturnType<typeof image
       const known = await imageExists({ repository: repositoryOf(place, service), digest: values.digest }, signal);
       return known ? { kind: 'done', values } : { kind: 'absent', diff: `test ${values.digest}` };
     },
-    run: async ({ out, root, log, signal }) => {
+    run: async ({ out, root, workDir, log, signal }) => {
       const { spec, live } = place;
       const requests = (
         await Promise.all(Object.values(spec.services).map(({ source }) => readRequests(join(root, source))))
@@ -134,6 +134,7 @@ function imageTest(place: Place, service: string, image: ReturnType<typeof image
           service,
           layout,
           imageFolder: imageFolder(place),
+          workFolder: join(workDir, 'ground'),
           requests,
           live,
           ...grace,

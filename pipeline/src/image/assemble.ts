@@ -1,6 +1,5 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { BuildRequest, BuiltImage } from './image.ts';
 import { type Layer, type LayerEntry, writeLayer } from './layer.ts';
 import { type Program, writeLayout } from './layout.ts';
@@ -11,11 +10,13 @@ export async function assemble(
   image: { below: readonly Layer[]; entries: readonly LayerEntry[]; program: Omit<Program, 'labels'> },
   signal: AbortSignal,
 ): Promise<BuiltImage> {
-  const work = await mkdtemp(join(tmpdir(), 'headgate-layer-'));
+  // Beside the layout, always under the same name: what a killed build leaves there, the next one clears.
+  const work = `${request.layout}.work`;
+  await rm(work, { recursive: true, force: true });
+  await mkdir(work, { recursive: true });
   try {
     const own = await writeLayer(image.entries, { file: join(work, 'own.tar.gz'), level: 9, signal });
     signal.throwIfAborted();
-    await mkdir(dirname(request.layout), { recursive: true });
     return await writeLayout(request.layout, [...image.below, own], { ...image.program, labels: request.labels });
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { tied } from '../platform/local/servers/process.ts';
 import { leaseTimes } from './app-lock.ts';
 import { openFileJournal } from './file.ts';
 import { temporaryFolder } from './folder.rig.ts';
@@ -20,7 +21,8 @@ class Child implements AsyncDisposable {
 
   constructor(...args: readonly string[]) {
     const rig = fileURLToPath(new URL('./child.rig.ts', import.meta.url));
-    this.process = spawn(process.execPath, ['--import', 'tsx', '--conditions=source', rig, ...args], {
+    const program = ['--import', 'tsx', '--conditions=source', rig, ...args];
+    this.process = spawn(...tied(process.execPath, program), {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     createInterface(this.process.stdout!).on('line', (line) => {

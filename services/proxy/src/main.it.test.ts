@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { type Ask, ask } from './client.rig.ts';
 import { startWorker, until } from './lane.rig.ts';
-import { startNats } from './servers.rig.ts';
+import { startNats, tied } from './servers.rig.ts';
 
 type Line = { readonly event: string; readonly port?: number; readonly adminPort?: number; readonly message?: string };
 
@@ -18,7 +18,7 @@ class Child implements AsyncDisposable {
   readonly exited: Promise<number | null>;
 
   constructor(env: Readonly<Record<string, string>>) {
-    this.#process = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'main.ts')], {
+    this.#process = spawn(...tied(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'main.ts')]), {
       env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

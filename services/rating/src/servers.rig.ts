@@ -1,2 +1,2 @@
 /** The one door through which this room's tests come to real servers. The service itself knows nothing of them. */
-export { freePort, type RunningServer, startNats, startPostgres } from '@headgate/rollout/servers';
+export { freePort, type RunningServer, startNats, startPostgres, tied } from '@headgate/rollout/servers';

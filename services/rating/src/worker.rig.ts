@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { until } from './lane.rig.ts';
-import { freePort } from './servers.rig.ts';
+import { freePort, tied } from './servers.rig.ts';
 
 export type Line = { readonly event: string; readonly message?: string; readonly error?: string };
 
@@ -20,7 +20,8 @@ export interface Worker extends AsyncDisposable {
 
 export async function startWorker(env: Readonly<Record<string, string>>): Promise<Worker> {
   const port = Number(env['ADMIN_PORT'] ?? (await freePort()));
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'main.ts')], {
+  const program = ['--import', 'tsx', join(import.meta.dirname, 'main.ts')];
+  const child: ChildProcess = spawn(...tied(process.execPath, program), {
     env: { PATH: process.env['PATH'], HOST: '127.0.0.1', ADMIN_PORT: String(port), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootstrap, type LaneTemplate, openConnection, type PulledImage, pullImage } from '@headgate/rollout';
 import { freePort, type RunningServer, startNats, startPostgres, startRegistry } from '@headgate/rollout/servers';
@@ -25,9 +24,19 @@ export interface Ground extends AsyncDisposable {
   unpack(layout: string, signal: AbortSignal): Promise<PulledImage>;
 }
 
-/** `imageFolder` keeps unpacked images, by digest. @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START` */
-export async function openGround(app: App, imageFolder: string, signal: AbortSignal): Promise<Ground> {
-  const folder = await mkdtemp(join(tmpdir(), 'headgate-image-test-'));
+export type GroundFolders = {
+  /** Keeps unpacked images, by digest. */
+  readonly imageFolder: string;
+  /** Of the servers' data and of logs; removed with the ground. */
+  readonly workFolder: string;
+};
+
+/** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START` */
+export async function openGround(
+  app: App,
+  { imageFolder, workFolder: folder }: GroundFolders,
+  signal: AbortSignal,
+): Promise<Ground> {
   const ground = new RealGround(app, { imageFolder, folder, port: await freePort() });
   try {
     await ground.regainNats(signal);
@@ -46,6 +55,7 @@ class RealGround implements Ground {
   readonly #port: number;
   #server: RunningServer | undefined;
   #nats: NatsConnection | undefined;
+  #starts = 0;
   #postgres: Promise<RunningServer> | undefined;
 
   constructor(app: App, { imageFolder, folder, port }: { imageFolder: string; folder: string; port: number }) {
@@ -69,7 +79,7 @@ class RealGround implements Ground {
   }
 
   async regainNats(signal: AbortSignal): Promise<void> {
-    this.#server = await startNats({ port: this.#port });
+    this.#server = await startNats({ port: this.#port, folder: join(this.folder, `nats-${++this.#starts}`) });
     if (Object.values(this.app.services).some(({ pulls }) => pulls.length > 0)) {
       await using connection = openConnection(this.app.app, this.natsUrl);
       await bootstrap(connection, this.app, signal);
@@ -78,12 +88,12 @@ class RealGround implements Ground {
   }
 
   async databaseUrl(): Promise<string> {
-    this.#postgres ??= startPostgres();
+    this.#postgres ??= startPostgres({ folder: join(this.folder, 'postgres') });
     return (await this.#postgres).url;
   }
 
   async unpack(layout: string, signal: AbortSignal): Promise<PulledImage> {
-    await using registry = await startRegistry();
+    await using registry = await startRegistry({ folder: join(this.folder, 'registry') });
     const repository = `${new URL(registry.url).host}/image-test`;
     const { digest } = await pushImage(layout, { repository, mountFrom: undefined }, signal);
     return await pullImage(`${repository}@${digest}`, this.#imageFolder, signal);

@@ -56,7 +56,17 @@ describe('testImage()', () => {
   function run(service: string, layout: string, lives: typeof live | undefined): Promise<ImageTestReport> {
     const imageFolder = join(folder, 'images');
     return testImage(
-      { app: 'ratings', services, service, layout, imageFolder, requests, live: lives, graceMs: 8_000 },
+      {
+        app: 'ratings',
+        services,
+        service,
+        layout,
+        imageFolder,
+        workFolder: join(folder, 'ground'),
+        requests,
+        live: lives,
+        graceMs: 8_000,
+      },
       signal,
     );
   }
@@ -92,6 +102,7 @@ describe('testImage()', () => {
         service: 'proxy',
         layout,
         imageFolder: join(folder, 'images'),
+        workFolder: join(folder, 'ground'),
         requests,
         live: undefined,
         graceMs: 1_000,

@@ -19,6 +19,8 @@ export type ImageTestRequest = App & {
   readonly layout: string;
   /** Where images are unpacked and kept by digest; may be the one that lanes use. */
   readonly imageFolder: string;
+  /** For the servers of the test; removed with them. */
+  readonly workFolder: string;
   /** At least one for each subject of every worker. */
   readonly requests: readonly RecordedRequest[];
   /** `host:port/name@sha256:…` of each service that is live now; `undefined` before the first release. */
@@ -43,7 +45,7 @@ const readyMaxMs = 10_000;
  */
 export async function testImage(request: ImageTestRequest, signal: AbortSignal): Promise<ImageTestReport> {
   const { manifest, contents } = await readLayout(request.layout);
-  await using ground = await openGround(request, request.imageFolder, signal);
+  await using ground = await openGround(request, request, signal);
   const image = await ground.unpack(request.layout, signal);
   await using instance = await startInstance(ground, { service: request.service, lane: 'blue', image });
   const trial = { request, ground, image, instance };

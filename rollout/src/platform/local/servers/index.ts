@@ -2,5 +2,5 @@
 export { type Found, findNatsServer, findServer, provideServers, type ServerKind } from './find.ts';
 export { startNats } from './nats.ts';
 export { freePort, startPostgres } from './postgres.ts';
-export type { Exit, RunningServer } from './process.ts';
+export { type Exit, type RunningServer, tied } from './process.ts';
 export { startRegistry } from './registry.ts';

@@ -1,0 +1,65 @@
+/**
+ * The one temporary folder of a test run, and the end of everything in it, however the run ends. Jest calls the default export before
+ * the tests. As a program (`jest-ground.js <pid> <folder>`) it waits until that process is gone, then clears the folder: a run that was
+ * interrupted or killed -9 cannot do it by itself, and supervisors are detached from whoever starts them.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const prefix = 'headgate-tests-';
+const lookEveryMs = 250;
+const stopMaxMs = 60_000;
+/** State folders lie at most so deep in the folder of a run. */
+const depthMax = 4;
+
+const [, program = '', pid, folder] = process.argv;
+if (import.meta.url === pathToFileURL(program).href && folder !== undefined) {
+  while (isAlive(Number(pid))) await sleep(lookEveryMs);
+  await clear(folder);
+}
+
+export default async function openGround() {
+  const place = tmpdir();
+  const left = readdirSync(place).filter((name) => name.startsWith(prefix));
+  for (const name of left) if (!isAlive(Number(name.slice(prefix.length)))) await clear(join(place, name));
+  const own = join(place, `${prefix}${process.pid}`);
+  mkdirSync(own, { recursive: true });
+  process.env.TMPDIR = own;
+  // A worker whose parent was killed would go on to the end of its tests.
+  const tie = new URL('./jest-worker-tie.js', import.meta.url).href;
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${tie}`.trim();
+  const keeper = [fileURLToPath(import.meta.url), String(process.pid), own];
+  spawn(process.execPath, keeper, { detached: true, stdio: 'ignore', cwd: '/', env: {} }).unref();
+}
+
+/** Ends the supervisors that the folder holds, and removes it. */
+async function clear(run) {
+  const states = statesIn(run, depthMax);
+  if (states.length > 0) {
+    const { stopSupervisor } = await import('@headgate/rollout');
+    await Promise.all(states.map((state) => stopSupervisor(state, AbortSignal.timeout(stopMaxMs)).catch(() => {})));
+  }
+  rmSync(run, { recursive: true, force: true, maxRetries: 10 });
+}
+
+function statesIn(place, depth) {
+  if (depth === 0 || !existsSync(place)) return [];
+  const entries = readdirSync(place, { withFileTypes: true });
+  const inner = entries
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => statesIn(join(place, name), depth - 1));
+  return entries.some(({ name }) => name === 'supervisor.sock' || name === 'pids') ? [place, ...inner] : inner;
+}
+
+function isAlive(number) {
+  try {
+    process.kill(number, 0);
+    return true;
+  } catch (error) {
+    return error.code !== 'ESRCH';
+  }
+}

@@ -47,7 +47,7 @@ export function begin(
 }
 
 /** The way back after keepWarm: a revision that was live before, start checks, then 100 at once. */
-export function beginRestore(
+function beginRestore(
   head: Head,
   request: ReleaseRequest,
   spec: ReleaseSpec,

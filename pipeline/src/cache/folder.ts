@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileName } from '../plan/graph.ts';
+import { hasCode } from '../run/failure.ts';
 import { hashFile } from '../run/workspace.ts';
 import type { Entry, StepCache, StoredFile } from './cache.ts';
 
@@ -93,7 +94,7 @@ async function bringBack(
     }
     return whole;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (hasCode(error, 'ENOENT')) return false;
     throw error;
   } finally {
     await rm(temporary, { force: true });

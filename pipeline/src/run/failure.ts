@@ -28,6 +28,11 @@ export function failureOf(error: unknown): Failure {
   return unexpected(error.message, error.name === 'InvariantError' ? 2 : 1);
 }
 
+/** Whether it is an error of the system with this code, whatever realm it comes from. */
+export function hasCode(error: unknown, code: string): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+}
+
 function unexpected(message: string, exitCode: number): Failure {
   return { class: 'UNEXPECTED', message, hint: undefined, exitCode };
 }

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Shell } from 'zx/core';
+import { hasCode } from './failure.ts';
 import type { LogSpool } from './spool.ts';
 
 export type { Shell } from 'zx/core';
@@ -67,7 +68,7 @@ function signalGroup(pid: number, name: NodeJS.Signals | 0): boolean {
     process.kill(-pid, name);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    if (hasCode(error, 'ESRCH')) return false;
     throw error;
   }
 }

@@ -51,7 +51,7 @@ export class LogSpool implements Disposable {
   /** One or more whole lines. */
   log(text: string): void {
     // Before it is split: a secret may have several lines.
-    for (const line of this.#options.redact(text).split(/\r?\n/)) this.#line(line);
+    for (const line of this.#options.redact(text).split('\n')) this.#line(line.replace(/\r$/, ''));
   }
 
   /** Writes out what came without an end of line. */

@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasCode } from './failure.ts';
 
 /** Folder of this process's own for the work of one run. Its name says whose it is. */
 export function workFolder(folder: string, run: string): string {
@@ -18,11 +19,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return !isNoProcess(error); // Others may not be signalled, and live.
+    return !hasCode(error, 'ESRCH'); // Others may not be signalled, and live.
   }
-}
-
-/** By its code alone: an error may come from another realm. */
-function isNoProcess(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ESRCH';
 }

@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { aBench } from './pipeline.rig.ts';
+import { record, text } from './plan/schema.ts';
+import { type Step, step } from './step.ts';
+
+function build(words = 'built'): Step<'build', { readonly words: string }> {
+  return step('build', {
+    kind: 'pure',
+    inputs: { files: ['src/**'], env: ['MODE'] },
+    outputs: { values: record({ words: text }) },
+    run: () => ({ words }),
+  });
+}
+
+function push(world: { there: boolean }, needs: readonly [ReturnType<typeof build>]): Step {
+  return step('push', {
+    kind: 'effect',
+    needs,
+    observe: ({ out }) =>
+      world.there ? { kind: 'done', values: undefined } : { kind: 'absent', diff: `push ${out.build.words}` },
+    run: () => {
+      world.there = true;
+    },
+  });
+}
+
+describe('plan()', () => {
+  test('touches nothing', async () => {
+    await using bench = await aBench({ 'src/a': 'one' });
+
+    const planned = await bench.plan([build()]);
+
+    expect(planned).toEqual([{ step: 'build', kind: 'would-run', changed: ['never run'] }]);
+    expect(existsSync(join(bench.root, '.headgate'))).toBe(false);
+    expect(existsSync(join(bench.root, 'out'))).toBe(false);
+  });
+
+  test('an effect waits for what is not known yet, and tells its diff as soon as it is', async () => {
+    await using bench = await aBench({ 'src/a': 'one' });
+    const world = { there: false };
+    const made = build();
+    const steps = [made, push(world, [made])];
+
+    const before = await bench.plan(steps);
+    await bench.run([made]);
+    const between = await bench.plan(steps);
+    await bench.run(steps);
+    const after = await bench.plan(steps);
+
+    expect(before[1]).toEqual({ step: 'push', kind: 'blocked', by: ['build'] });
+    expect(between.map(({ kind }) => kind)).toEqual(['cached', 'would-act']);
+    expect(between[1]).toMatchObject({ diff: 'push built' });
+    expect(after.map(({ kind }) => kind)).toEqual(['cached', 'nothing-to-do']);
+  });
+
+  test('names exactly the inputs that changed', async () => {
+    await using bench = await aBench({ 'src/a': 'one', 'src/b': 'two' });
+    const env = { PATH: process.env['PATH'], MODE: 'x' };
+    await bench.run([build()], { env });
+
+    await bench.write({ 'src/b': 'changed', 'src/c': 'new' });
+    const planned = await bench.plan([build()], { env: { ...env, MODE: 'y' } });
+
+    expect(planned).toEqual([{ step: 'build', kind: 'would-run', changed: ['file src/b', 'file src/c', 'env MODE'] }]);
+  });
+
+  test('tells of a step that is blocked from one that would run for a reason of its own', async () => {
+    await using bench = await aBench({ 'src/a': 'one', 'other/a': 'one' });
+    const made = build();
+    const use = step('use', { kind: 'pure', needs: [made], inputs: { files: ['other/**'] }, run: () => {} });
+    await bench.run([made, use]);
+    await bench.write({ 'src/a': 'two' });
+
+    const blocked = await bench.plan([made, use]);
+    await bench.write({ 'other/a': 'two' });
+    const changed = await bench.plan([made, use]);
+
+    expect(blocked[1]).toEqual({ step: 'use', kind: 'blocked', by: ['build'] });
+    expect(changed[1]).toEqual({ step: 'use', kind: 'would-run', changed: ['file other/a'] });
+  });
+
+  test('tells of skipped steps why, and of those that need them', async () => {
+    await using bench = await aBench();
+    const off = step('off', { kind: 'pure', when: () => 'nobody asked', run: () => {} });
+
+    expect(await bench.plan([off, step('next', { kind: 'pure', needs: [off], run: () => {} })])).toEqual([
+      { step: 'off', kind: 'skipped', why: 'nobody asked' },
+      { step: 'next', kind: 'skipped', why: 'needs off, which is skipped: nobody asked' },
+    ]);
+  });
+});

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
+import { deliverAgain } from './deliver-again.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { killedDriver } from './killed-driver.ts';
 import { Report } from './report.ts';
@@ -15,6 +16,7 @@ const parts = {
   'ten-releases': tenReleases,
   'blue-green': blueGreen,
   'killed-driver': killedDriver,
+  'deliver-again': deliverAgain,
   'interrupted-demo': interruptedDemo,
   'bad-versions': badVersions,
 } as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;

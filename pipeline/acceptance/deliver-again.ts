@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
+import { makeVersion } from '../src/demo/versions.ts';
+import type { Report } from './report.ts';
+
+const repository = join(import.meta.dirname, '../..');
+const bin = join(repository, 'pipeline/dist/cli/bin.js');
+const againMaxMs = 3_000;
+const release = '  steps: [50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 5m\n';
+const edit = {
+  file: 'services/rating/src/handlers/handler.ts',
+  find: 'const LIMIT_DEFAULT = 100;',
+  replace: 'const LIMIT_DEFAULT = 108;',
+};
+
+/** `headgate run deliver` from sources, again without a change, and again after its release was rolled back. */
+export async function deliverAgain(report: Report): Promise<void> {
+  // Below the repository, so that packages are found.
+  const folder = join(repository, '.headgate', `d${process.pid}`);
+  const state = join(folder, '.headgate');
+  try {
+    await makeVersion(repository, folder, []);
+    const example = await readFile(join(repository, 'headgate.yaml'), 'utf8');
+    const app = `${example.slice(0, example.indexOf('release:'))}release:\n${release}`;
+    await writeFile(join(folder, 'headgate.yaml'), app);
+
+    const first = await deliver(folder);
+    report.check(
+      'deliver from sources ends with a release',
+      first.code === 0,
+      first.code === 0 ? '' : first.all.slice(-1_000),
+    );
+    const again = await deliver(folder);
+    report.check('deliver without a change exits 0', again.code === 0, again.code === 0 ? '' : again.all.slice(-1_000));
+    report.check(`it takes less than ${againMaxMs / 1_000} s`, again.ms < againMaxMs, `${again.ms} ms`);
+    report.check('it executes nothing', acted(again.events).length === 0, acted(again.events).join(', '));
+
+    await makeVersion(repository, join(folder, 'next'), [edit]);
+    await writeFile(join(folder, edit.file), await readFile(join(folder, 'next', edit.file)));
+    const delivering = deliver(folder);
+    await untilHolding(app, state);
+    const back = await headgate(folder, 'rollback', '--reason', 'acceptance');
+    const rolledBack = await delivering;
+    report.check('rollback while it holds exits 0', back.code === 0, back.all.trim().slice(-300));
+    report.check('deliver exits 11 when its release is rolled back', rolledBack.code === 11, String(rolledBack.code));
+    const refused = await deliver(folder);
+    report.check('the same deliver again exits 11', refused.code === 11, String(refused.code));
+    report.check('and names the release', /release 2\b/i.test(refused.all), refused.all.trim().slice(-300));
+  } finally {
+    await stopSupervisor(state, AbortSignal.timeout(60_000));
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type Ran = {
+  readonly code: number;
+  readonly ms: number;
+  readonly all: string;
+  readonly events: readonly Readonly<Record<string, unknown>>[];
+};
+
+function deliver(folder: string): Promise<Ran> {
+  return headgate(folder, 'run', 'deliver', '--skip-check', '--json');
+}
+
+async function headgate(cwd: string, ...args: readonly string[]): Promise<Ran> {
+  const begun = performance.now();
+  const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const lines = out.split('\n').filter((line) => line.startsWith('{'));
+  return {
+    code: child.exitCode ?? 128,
+    ms: Math.round(performance.now() - begun),
+    all: out + err,
+    events: lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
+}
+
+/** Steps that did something: an effect that acted, or a pure step that was not taken from the cache. */
+function acted(events: Ran['events']): readonly string[] {
+  return events.filter(({ kind, acted: did }) => kind === 'step.done' && did === true).map(({ step }) => String(step));
+}
+
+async function untilHolding(app: string, state: string): Promise<void> {
+  const parsed = parseSpec(app, { file: 'headgate.yaml' });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  const { journal } = openRecords(parsed.spec, state);
+  for (const end = Date.now() + 180_000; Date.now() < end; await sleep(100)) {
+    const head = await readHead(journal, parsed.spec.app, AbortSignal.timeout(5_000));
+    if (head.release?.id === 2 && head.release.state.phase.kind === 'holding') return;
+  }
+  throw new Error('The second release never held at its first weight');
+}

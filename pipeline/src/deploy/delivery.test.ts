@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseSpec } from '@headgate/rollout';
+import { describe, expect, test } from '@jest/globals';
+import { defineDelivery, stepsOf, type Target } from './delivery.ts';
+import type { Place } from './place.ts';
+
+const file = join(import.meta.dirname, '../../../headgate.yaml');
+const parsed = parseSpec(readFileSync(file, 'utf8'), { file });
+if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+const place: Place = { spec: parsed.spec, root: '/r', cache: '/c', registry: 'registry:5000/ratings', live: undefined };
+const releaser = {
+  observe: () => Promise.reject(new Error('asked')),
+  release: () => Promise.reject(new Error('asked')),
+};
+const delivery = (check = true) => defineDelivery(place, releaser, { check });
+const needsOf = (id: string) =>
+  delivery()
+    .steps.find((step) => step.id === id)
+    ?.needs.map((need) => need.id);
+
+describe('defineDelivery()', () => {
+  test('checks, builds and tests every image, then publishes, then releases', () => {
+    expect(delivery().steps.map(({ id }) => id)).toEqual([
+      'check',
+      'image:proxy',
+      'imagetest:proxy',
+      'image:rating',
+      'imagetest:rating',
+      'publish',
+      'release',
+    ]);
+  });
+
+  test('publishes nothing before the tests of all images have passed', () => {
+    expect(needsOf('publish')).toEqual(['imagetest:proxy', 'imagetest:rating']);
+    expect(needsOf('release')).toEqual(['publish']);
+    expect(needsOf('image:proxy')).toEqual(['check']);
+  });
+
+  test('changes the world by effects alone, and these look first', () => {
+    const effects = delivery().steps.filter(({ kind }) => kind === 'effect');
+
+    expect(effects.map(({ id }) => id)).toEqual(['imagetest:proxy', 'imagetest:rating', 'publish', 'release']);
+  });
+
+  test('gives a release at least its own deadline and watch', () => {
+    const { deadlineMs, watchMs } = parsed.spec.release;
+
+    expect(delivery().steps.at(-1)?.timeoutMs).toBeGreaterThan(deadlineMs + watchMs);
+  });
+
+  test('leaves the check out when it is told to', () => {
+    expect(delivery(false).steps[0]?.id).toBe('image:proxy');
+  });
+});
+
+test.each<{ target: Target; steps: string[] }>([
+  { target: 'check', steps: ['check'] },
+  { target: 'images', steps: ['imagetest:proxy', 'imagetest:rating'] },
+  { target: 'publish', steps: ['publish'] },
+  { target: 'production', steps: ['release'] },
+  { target: 'deliver', steps: ['release'] },
+])('stepsOf($target) is $steps', ({ target, steps }) => {
+  expect(stepsOf(target, delivery())).toEqual(steps);
+});

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseSpec, type Spec } from '@headgate/rollout';
+import { describe, expect, test } from '@jest/globals';
+import { revise } from './revise.ts';
+
+const source = readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8');
+const spec = specOf(source);
+const sha = (letter: string) => `sha256:${letter.repeat(64)}`;
+const image = (service: string, letter: string) => `registry:5000/ratings/${service}@${sha(letter)}`;
+const both = { proxy: image('proxy', 'a'), rating: image('rating', 'b') };
+
+function specOf(text: string): Spec {
+  const parsed = parseSpec(text, { file: 'headgate.yaml' });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  return parsed.spec;
+}
+
+describe('revise()', () => {
+  test('is one name for equal images and template, whoever committed them', () => {
+    const one = revise(spec, both, undefined, 'c1');
+    const same = revise(spec, { rating: both.rating, proxy: both.proxy }, undefined, 'c2');
+
+    expect(one.digests).toEqual({ proxy: sha('a'), rating: sha('b') });
+    expect(one.repositories).toEqual({ proxy: 'registry:5000/ratings/proxy', rating: 'registry:5000/ratings/rating' });
+    expect(same.id).toBe(one.id);
+  });
+
+  test('completes from live what nobody named', () => {
+    const live = revise(spec, both, undefined, 'c1');
+
+    const next = revise(spec, { rating: image('rating', 'd') }, live, 'c2');
+
+    expect(next.digests).toEqual({ proxy: sha('a'), rating: sha('d') });
+    expect(next.repositories['proxy']).toBe('registry:5000/ratings/proxy');
+    expect(next.id).not.toBe(live.id);
+  });
+
+  test('a change of config alone is another revision', () => {
+    const live = revise(spec, both, undefined, 'c1');
+    const other = specOf(source.replace('PATH_PREFIX: /api', 'PATH_PREFIX: /other'));
+
+    expect(revise(other, {}, live, 'c2').id).not.toBe(live.id);
+  });
+
+  test.each([
+    { images: { planet: image('planet', 'a') }, says: 'headgate.yaml has none of that name' },
+    { images: { proxy: both.proxy }, says: 'nothing names an image of service "rating"' },
+  ])('refuses $images', ({ images, says }) => {
+    expect(() => revise(spec, images, undefined, undefined)).toThrow(
+      expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(says) }),
+    );
+  });
+});

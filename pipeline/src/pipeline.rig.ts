@@ -24,7 +24,7 @@ export interface Bench extends AsyncDisposable {
 
 type Happened<K extends RunEvent['kind']> = readonly Extract<RunEvent, { kind: K }>[];
 
-export const aChange = { commit: 'c'.repeat(40), branch: 'main', dirty: false, files: [], actor: 'kim@desk' };
+const aChange = { commit: 'c'.repeat(40), branch: 'main', dirty: false, files: [], actor: 'kim@desk' };
 
 export async function aBench(files: Readonly<Record<string, string>> = {}): Promise<Bench> {
   const root = await mkdtemp(join(tmpdir(), 'headgate-bench-'));

@@ -31,6 +31,7 @@ export function aPlatform() {
     workload,
     queue,
     ...openMemoryJournal(),
+    setFence() {},
     async send() {
       return { kind: 'unanswered', why: 'nobody is there' };
     },

@@ -48,6 +48,7 @@ const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
 export async function drive(task: Drive): Promise<Driven> {
   const { ports, app, spec, lease, emit, signal, begin, now = systemNow, pace = usualPace } = task;
   const book = await openBook(ports.journal, app, lease);
+  ports.setFence(book.head.fence);
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
   const watcher = makeWatcher(ports, emit);
   const evidence = await openEvidence(ports, spec, book.head.release, lease.lost);

@@ -54,7 +54,7 @@ async function worry(hands: Hands, kind: Act): Promise<void> {
  */
 async function closeByHand(hands: Hands): Promise<void> {
   const { ports, say, signal } = hands;
-  const { release } = await headOf(hands);
+  const { release, fence } = await headOf(hands);
   if (release?.former === undefined || release.state.live !== release.former || isOver(release.state.phase)) return;
   const { former, candidate, plan } = release;
   const { services } = await ports.workload.observe(former, signal);
@@ -62,6 +62,7 @@ async function closeByHand(hands: Hands): Promise<void> {
     say(`lane ${former} has no ready proxy, so no traffic is moved to it`);
     return;
   }
+  ports.setFence(fence); // Not a new driver's: the one that hangs is still the driver.
   await ports.traffic.setWeights(weightsFor(former, percent(100)), signal);
   say(`the candidate, lane ${candidate}, was set to 0 % without the driver; the release ends when the lock is free`);
 }

@@ -14,6 +14,8 @@ export interface Platform extends AsyncDisposable {
   readonly journal: Journal;
   readonly wishes: WishBox;
   readonly lock: AppLock;
+  /** The driver's number in the journal. Every write from now on carries it, where the platform has a place for it. */
+  setFence(fence: number): void;
   /** Sends one request through the router, as a user would, and answers once it is over. */
   send(request: RouterRequest, signal: AbortSignal): Promise<ProbeAnswer>;
 }

@@ -31,6 +31,7 @@ export async function openLocalPlatform(spec: Spec, { state, signal, say }: Open
     metrics: openHaproxyMetrics(info.haproxy),
     queue,
     ...openFileJournal(join(state, 'journal')),
+    setFence: () => {}, // HAProxy has no place for it.
     send: ({ path, headers }, within) => ask(`${info.urls.http}${path}`, headers, within),
     [Symbol.asyncDispose]: async () => queue?.[Symbol.asyncDispose](),
   };

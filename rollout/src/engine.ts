@@ -27,6 +27,8 @@ export type Drive = {
   readonly signal: AbortSignal;
   /** Called once with the book before the first look, to begin a release; answers whether there is something to drive. */
   readonly begin?: (book: Book) => Promise<boolean>;
+  /** Aborts at the next piece of news, such as a wish: the next look comes at once. */
+  readonly news?: () => AbortSignal;
   readonly now?: () => Instant;
   readonly pace?: Pace;
 };
@@ -46,7 +48,7 @@ const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
  * @throws {HeadgateError} `LOCK_HELD` when somebody else took the lock
  */
 export async function drive(task: Drive): Promise<Driven> {
-  const { ports, app, spec, lease, emit, signal, begin, now = systemNow, pace = usualPace } = task;
+  const { ports, app, spec, lease, emit, signal, begin, news, now = systemNow, pace = usualPace } = task;
   const book = await openBook(ports.journal, app, lease);
   ports.setFence(book.head.fence);
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
@@ -64,7 +66,7 @@ export async function drive(task: Drive): Promise<Driven> {
       closeOnBug(error, acting, release),
     );
     if (told) return { kind: 'interrupted', head: book.head };
-    await pause(next.turn, next.alert, pace, signal);
+    await pause(next.turn, next.alert, pace, AbortSignal.any([signal, ...(news === undefined ? [] : [news()])]));
   }
 }
 
@@ -170,7 +172,7 @@ async function pause(
   const { kind } = next.decision.state.phase;
   const resting = kind === 'holding' || kind === 'watching' || kind === 'comparing';
   const ms = resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
-  // Told to go: the last turn follows at once.
+  // Told to go, or news: the next turn follows at once.
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 

@@ -40,12 +40,15 @@ export async function runController(
 type Carer = { readonly wake: () => void; readonly ended: Promise<void> };
 
 function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, signal: AbortSignal): Carer {
-  let news = new AbortController();
-  const wake = () => news.abort();
+  let bell = new AbortController();
+  const wake = () => {
+    bell.abort();
+    bell = new AbortController();
+  };
 
   async function care(): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
-      news = new AbortController(); // Before the look: news that come during it lead to another one.
+      const news = bell.signal; // Before the look: news that come during it lead to another one.
       const restMs = await attempt().then(
         (again) => {
           failures = 0;
@@ -57,7 +60,7 @@ function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, sign
           return againMs;
         },
       );
-      await sleep(Math.min(restMs, timerMaxMs), undefined, { signal: AbortSignal.any([signal, news.signal]) }).catch(
+      await sleep(Math.min(restMs, timerMaxMs), undefined, { signal: AbortSignal.any([signal, news]) }).catch(
         () => {}, // News or the end: the loop's condition tells which.
       );
     }
@@ -65,7 +68,7 @@ function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, sign
 
   async function attempt(): Promise<Instant | undefined> {
     tell({ kind: 'tending', app: tended.app });
-    const { again } = await tend(tended, signal);
+    const { again } = await tend(tended, () => bell.signal, signal);
     tell({ kind: 'rested', app: tended.app, again });
     return again;
   }

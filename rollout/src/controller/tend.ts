@@ -1,8 +1,8 @@
 import { readHead } from '../engine/book.ts';
 import type { Emit } from '../engine/occurrence.ts';
 import { hear } from '../engine/wishes.ts';
-import { drive, type Pace } from '../engine.ts';
-import type { Lease, Records } from '../journal/journal.ts';
+import { type Drive, drive, type Pace } from '../engine.ts';
+import type { Records } from '../journal/journal.ts';
 import { type Instant, instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import { type Begun, beginOrder } from '../policy/begin.ts';
@@ -23,6 +23,9 @@ export type Tended = {
   readonly pace?: Pace;
 };
 
+/** Aborts at the next piece of news of the app. */
+export type News = () => AbortSignal;
+
 /** When to look again without news; `undefined`: only on news. */
 export type Tending = { readonly again: Instant | undefined };
 
@@ -37,7 +40,7 @@ const ordersMax = 20;
  *
  * @throws {HeadgateError} what the ports throw; the caller tries again
  */
-export async function tend(tended: Tended, signal: AbortSignal): Promise<Tending> {
+export async function tend(tended: Tended, news: News, signal: AbortSignal): Promise<Tending> {
   const { app, records, holder } = tended;
   const head = await readHead(records.journal, app, signal);
   const heard = await hear(records.wishes, signal);
@@ -51,10 +54,11 @@ export async function tend(tended: Tended, signal: AbortSignal): Promise<Tending
     return { again: undefined };
   }
   await using ports = await tended.open(spec, signal);
+  const task = { ...taskOf(tended), ports, lease, news, signal };
   for (let begun = 0; begun < ordersMax && !signal.aborted; begun++) {
-    const driven = await drive(taskOf(tended, ports, spec, lease, signal));
+    const driven = await drive({ ...task, spec: spec.release });
     if (driven.kind === 'interrupted') break;
-    if (!(await beginNext(tended, ports, lease, signal))) break;
+    if (!(await beginNext(task))) break;
   }
   return { again: dueAt(await readHead(records.journal, app, AbortSignal.timeout(busyMs))) };
 }
@@ -72,18 +76,20 @@ function dueAt({ release }: Head): Instant | undefined {
   return phase?.kind === 'promoted' && release?.former !== undefined ? phase.warmUntil : undefined;
 }
 
-function taskOf({ app, emit, pace }: Tended, ports: Platform, spec: Spec, lease: Lease, signal: AbortSignal) {
-  return { app, ports, emit, lease, signal, spec: spec.release, ...(pace === undefined ? {} : { pace }) };
+function taskOf({ app, emit, pace }: Tended) {
+  return { app, emit, ...(pace === undefined ? {} : { pace }) };
 }
 
 /** Begins the newest order and drives it to its end; whether there was one. */
-async function beginNext(tended: Tended, ports: Platform, lease: Lease, signal: AbortSignal): Promise<boolean> {
+async function beginNext(task: Omit<Drive, 'spec'>): Promise<boolean> {
+  const { app, ports, lease, signal } = task;
   const { waiting, ids } = await hear(ports.wishes, signal);
-  const queued = noteWaiting(await readHead(ports.journal, tended.app, signal), waiting);
+  const queued = noteWaiting(await readHead(ports.journal, app, signal), waiting);
   const next = queued.waiting;
   if (next === undefined) return false;
   await drive({
-    ...taskOf(tended, ports, next.order.spec, lease, signal),
+    ...task,
+    spec: next.order.spec.release,
     begin: async (book) => {
       const head = noteWaiting(book.head, waiting);
       const taken = beginOrder(head, next.order, now());

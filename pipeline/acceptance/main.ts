@@ -4,6 +4,7 @@ import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
 import { deliverAgain } from './deliver-again.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
+import { interruptedTests } from './interrupted-tests.ts';
 import { killedDriver } from './killed-driver.ts';
 import { Report } from './report.ts';
 import { split } from './split.ts';
@@ -18,6 +19,7 @@ const parts = {
   'killed-driver': killedDriver,
   'deliver-again': deliverAgain,
   'interrupted-demo': interruptedDemo,
+  'interrupted-tests': interruptedTests,
   'bad-versions': badVersions,
 } as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;
 

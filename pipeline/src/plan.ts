@@ -74,7 +74,9 @@ function skipReason(step: Step, waiting: readonly string[], planner: Planner): s
 async function planPureStep(step: PureStep, waiting: readonly string[], planner: Planner): Promise<PlannedStep> {
   const { cache, signal, known } = planner;
   const now = await readParts(step, hashesOf(needsOf(step, planner)), planner);
-  const entry = waiting.length === 0 ? await cache.find(step.id, keyOf(now), signal) : undefined;
+  // A damaged entry is a miss; the run will say so.
+  const find = () => cache.find(step.id, keyOf(now), signal).catch(() => undefined);
+  const entry = waiting.length === 0 ? await find() : undefined;
   if (entry !== undefined) {
     const values = parseValues(step, entry.values);
     known.set(step.id, { values, hash: outputsHash(values, entry.files) });

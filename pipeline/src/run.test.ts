@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
@@ -353,6 +353,22 @@ describe('run() and its cache', () => {
       'the cache could not be read: Error: no disk',
       'the cache could not be written: Error: no disk',
     ]);
+  });
+
+  test('a result that is damaged costs a warning and the step, once', async () => {
+    const runs: string[] = [];
+    await using bench = await aBench({ 'src/a': 'one' });
+    await bench.run([build(runs)]);
+    const folder = join(bench.root, '.headgate/cache/steps/build');
+    const [name = ''] = await readdir(folder);
+    await writeFile(join(folder, name), '{"key":"torn');
+
+    const second = await bench.run([build(runs)]);
+    const third = await bench.run([build(runs)]);
+
+    expect(second.of('warning')[0]?.message).toMatch(/the cache could not be read: .*json is damaged/);
+    expect(kinds(second.steps)).toEqual({ build: 'done' });
+    expect(kinds(third.steps)).toEqual({ build: 'cached' });
   });
 
   test('an undeclared variable is invisible to a pure step', async () => {

@@ -20,10 +20,11 @@ export type Entry = {
 export interface StepCache {
   /** For people, e.g. `folder`. */
   readonly where: string;
+  /** @throws for an entry that is damaged; it is a miss. */
   find(step: string, key: string, signal: AbortSignal): Promise<Entry | undefined>;
   /** The newest of this step, whatever its key: what a change is told against. */
   latest(step: string, signal: AbortSignal): Promise<Entry | undefined>;
-  /** Puts the files back where they are missing or differ, and the log at `log`. False if something of it is gone: a miss. */
+  /** Puts the files back where they are missing or differ, and the log at `log`. False if something of it is gone: a miss. @throws if it is damaged */
   restore(
     entry: Entry,
     to: { readonly workspace: Workspace; readonly log: string },

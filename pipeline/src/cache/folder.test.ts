@@ -79,28 +79,32 @@ describe('the folder cache', () => {
     expect((await stat(join(root, 'out/a'))).ino).toBe(before.ino);
   });
 
-  test('an entry torn at any byte is a miss', async () => {
+  test('an entry torn at any byte is refused by name, and made anew', async () => {
     await keep('k1', { 'out/a': 'one' });
     const path = join(store, 'steps/build/k1.json');
     const whole = await readFile(path);
     for (const cut of [0, 1, 20, whole.length - 1]) {
       await writeFile(path, whole.subarray(0, cut));
 
-      expect(await cache.find('build', 'k1', signal)).toBeUndefined();
+      await expect(cache.find('build', 'k1', signal)).rejects.toThrow('k1.json is damaged');
+      expect(await cache.latest('build', signal)).toBeUndefined();
     }
+    await keep('k1', { 'out/a': 'one' });
+
+    expect(await restore(await cache.find('build', 'k1', signal))).toBe(true);
   });
 
-  test('an entry that is something else is a miss, and so is one under a key that is not its own', async () => {
+  test('an entry that is something else is refused, and so is one under a key that is not its own', async () => {
     await keep('k1', {});
     const text = await readFile(join(store, 'steps/build/k1.json'), 'utf8');
     await writeFile(join(store, 'steps/build/k2.json'), text);
     await writeFile(join(store, 'steps/build/k3.json'), '{"key":"k3"}');
 
-    expect(await cache.find('build', 'k2', signal)).toBeUndefined();
-    expect(await cache.find('build', 'k3', signal)).toBeUndefined();
+    await expect(cache.find('build', 'k2', signal)).rejects.toThrow('k2.json is damaged');
+    await expect(cache.find('build', 'k3', signal)).rejects.toThrow('k3.json is damaged');
   });
 
-  test.each(['garbled', 'gone'])('a content that is %s is a miss, and no wrong file appears', async (how) => {
+  test.each(['garbled', 'gone'])('a content that is %s gives no wrong file, and is kept anew', async (how) => {
     await keep('k1', { 'out/a': 'one' });
     const entry = await cache.find('build', 'k1', signal);
     await rm(join(root, 'out/a'));
@@ -108,8 +112,14 @@ describe('the folder cache', () => {
     if (how === 'gone') await rm(blob);
     else await writeFile(blob, 'won');
 
-    expect(await restore(entry)).toBe(false);
+    if (how === 'gone') expect(await restore(entry)).toBe(false);
+    else await expect(restore(entry)).rejects.toThrow('is damaged');
     expect(await readdir(join(root, 'out'))).toEqual([]);
+    await keep('k1', { 'out/a': 'one' });
+    await rm(join(root, 'out/a'));
+
+    expect(await restore(await cache.find('build', 'k1', signal))).toBe(true);
+    expect(await read('out/a')).toBe('one');
   });
 
   test('many writers of one entry at once leave one that is whole, and no scraps', async () => {

@@ -23,14 +23,16 @@ export function openFolderCache(folder: string): StepCache {
 
     async find(step, key, signal) {
       signal.throwIfAborted();
-      const entry = await readEntry(join(entries(step), `${key}.json`));
-      return entry?.key === key ? entry : undefined;
+      const path = join(entries(step), `${key}.json`);
+      const entry = await readEntry(path);
+      if (entry !== undefined && entry.key !== key) throw damaged(path);
+      return entry;
     },
 
     async latest(step, signal) {
       signal.throwIfAborted();
       const [newest] = await byAge(entries(step));
-      return newest === undefined ? undefined : readEntry(newest);
+      return newest === undefined ? undefined : readEntry(newest).catch(() => undefined); // Only told against.
     },
 
     async restore({ key, parts, files, log }, to, signal) {
@@ -58,14 +60,28 @@ export function openFolderCache(folder: string): StepCache {
   };
 }
 
-/** `undefined` for one that is missing or unreadable: both are a miss. */
+/** `undefined` for one that is not there. @throws for one that is damaged: a miss as well, but one that people are told of */
 async function readEntry(path: string): Promise<Entry | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const read = parse(text);
+  if (!isEntry(read)) throw damaged(path);
+  return read;
+}
+
+function parse(text: string): unknown {
   try {
-    const read: unknown = JSON.parse(await readFile(path, 'utf8'));
-    return isEntry(read) ? read : undefined;
+    return JSON.parse(text);
   } catch {
-    return undefined;
+    return undefined; // Named by the caller.
   }
+}
+
+function damaged(path: string): Error {
+  return new Error(`${path} is damaged, and made anew`);
 }
 
 /** Only as deep as a format of our own needs: written whole, under the hash of its inputs, by this same code. */
@@ -77,7 +93,7 @@ function isEntry(value: unknown): value is Entry {
   );
 }
 
-/** A content that is gone or damaged is a miss. */
+/** False for a content that is gone. @throws for one that is damaged, which is removed: no writer would replace one that is there */
 async function bringBack(
   blob: string,
   path: string,
@@ -91,14 +107,16 @@ async function bringBack(
     if (whole) {
       await chmod(temporary, executable ? 0o755 : 0o644);
       await rename(temporary, path);
+      return true;
     }
-    return whole;
+    await rm(blob, { force: true });
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return false;
     throw error;
   } finally {
     await rm(temporary, { force: true });
   }
+  throw damaged(blob);
 }
 
 async function store(path: string, blob: string): Promise<void> {
@@ -138,7 +156,7 @@ async function prune(folder: string, entries: string): Promise<void> {
 async function removeOrphans(folder: string): Promise<void> {
   const steps = await readdir(join(folder, 'steps'));
   const paths = (await Promise.all(steps.map((step) => byAge(join(folder, 'steps', step))))).flat();
-  const kept = (await Promise.all(paths.map(readEntry))).flatMap((entry) =>
+  const kept = (await Promise.all(paths.map((path) => readEntry(path).catch(() => undefined)))).flatMap((entry) =>
     entry === undefined ? [] : [entry.log, ...entry.files.map(({ sha256 }) => sha256)],
   );
   const used = new Set(kept);

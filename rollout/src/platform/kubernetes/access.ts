@@ -3,8 +3,6 @@ import type { Agent } from 'node:http';
 /** Where the API server is, and what proves who we are. */
 export type Access = {
   readonly server: string;
-  /** Namespace of the context or pod; `undefined` if it names none. */
-  readonly namespace: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly tls: Tls;
   /** The way through a proxy; `undefined`: straight. */

@@ -137,7 +137,7 @@ describe('KubeClient', () => {
     },
   ])('a kubeconfig with $what is $outcome access', async ({ user, outcome }) => {
     await using config = await kubeconfigWith(user);
-    using other = await openKubeClient({ kubeconfig: config.path, namespace: namespace.name });
+    using other = openKubeClient({ kubeconfig: config.path, namespace: namespace.name });
 
     const list = other.list(kinds.ConfigMap, {}, signal());
 
@@ -154,7 +154,7 @@ describe('KubeClient through a way that fails', () => {
   test('what a stalled server does not answer is CLUSTER_UNREACHABLE within the deadline', async () => {
     await using way = await openFaultyWay();
     const deadlines = { requestMs: 300, accessMs: 60_000 };
-    using far = await openKubeClient({ kubeconfig: way.kubeconfig, namespace: namespace.name, deadlines });
+    using far = openKubeClient({ kubeconfig: way.kubeconfig, namespace: namespace.name, deadlines });
     await far.list(kinds.ConfigMap, {}, signal());
 
     way.stall();
@@ -167,7 +167,7 @@ describe('KubeClient through a way that fails', () => {
 
   test('the first request after a cut does not fail for the connections of before', async () => {
     await using way = await openFaultyWay();
-    using far = await openKubeClient({ kubeconfig: way.kubeconfig, namespace: namespace.name });
+    using far = openKubeClient({ kubeconfig: way.kubeconfig, namespace: namespace.name });
     await far.list(kinds.ConfigMap, {}, signal());
 
     way.cut();
@@ -180,7 +180,7 @@ describe('KubeClient through a way that fails', () => {
   test.each(['cut', 'stall'] as const)('watch() misses nothing that happens during a %s', async (fault) => {
     await using way = await openFaultyWay();
     const deadlines = { requestMs: 500, accessMs: 60_000 };
-    using far = await openKubeClient({ kubeconfig: way.kubeconfig, namespace: namespace.name, deadlines });
+    using far = openKubeClient({ kubeconfig: way.kubeconfig, namespace: namespace.name, deadlines });
     const one = await aConfigMap();
     const stop = new AbortController();
     const selection = { labels: `made=${one.metadata.name}` };

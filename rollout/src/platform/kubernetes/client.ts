@@ -88,20 +88,14 @@ export interface KubeClient extends Disposable {
 }
 
 export type Opening = Target & {
-  /** `undefined`: that of the context, else `default`. */
-  readonly namespace?: string;
+  readonly namespace: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly deadlines?: Deadlines;
 };
 
-export async function openKubeClient({
-  namespace,
-  env = process.env,
-  deadlines,
-  ...target
-}: Opening = {}): Promise<KubeClient> {
-  const transport = openTransport(findAccess(target, env), deadlines);
-  return clientOf(transport, namespace ?? (await transport.access()).namespace ?? 'default');
+/** Opens nothing before the first request. */
+export function openKubeClient({ namespace, env = process.env, deadlines, ...target }: Opening): KubeClient {
+  return clientOf(openTransport(findAccess(target, env), deadlines), namespace);
 }
 
 function clientOf(transport: Transport, namespace: string): KubeClient {

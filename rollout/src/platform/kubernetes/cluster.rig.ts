@@ -33,7 +33,7 @@ export async function temporaryNamespace(
   kubeconfig: string = testCluster().kubeconfig,
 ): Promise<AsyncDisposable & { readonly name: string; readonly client: KubeClient }> {
   const name = `hg-${randomBytes(4).toString('hex')}`;
-  const client = await openKubeClient({ kubeconfig, namespace: name });
+  const client = openKubeClient({ kubeconfig, namespace: name });
   const signal = AbortSignal.timeout(10_000);
   await client.create(kinds.Namespace, { metadata: { name } }, signal);
   return {
@@ -53,6 +53,8 @@ export interface FaultyWay extends AsyncDisposable {
   cut(): void;
   /** Keeps all connections and lets nothing through. */
   stall(): void;
+  /** Lets requests through and no answers. */
+  mute(): void;
   heal(): void;
 }
 
@@ -62,7 +64,8 @@ export async function openFaultyWay(kubeconfig: string = testCluster().kubeconfi
   const cluster = config.clusters[0]!.cluster;
   const { hostname, port } = new URL(cluster.server);
   const sockets = new Set<Socket>();
-  let state: 'open' | 'cut' | 'stalled' = 'open';
+  const answering = new Set<Socket>();
+  let state: 'open' | 'cut' | 'stalled' | 'mute' = 'open';
 
   const server = createServer((near) => {
     if (state === 'cut') return void near.destroy();
@@ -76,9 +79,11 @@ export async function openFaultyWay(kubeconfig: string = testCluster().kubeconfi
       here.on('error', () => {}); // The close that follows ends the other half.
       here.on('close', () => {
         sockets.delete(here);
+        answering.delete(here);
         there.destroy();
       });
-      if (state === 'stalled') here.pause();
+      if (state === 'stalled' || (state === 'mute' && here === far)) here.pause();
+      if (here === far) answering.add(here);
     }
   });
   server.listen(0, '127.0.0.1');
@@ -102,6 +107,10 @@ export async function openFaultyWay(kubeconfig: string = testCluster().kubeconfi
     stall() {
       state = 'stalled';
       for (const socket of sockets) socket.pause();
+    },
+    mute() {
+      state = 'mute';
+      for (const socket of answering) socket.pause();
     },
     heal() {
       state = 'open';

@@ -50,7 +50,6 @@ export async function readKubeconfig(file: string, context?: string): Promise<Ac
   const rejectUnauthorized = text(cluster['insecure-skip-tls-verify']) !== 'true';
   return {
     server,
-    namespace: text(chosen['namespace']),
     headers: authorization(user, token),
     tls: { ca, cert, key, servername, rejectUnauthorized },
     through: undefined,

@@ -35,14 +35,12 @@ function load([first = '', ...more]: readonly string[], context: string | undefi
 }
 
 async function accessOf(config: KubeConfig): Promise<Access> {
-  const context = config.getCurrentContext();
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Error(`context "${context}" names no cluster`);
+  if (cluster === null) throw new Error(`context "${config.getCurrentContext()}" names no cluster`);
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   return {
     server: cluster.server,
-    namespace: config.getContextObject(context)?.namespace,
     headers: headersOf(options),
     tls: tlsOf(options),
     through: cluster.proxyUrl !== undefined && typeof options.agent === 'object' ? options.agent : undefined,

@@ -10,11 +10,10 @@ export async function readServiceAccount(
   folder: string = serviceAccountFolder,
 ): Promise<Access> {
   const read = (name: string) => readFile(join(folder, name), 'utf8');
-  const [token, ca, namespace] = await Promise.all([read('token'), read('ca.crt'), read('namespace')]);
+  const [token, ca] = await Promise.all([read('token'), read('ca.crt')]);
   const host = env['KUBERNETES_SERVICE_HOST'] ?? 'kubernetes.default.svc';
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`,
-    namespace: namespace.trim(),
     headers: { authorization: `Bearer ${token.trim()}` },
     tls: { ca, cert: undefined, key: undefined, servername: undefined, rejectUnauthorized: true },
     through: undefined,

@@ -19,7 +19,6 @@ export interface Transport extends Disposable {
   send(call: Call, signal: AbortSignal): Promise<Reply>;
   /** Hands over a reply whose body goes on, as watches and logs do. Its beginning has the usual deadline, its end has none. */
   open(call: Call, signal: AbortSignal): Promise<IncomingMessage>;
-  access(): Promise<Access>;
 }
 
 export type Deadlines = { readonly requestMs: number; readonly accessMs: number };
@@ -55,7 +54,6 @@ export function openTransport(read: ReadAccess, deadlines: Deadlines = usualDead
       }
     },
     open: begin,
-    access: async () => (await keys.get()).access,
     [Symbol.dispose]: () => keys.close(),
   };
 }

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeClient, KubeObject, Written } from '../../platform/kubernetes/client.ts';
+import { kinds } from '../../platform/kubernetes/kinds.ts';
+import type { LeaseTimes } from '../app-lock.ts';
+import type { Acquired, AppLock, Lease } from '../journal.ts';
+import { labelsOf, reading, writeTriesMax, writing } from './objects.ts';
+
+type LeaseObject = KubeObject & {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+};
+
+/** Tells two holders of one name apart: the same job may run twice. */
+const holdingMark = 'headgate.dev/holding';
+const retryMs = 500;
+
+/** Expiry is measured by the observer's own clock, from the last change it saw: no two clocks are compared. */
+export function leaseIn(client: KubeClient, app: string, times: LeaseTimes): AppLock {
+  const name = `headgate-${app}`;
+  const what = `lease ${client.namespace}/${name}`;
+  const observer = new Observer(times);
+  /** A taking without an answer: if it was carried out, nobody renews it, and it is ours to take again. */
+  let unsure: string | undefined;
+
+  const look = (signal: AbortSignal) => client.get<LeaseObject>(kinds.Lease, name, signal);
+
+  async function take(holder: string, seen: LeaseObject | undefined, signal: AbortSignal) {
+    const mark = randomUUID();
+    const now = microTime();
+    unsure = mark;
+    const spec = {
+      holderIdentity: holder,
+      leaseDurationSeconds: Math.ceil(times.givenUpMs / 1_000),
+      acquireTime: now,
+      renewTime: now,
+      leaseTransitions: (seen?.spec?.leaseTransitions ?? 0) + 1,
+    };
+    const metadata = { ...(seen?.metadata ?? { name, labels: labelsOf(app) }), annotations: { [holdingMark]: mark } };
+    const object: LeaseObject = { metadata, spec };
+    const written = await (seen === undefined
+      ? client.create(kinds.Lease, object, signal)
+      : client.replace(kinds.Lease, object, signal));
+    unsure = undefined;
+    return written;
+  }
+
+  return {
+    acquire: (holder, signal) =>
+      writing(what, signal, async (): Promise<Acquired> => {
+        for (let tries = 0; tries < writeTriesMax; tries++) {
+          const seen = await look(signal);
+          const isOurs = unsure !== undefined && seen?.metadata.annotations?.[holdingMark] === unsure;
+          if (isHeld(seen) && !isOurs && !observer.isGivenUp(seen)) return { kind: 'busy', holder: holderOf(seen) };
+          const begun = times.now();
+          const written = await take(holder, seen, signal);
+          if (written.kind === 'written') return { kind: 'held', lease: keep(client, written.object, begun, times) };
+        }
+        return { kind: 'busy', holder: 'somebody who takes and gives it all the time' };
+      }),
+    holder: (signal) =>
+      reading(what, signal, async () => {
+        const seen = await look(signal);
+        return isHeld(seen) && !observer.isGivenUp(seen) ? holderOf(seen) : undefined;
+      }),
+  };
+}
+
+class Observer {
+  readonly #times: LeaseTimes;
+  #last: { readonly version: string; readonly since: number } | undefined;
+
+  constructor(times: LeaseTimes) {
+    this.#times = times;
+  }
+
+  isGivenUp({ metadata: { uid, resourceVersion } }: LeaseObject): boolean {
+    const now = this.#times.now();
+    const version = `${uid}/${resourceVersion}`;
+    if (this.#last?.version !== version) this.#last = { version, since: now };
+    return now - this.#last.since >= this.#times.givenUpMs;
+  }
+}
+
+/** Renews until it is released, or until so long has passed without success that others may soon take over. */
+function keep(client: KubeClient, taken: LeaseObject, begun: number, times: LeaseTimes): Lease {
+  const lost = new AbortController();
+  const over = new AbortController();
+  let known = taken;
+  let stop = stopAt(begun);
+
+  function stopAt(renewed: number): NodeJS.Timeout {
+    return setTimeout(lose, Math.max(0, renewed + times.stopMs - times.now())).unref();
+  }
+
+  function lose(): void {
+    over.abort();
+    lost.abort(new Error(`lease ${known.metadata.name} is no longer ours`));
+  }
+
+  async function renew(): Promise<void> {
+    const at = times.now();
+    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(times.renewMs)]);
+    const written = await change(client, known, { renewTime: microTime() }, signal);
+    if (written.kind !== 'written') return lose();
+    known = written.object;
+    clearTimeout(stop);
+    stop = stopAt(at);
+  }
+
+  async function goOn(): Promise<void> {
+    for (let pauseMs = times.renewMs; !over.signal.aborted; ) {
+      await sleep(pauseMs, undefined, { signal: over.signal, ref: false });
+      // A renewal that failed is tried again soon; enough of them end the lease by the timer.
+      pauseMs = await renew().then(
+        () => times.renewMs,
+        () => Math.min(retryMs, times.renewMs),
+      );
+    }
+  }
+  const renewing = goOn().catch(() => {}); // The wait between two renewals ends when the lease does.
+
+  return {
+    lost: lost.signal,
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      clearTimeout(stop);
+      await renewing;
+      if (lost.signal.aborted) return;
+      // Without an answer it runs out by itself.
+      await change(client, known, { holderIdentity: '' }, AbortSignal.timeout(times.renewMs)).catch(() => {});
+    },
+  };
+}
+
+/** Changes the lease while it is ours, whatever else was changed on it. Any other outcome than `written` means that it is not ours. */
+async function change(
+  client: KubeClient,
+  ours: LeaseObject,
+  part: NonNullable<LeaseObject['spec']>,
+  signal: AbortSignal,
+): Promise<Written<LeaseObject>> {
+  let seen = ours;
+  for (let tries = 0; tries < writeTriesMax; tries++) {
+    const written = await client.replace<LeaseObject>(
+      kinds.Lease,
+      { ...seen, spec: { ...seen.spec, ...part } },
+      signal,
+    );
+    if (written.kind !== 'conflict') return written;
+    const now = await client.get<LeaseObject>(kinds.Lease, ours.metadata.name, signal);
+    if (now === undefined || markOf(now) !== markOf(ours) || !isHeld(now)) return { kind: 'missing' };
+    seen = now;
+  }
+  return { kind: 'missing' };
+}
+
+function isHeld(lease: LeaseObject | undefined): lease is LeaseObject {
+  return lease !== undefined && holderOf(lease) !== '';
+}
+
+function holderOf({ spec }: LeaseObject): string {
+  return spec?.holderIdentity ?? '';
+}
+
+function markOf({ metadata }: LeaseObject): string | undefined {
+  return metadata.annotations?.[holdingMark];
+}
+
+/** The API takes six digits after the point, no fewer. */
+function microTime(): string {
+  return new Date().toISOString().replace('Z', '000Z');
+}

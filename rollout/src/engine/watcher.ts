@@ -51,6 +51,7 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
       return {
         now,
         weights: traffic?.weights,
+        writer: undefined,
         pins: traffic?.pins ?? [],
         lanes: { ...seen, [release.candidate]: { ...seen[release.candidate], probe } },
         evidence,

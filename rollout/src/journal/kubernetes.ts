@@ -8,10 +8,11 @@
  */
 import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { type LeaseTimes, leaseTimes } from './app-lock.ts';
-import type { Records } from './journal.ts';
+import type { AppLock, Records } from './journal.ts';
 import { evidenceIn } from './kubernetes/evidence.ts';
 import { headIn } from './kubernetes/head.ts';
 import { leaseIn } from './kubernetes/lease.ts';
+import { labelsOf } from './kubernetes/objects.ts';
 import { wishesIn } from './kubernetes/wishes.ts';
 
 /** What a driver writes to an API server while it holds a lease: once in 5 s. */
@@ -26,6 +27,12 @@ export function openKubernetesJournal(
   return {
     journal: { ...headIn(client, app), ...evidenceIn(client, app) },
     wishes: wishesIn(client, app),
-    lock: leaseIn(client, app, times),
+    lock: leaseIn(client, { name: `headgate-${app}`, labels: labelsOf(app) }, times),
   };
+}
+
+/** The lock of the controllers of a namespace among themselves. No app has a dot in its name. */
+export function openControllerLock(client: KubeClient): AppLock {
+  const labels = { 'app.kubernetes.io/managed-by': 'headgate' };
+  return leaseIn(client, { name: 'headgate.controller', labels }, kubernetesLeaseTimes);
 }

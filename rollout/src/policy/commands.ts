@@ -9,6 +9,9 @@ import { weightsAt } from './weights.ts';
 /** How long a fence is set for; renewed at each look, so that a dead driver's fence lapses before messages age out. */
 const fenceMs = 15_000;
 
+/** Three times at the pace of a way back over a router that confirms in a second or two. */
+const foughtMaxMs = 5_000;
+
 /** After so long without a confirmed weight 0 the queue half goes by itself. */
 const queueHalfAfterMs = 2_000;
 
@@ -22,12 +25,19 @@ function weightCommands(release: Release, phase: Phase, look: Look): readonly Co
   const weights = weightsAt(release, phase);
   const commands: Command[] = [];
   if (look.weights === undefined || !sameWeights(look.weights, weights)) {
-    const foreign = phase.kind === 'holding' && look.weights !== undefined && release.plan.raisedWeight === 'hold';
-    if (!foreign) commands.push({ kind: 'setWeights', weights });
+    if (!isLeftToOthers(release, phase, look)) commands.push({ kind: 'setWeights', weights });
   }
   const pins = wantedPins(release, phase, look);
   if (pins !== look.pins) commands.push({ kind: 'setPins', pins });
   return commands;
+}
+
+/** Another hand on the weights is never fought: a step is held, and a rollback writes for some seconds and then calls for a person. */
+function isLeftToOthers({ plan }: Release, phase: Phase, look: Look): boolean {
+  if (look.weights === undefined || plan.raisedWeight !== 'hold') return false;
+  if (phase.kind === 'holding') return true;
+  const goesBack = phase.kind === 'rollingBack' || phase.kind === 'returning';
+  return goesBack && look.writer !== undefined && look.now - phase.since > foughtMaxMs;
 }
 
 function laneCommands(release: Release, phase: Phase, look: Look): readonly Command[] {

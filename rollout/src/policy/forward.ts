@@ -73,7 +73,7 @@ function lowered(release: Release, phase: ForwardPhase, look: Look): Reason | un
   const seen = look.weights[release.candidate];
   const ours = release.plan.steps[phase.step] ?? 100;
   return seen < ours
-    ? { kind: 'lowered', text: `somebody set the candidate from ${ours} % to ${seen} % outside Headgate` }
+    ? { kind: 'lowered', text: `${look.writer ?? 'somebody'} set the candidate from ${ours} % to ${seen} % outside Headgate` }
     : undefined;
 }
 
@@ -213,7 +213,7 @@ function stepBlocker(release: Release, phase: Extract<Phase, { kind: 'holding' }
     return stay(
       phase,
       'foreign-writer',
-      `somebody else wrote the weights: blue ${look.weights.blue} %, green ${look.weights.green} %`,
+      `${look.writer ?? 'somebody else'} wrote the weights: blue ${look.weights.blue} %, green ${look.weights.green} %`,
     );
   }
   if (state.held !== undefined) return stay(phase, 'person', `held by ${state.held.actor}: ${state.held.reason}`);

@@ -5,6 +5,8 @@ export type Look = {
   readonly now: Instant;
   /** What every replica of the data plane does; `undefined` until they agree. */
   readonly weights: Weights | undefined;
+  /** Who else wrote last: then `weights` are what is asked of the router, and nothing is confirmed. `undefined`: nobody, or it is not told. */
+  readonly writer: string | undefined;
   /** Empty when they could not be seen: a phase that needs one asks again. */
   readonly pins: readonly Pin[];
   readonly lanes: PerLane<LaneLook>;

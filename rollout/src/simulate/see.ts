@@ -26,6 +26,7 @@ export function look(
   return {
     now: instant(world.now),
     weights,
+    writer: undefined,
     pins: world.pins,
     lanes: { blue: seeLane(world, 'blue', memory, blind), green: seeLane(world, 'green', memory, blind) },
     evidence,

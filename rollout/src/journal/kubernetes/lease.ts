@@ -4,7 +4,7 @@ import type { KubeClient, KubeObject, Written } from '../../platform/kubernetes/
 import { kinds } from '../../platform/kubernetes/kinds.ts';
 import type { LeaseTimes } from '../app-lock.ts';
 import type { Acquired, AppLock, Lease } from '../journal.ts';
-import { labelsOf, reading, writeTriesMax, writing } from './objects.ts';
+import { reading, writeTriesMax, writing } from './objects.ts';
 
 type LeaseObject = KubeObject & {
   readonly spec?: {
@@ -21,8 +21,11 @@ const holdingMark = 'headgate.dev/holding';
 const retryMs = 500;
 
 /** Expiry is measured by the observer's own clock, from the last change it saw: no two clocks are compared. */
-export function leaseIn(client: KubeClient, app: string, times: LeaseTimes): AppLock {
-  const name = `headgate-${app}`;
+export function leaseIn(
+  client: KubeClient,
+  { name, labels }: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+  times: LeaseTimes,
+): AppLock {
   const what = `lease ${client.namespace}/${name}`;
   const observer = new Observer(times);
   /** A taking without an answer: if it was carried out, nobody renews it, and it is ours to take again. */
@@ -41,7 +44,7 @@ export function leaseIn(client: KubeClient, app: string, times: LeaseTimes): App
       renewTime: now,
       leaseTransitions: (seen?.spec?.leaseTransitions ?? 0) + 1,
     };
-    const metadata = { ...(seen?.metadata ?? { name, labels: labelsOf(app) }), annotations: { [holdingMark]: mark } };
+    const metadata = { ...(seen?.metadata ?? { name, labels }), annotations: { [holdingMark]: mark } };
     const object: LeaseObject = { metadata, spec };
     const written = await (seen === undefined
       ? client.create(kinds.Lease, object, signal)

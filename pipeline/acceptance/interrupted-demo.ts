@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Report } from './report.ts';
 
-const repository = join(import.meta.dirname, '../..');
+const repository = resolve(import.meta.dirname, '../..');
 const state = join(repository, '.headgate', 'demo');
 const endMaxMs = 15_000;
 
@@ -102,13 +102,15 @@ async function checkGone(
   report.check(`no temporary folder is left ${when}`, folders.length === 0, folders.join(', '));
 }
 
-/** Processes that have the demo's folder or its program on their command line, or work in its folder. */
+/** Processes that have the demo's folder on their command line, and demos of this repository: another clone's is not ours. */
 async function ownProcesses(): Promise<readonly string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const lines = await Promise.all(
     pids.map(async (pid) => {
       const line = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
-      return line.includes(state) || line.includes('dist/cli/bin.js demo') ? [`${pid} ${line.slice(0, 120)}`] : [];
+      const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => ''); // Gone meanwhile, or another user's.
+      const isDemo = line.includes('dist/cli/bin.js demo') && cwd === repository;
+      return line.includes(state) || isDemo ? [`${pid} ${line.slice(0, 120)}`] : [];
     }),
   );
   return lines.flat();

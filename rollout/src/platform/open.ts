@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { HeadgateError } from '../errors.ts';
 import { openFileJournal } from '../journal/file.ts';
 import type { Records } from '../journal/journal.ts';
+import { openKubernetesJournal } from '../journal/kubernetes.ts';
 import type { Spec } from '../spec.ts';
+import { openKubeClient } from './kubernetes/client.ts';
 import type { Platform } from './platform.ts';
 
 export type Opening = {
@@ -14,9 +16,9 @@ export type Opening = {
 };
 
 /** Journal, wishes and lock alone: starts nothing and loads no client. */
-export function openRecords(spec: Spec, state: string): Records {
-  refuseKubernetes(spec);
-  return openFileJournal(join(state, 'journal'));
+export function openRecords({ app, kubernetes }: Spec, state: string): Records {
+  if (kubernetes === undefined) return openFileJournal(join(state, 'journal'));
+  return openKubernetesJournal(openKubeClient({ namespace: kubernetes.namespace }), app);
 }
 
 /** All ports of an app. The local platform is started when it does not run yet. */

@@ -12,6 +12,8 @@ alive "$2" || die "$2 does not run: known are $(ls "$RUN/pids" 2>/dev/null | tr 
 case $1 in
   hold) kill -STOP "$(pid_of "$2")" ;;
   release) kill -CONT "$(pid_of "$2")" ;;
-  kill) kill -KILL "$(pid_of "$2")" ;;
+  kill)
+    kill -KILL "$(pid_of "$2")"
+    until_ok 5 "end of $2" bash -c ". '$HERE/env.sh'; ! alive '$2'" ;; # Or an up.sh right after would find it alive.
   *) die "unknown fault \"$1\": known are hold, release, kill" ;;
 esac

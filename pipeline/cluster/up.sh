@@ -203,8 +203,8 @@ traefik_at() { # NAME ADDRESS API_PORT
   for p in kubernetesgateway kubernetesingressnginx; do
     args+=("--providers.$p=true"); for c in "endpoint=https://$NODE_IP:$3" "certauthfilepath=$RUN/pki/ca.crt" "token=$RUN/traefik.token"; do args+=("--providers.$p.$c"); done
   done
-  # The default throttle of 2 s would be the whole latency of a weight.
-  start "$1" traefik "${args[@]}" --providers.providersthrottleduration=100ms \
+  # The default throttle of 2 s would be the whole latency of a weight. With KUBECONFIG it would be admin and ask no endpoint of its own.
+  start "$1" env -u KUBECONFIG traefik "${args[@]}" --providers.providersthrottleduration=100ms \
     --providers.kubernetesgateway.statusaddress.ip="$NODE_IP" --providers.kubernetesingressnginx.httpentrypoint=nginx \
     --entrypoints.web.address="$2:$GATEWAY_PORT" --entrypoints.nginx.address="$2:$INGRESS_PORT" --entrypoints.traefik.address="$2:$TRAEFIK_API_PORT" \
     --metrics.prometheus=true --metrics.prometheus.addserviceslabels=true --metrics.prometheus.addrouterslabels=true \

@@ -1,4 +1,5 @@
 import { closedWeights, type Lane, lanes, type PerLane, type Pin } from '../lane.ts';
+import { isCookie } from './pin-pattern.ts';
 import type { TrafficRouter } from './traffic.ts';
 import { checkSplit } from './weights.ts';
 
@@ -30,7 +31,7 @@ export function openMemoryTraffic(): MemoryTraffic {
       return { kind: 'agreed', weights, pins };
     },
     route(headers) {
-      const pin = pins.find(({ header, value }) => headers[header.toLowerCase()] === value);
+      const pin = pins.find((one) => fits(one, headers));
       if (pin !== undefined) return pin.lane;
       // Smooth weighted round robin: every lane earns its weight, the richest takes the request and pays for it.
       const earned = { blue: credit.blue + weights.blue, green: credit.green + weights.green };
@@ -40,4 +41,9 @@ export function openMemoryTraffic(): MemoryTraffic {
       return taker;
     },
   };
+}
+
+function fits({ header, value }: Pin, headers: Readonly<Record<string, string>>): boolean {
+  const sent = headers[header.toLowerCase()];
+  return isCookie({ header }) ? sent?.split(/;\s*/).includes(value) === true : sent === value;
 }

@@ -1,4 +1,5 @@
 import { type Lane, lanes, type Pin } from '../lane.ts';
+import { isCookie } from './pin-pattern.ts';
 
 /**
  * A pin as a line of HAProxy's run-time map: a regular expression over the text of all headers, and a backend.
@@ -8,15 +9,22 @@ import { type Lane, lanes, type Pin } from '../lane.ts';
  *     { header: 'Headgate-Probe', value: 'a b', lane: 'green' }  ->  (^|\n)(?i:Headgate-Probe):\x20(?-i:a\x20b)\r green-pinned
  */
 export function pinLine({ header, value, lane }: Pin): string {
-  return `(^|\\n)(?i:${literal(header)}):\\x20(?-i:${literal(value)})\\r ${pinnedBackend(lane)}`;
+  const text = isCookie({ header }) ? `${before}${literal(value)}${after}` : literal(value);
+  return `(^|\\n)(?i:${literal(header)}):\\x20(?-i:${text})\\r ${pinnedBackend(lane)}`;
 }
+
+/** What may stand around one cookie in its header. */
+const before = '([^\\r\\n]*;\\x20*)?';
+const after = '(;[^\\r\\n]*)?';
 
 /** `undefined` for a line that is none of ours. */
 export function parsePinLine(line: string): Pin | undefined {
   const [, header, value, backend] = /^\(\^\|\\n\)\(\?i:(.*)\):\\x20\(\?-i:(.*)\)\\r (\S+)$/.exec(line) ?? [];
   const lane = lanes.find((one) => pinnedBackend(one) === backend);
   if (header === undefined || value === undefined || lane === undefined) return undefined;
-  return { header: plain(header), value: plain(value), lane };
+  const name = plain(header);
+  const text = isCookie({ header: name }) ? value.slice(before.length, -after.length) : value;
+  return { header: name, value: plain(text), lane };
 }
 
 /** The backend of pinned requests, counted apart from the weighted ones. */

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { closedWeights, type Lane, type Pin, percent, type Weights, weightsFor } from '../lane.ts';
+import { closedWeights, type Lane, lanes, type Pin, percent, type Weights, weightsFor } from '../lane.ts';
 import type { TrafficRouter } from './traffic.ts';
 
 /** `lane` is the mark of the answer, `undefined` without one. */
@@ -11,17 +12,42 @@ export interface TrafficRig extends AsyncDisposable {
   send(headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** Takes the endpoints of a lane away. */
   stop(lane: Lane): Promise<void>;
+  /** Runs this again when the data plane has begun anew meanwhile, as others' changes make one that is shared do. Absent: it is not shared. */
+  undisturbed?<T>(run: () => Promise<T>): Promise<T>;
 }
 
 const probe: Pin = { header: 'Headgate-Probe', value: '42', lane: 'green' };
 
+/** What an implementation cannot do, each with its reason: then the contract holds it to saying so. */
+export type Cannot = {
+  /** Pins to both lanes beside a weight of both. */
+  readonly pinToBoth?: string;
+  /** A lane with weight fails on its own: without endpoints it is left out. */
+  readonly failAlone?: string;
+};
+
 /** Every implementation of `TrafficRouter` passes this, the fake included. */
-export function describeTrafficRouter(name: string, open: () => Promise<TrafficRig>): void {
+export function describeTrafficRouter(name: string, open: () => Promise<TrafficRig>, cannot: Cannot = {}): void {
   describe(`${name} as a TrafficRouter`, () => {
     let rig: TrafficRig;
     const signal = (): AbortSignal => AbortSignal.timeout(10_000);
-    const agreed = async (weights: Weights, pins: readonly Pin[] = []): Promise<void> =>
-      expect(await rig.router.observe(signal())).toEqual({ kind: 'agreed', weights, pins });
+    /** It may take its time to agree, and never agrees with anything else meanwhile. */
+    const agreed = async (weights: Weights, pins: readonly Pin[] = []): Promise<void> => {
+      const within = signal();
+      let seen = await rig.router.observe(within);
+      while (seen.kind === 'pending') {
+        await sleep(20, undefined, { signal: within }).catch(() =>
+          expect(seen).toEqual({ kind: 'agreed', weights, pins }),
+        );
+        seen = await rig.router.observe(within);
+      }
+      expect(seen).toEqual({ kind: 'agreed', weights, pins });
+    };
+    const inForce = async (weights: Weights, pins: readonly Pin[] = []): Promise<void> => {
+      expect(await rig.router.setWeights(weights, signal())).toEqual({ kind: 'done' });
+      if (pins.length > 0) expect(await rig.router.setPins(pins, signal())).toEqual({ kind: 'done' });
+      await agreed(weights, pins);
+    };
 
     beforeEach(async () => {
       rig = await open();
@@ -58,20 +84,45 @@ export function describeTrafficRouter(name: string, open: () => Promise<TrafficR
       await agreed(weightsFor('blue', percent(75)));
     });
 
-    test('setPins() replaces all pins whole, keeps their order, and touches no weight', async () => {
-      const weights = weightsFor('blue', percent(95));
-      const strange: Pin = { header: 'X-Variant', value: 'a b;(.*)\\n"ä"=<<,#', lane: 'blue' };
-      await rig.router.setWeights(weights, signal());
+    const strange: Pin = { header: 'X-Variant', value: 'a b;(.*)\\n"ä"=<<,#', lane: 'blue' };
 
-      expect(await rig.router.setPins([strange, probe], signal())).toEqual({ kind: 'done' });
-      await agreed(weights, [strange, probe]);
-      await rig.router.setPins([probe], signal());
-      await agreed(weights, [probe]);
-      await rig.router.setWeights(weightsFor('blue', percent(50)), signal());
-      await agreed(weightsFor('blue', percent(50)), [probe]);
-      await rig.router.setPins([], signal());
-      await agreed(weightsFor('blue', percent(50)));
-    });
+    if (cannot.pinToBoth === undefined) {
+      test('setPins() replaces all pins whole, keeps their order, and touches no weight', async () => {
+        const weights = weightsFor('blue', percent(95));
+        await inForce(weights, [strange, probe]);
+
+        await rig.router.setPins([probe], signal());
+        await agreed(weights, [probe]);
+        await rig.router.setWeights(weightsFor('blue', percent(50)), signal());
+        await agreed(weightsFor('blue', percent(50)), [probe]);
+        await rig.router.setPins([], signal());
+        await agreed(weightsFor('blue', percent(50)));
+      });
+    } else {
+      test('setPins() replaces all pins to one lane whole, keeps their order, and touches no weight', async () => {
+        const weights = weightsFor('blue', percent(95));
+        const [first, second] = ['b', 'a.(B) c'].map((value): Pin => ({ header: 'X-Variant', value, lane: 'green' }));
+        await inForce(weights, [first!, second!]);
+
+        await rig.router.setPins([second!], signal());
+        await agreed(weights, [second!]);
+        await rig.router.setWeights(weightsFor('blue', percent(50)), signal());
+        await agreed(weightsFor('blue', percent(50)), [second!]);
+        await rig.router.setPins([], signal());
+        await agreed(weightsFor('blue', percent(50)));
+      });
+
+      test(`setPins() says that it cannot pin to both lanes (${cannot.pinToBoth}), and changes nothing`, async () => {
+        const weights = weightsFor('blue', percent(95));
+        await inForce(weights, [probe]);
+
+        expect(await rig.router.setPins([strange, probe], signal())).toEqual({
+          kind: 'unsupported',
+          why: expect.stringMatching(/\S/),
+        });
+        await agreed(weights, [probe]);
+      });
+    }
 
     test.each([
       { what: 'the name in another case', headers: { 'headgate-PROBE': '42' }, lane: 'green' },
@@ -84,47 +135,66 @@ export function describeTrafficRouter(name: string, open: () => Promise<TrafficR
       { what: 'a longer name', headers: { 'x-headgate-probe': '42' }, lane: 'blue' },
       { what: 'the pin inside another value', headers: { 'x-a': 'headgate-probe: 42' }, lane: 'blue' },
     ])('a request with $what goes to $lane', async ({ headers, lane }) => {
-      await rig.router.setWeights(weightsFor('blue', percent(100)), signal());
-      await rig.router.setPins([probe], signal());
+      await inForce(weightsFor('blue', percent(100)), [probe]);
 
       expect(await rig.send(headers)).toEqual({ status: 200, lane });
     });
 
     test('values of pins are taken literally, and differ by case', async () => {
-      await rig.router.setWeights(weightsFor('blue', percent(100)), signal());
-      await rig.router.setPins([{ header: 'x-variant', value: 'a.(B) c', lane: 'green' }], signal());
+      await inForce(weightsFor('blue', percent(100)), [{ header: 'x-variant', value: 'a.(B) c', lane: 'green' }]);
 
       expect(await rig.send({ 'x-variant': 'a.(B) c' })).toMatchObject({ lane: 'green' });
       expect(await rig.send({ 'x-variant': 'ax(B) c' })).toMatchObject({ lane: 'blue' });
       expect(await rig.send({ 'x-variant': 'a.(b) c' })).toMatchObject({ lane: 'blue' });
     });
 
+    test.each([
+      { what: 'it alone', cookie: 'variant=always', lane: 'green' },
+      { what: 'it among others', cookie: 'a=1; variant=always; b=2', lane: 'green' },
+      { what: 'a longer value', cookie: 'variant=always2', lane: 'blue' },
+      { what: 'a longer name', cookie: 'a=1; my-variant=always', lane: 'blue' },
+      { what: 'another value', cookie: 'variant=never', lane: 'blue' },
+      { what: 'it in another case', cookie: 'variant=Always', lane: 'blue' },
+    ])('a pin with the header Cookie is one cookie: $what goes to $lane', async ({ cookie, lane }) => {
+      await inForce(weightsFor('blue', percent(100)), [{ header: 'Cookie', value: 'variant=always', lane: 'green' }]);
+
+      expect(await rig.send({ cookie })).toEqual({ status: 200, lane });
+    });
+
     test.each([5, 25, 50])('a share of %i in a hundred is kept to within one request', async (share) => {
-      await rig.router.setWeights(weightsFor('green', percent(share)), signal());
+      await inForce(weightsFor('green', percent(share)));
       const requests = 400;
-      let green = 0;
-      for (let n = 0; n < requests; n++) if ((await rig.send()).lane === 'green') green++;
+      const count = async (): Promise<number> => {
+        let green = 0;
+        for (let n = 0; n < requests; n++) if ((await rig.send()).lane === 'green') green++;
+        return green;
+      };
+
+      const green = await (rig.undisturbed?.(count) ?? count());
 
       expect(Math.abs(green - (requests * share) / 100)).toBeLessThanOrEqual(1);
     });
 
     test('a lane at weight 0 without an endpoint changes nothing for the other', async () => {
-      await rig.router.setWeights(weightsFor('blue', percent(100)), signal());
+      await inForce(weightsFor('blue', percent(100)));
       await rig.stop('green');
 
       for (let n = 0; n < 20; n++) expect(await rig.send()).toEqual({ status: 200, lane: 'blue' });
       await agreed(weightsFor('blue', percent(100)));
     });
 
-    test('a lane with weight and without an endpoint fails under its own mark', async () => {
-      await rig.router.setWeights(weightsFor('green', percent(50)), signal());
+    const failure = cannot.failAlone ?? 'fails under its own mark';
+    test(`a lane with weight and without an endpoint: ${failure}`, async () => {
+      await inForce(weightsFor('green', percent(50)));
       await rig.stop('green');
 
-      const answers = [];
+      const answers: Answer[] = [];
       for (let n = 0; n < 20; n++) answers.push(await rig.send());
 
-      expect(answers.filter(({ lane }) => lane === 'blue')).toEqual(Array(10).fill({ status: 200, lane: 'blue' }));
-      expect(answers.filter(({ lane }) => lane === 'green')).toEqual(Array(10).fill({ status: 503, lane: 'green' }));
+      const own = cannot.failAlone === undefined ? 10 : 20;
+      const [blue, green] = lanes.map((mark) => answers.filter(({ lane }) => lane === mark));
+      expect(blue).toEqual(Array(own).fill({ status: 200, lane: 'blue' }));
+      expect(green).toEqual(Array(20 - own).fill({ status: 503, lane: 'green' }));
     });
 
     test('an aborted signal begins nothing', async () => {

@@ -3,6 +3,8 @@ import type { Pin, Weights } from '../lane.ts';
 /** What the data plane does at this moment. */
 export type TrafficSeen =
   | { readonly kind: 'agreed'; readonly weights: Weights; readonly pins: readonly Pin[] }
+  /** Somebody else wrote last: what is asked of the data plane now, and who that was. Never a confirmation. */
+  | { readonly kind: 'foreign'; readonly weights: Weights; readonly pins: readonly Pin[]; readonly manager: string }
   /** Replicas of the data plane differ, or none has answered yet: not confirmed. */
   | { readonly kind: 'pending'; readonly why: string };
 

@@ -27,6 +27,10 @@ export class Metrics {
     })
       .labels(app, lane, service, revision)
       .set(1);
+    // Who counts over restarts knows by this that counters began anew.
+    new Gauge({ name: 'process_start_time_seconds', help: 'Start of this process', registers }).set(
+      performance.timeOrigin / 1_000,
+    );
     new Counter({
       name: 'headgate_requests_total',
       help: 'Requests answered, by status class',

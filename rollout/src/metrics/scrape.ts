@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { HeadgateError } from '../errors.ts';
+import { type CountsIn, startTally } from './counts.ts';
+import { samplesOf } from './exposition.ts';
+import type { Metrics } from './metrics.ts';
+
+/** A process that gives its counters as Prometheus text. */
+export type Source = { readonly name: string; readonly counters: (signal: AbortSignal) => Promise<string> };
+
+export type ScrapeTarget = {
+  /** What is asked, in a person's words: "the replicas of the gateway". */
+  readonly what: string;
+  readonly sources: (signal: AbortSignal) => Promise<readonly Source[]>;
+  readonly countsIn: CountsIn;
+};
+
+const sourceMaxMs = 1_000;
+
+/**
+ * Counts of processes that are asked directly. One that does not answer is left out until it does: what it counts meanwhile is not lost,
+ * and a replica that has gone must not blind everybody. When none answers, nothing can be seen.
+ */
+export function openScrapedMetrics({ what, sources, countsIn }: ScrapeTarget): Metrics {
+  const tally = startTally(countsIn, randomUUID());
+  return {
+    async observe(signal) {
+      signal.throwIfAborted();
+      const found = await sources(signal);
+      const answers = await Promise.allSettled(found.map((source) => scraped(source, signal)));
+      signal.throwIfAborted();
+      const answered = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+      if (answered.length === 0) throw unreachable(what, answers);
+      return tally.add(answered);
+    },
+  };
+}
+
+async function scraped({ name, counters }: Source, signal: AbortSignal) {
+  const text = await counters(AbortSignal.any([signal, AbortSignal.timeout(sourceMaxMs)]));
+  const samples = samplesOf(text).filter((sample) => sample !== undefined);
+  if (samples.length === 0) throw new Error(`${name} gives no sample`);
+  return { name, samples };
+}
+
+function unreachable(what: string, answers: readonly PromiseSettledResult<unknown>[]): HeadgateError {
+  const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
+  return new HeadgateError(
+    'METRICS_UNREACHABLE',
+    `Cannot count requests as one of ${what} must give its counters: current value is "${failures.length === 0 ? 'none was found' : String(failures[0])}"`,
+    { hint: 'run `headgate doctor` to see what is missing', cause: failures[0] },
+  );
+}

@@ -1,0 +1,249 @@
+/**
+ * Weights and pins of an HTTPRoute: one that Headgate made, or a user's own. Only what is ours in it is ever written, by JSON Patch that
+ * tests resourceVersion and backend names, so that nothing is written over unseen.
+ *
+ * The gateway's status says that a controller has read the route, and nothing of the data plane. So each replica is asked for the mark
+ * (gateway-api-route.ts), and a lane at weight 0 counts as closed when no replica has counted a request for it in the last 2 s.
+ */
+import { HeadgateError } from '../errors.ts';
+import { lanes, type PerLane } from '../lane.ts';
+import { type KubeClient, type KubeObject, type PatchStep, pointer } from '../platform/kubernetes/client.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
+import { markIn, markOf, markPath, type RouteNames, type Split } from './gateway-api-own-rules.ts';
+import { changeOf, type RouteChange, type RouteRead, readRoute, type Said } from './gateway-api-route.ts';
+import { refusalOf } from './gateway-api-status.ts';
+import type { HttpRoute } from './http-route.ts';
+import type { Replica } from './replicas.ts';
+import { watchStandstill } from './standstill.ts';
+import type { TrafficDone, TrafficRouter, TrafficSeen } from './traffic.ts';
+import { checkSplit } from './weights.ts';
+import { fieldManager, writerOf } from './writer.ts';
+
+export type GatewayApiTarget = {
+  /** In the route's namespace. */
+  readonly client: KubeClient;
+  /** Name of the HTTPRoute. */
+  readonly route: string;
+  readonly names: RouteNames;
+  /** The driver's number in the journal; every write carries it. */
+  readonly fence: () => number;
+  /** All replicas of the data plane. */
+  readonly replicas: (signal: AbortSignal) => Promise<readonly Replica[]>;
+  /** Requests that a replica has counted for each lane by weight, in its own counters' text. */
+  readonly requestsIn: (counters: string) => PerLane<number>;
+};
+
+/** Every replica of a gateway may write the status in between, and the resourceVersion with it. */
+const writesMax = 20;
+const replicaMaxMs = 1_000;
+const stillMs = 2_000;
+
+export function openGatewayApiTraffic(target: GatewayApiTarget): TrafficRouter {
+  const { names, fence } = target;
+  const standstill = watchStandstill();
+  let last: Split | undefined;
+
+  async function write(wanted: Partial<Said>, signal: AbortSignal): Promise<TrafficDone> {
+    for (let n = 0; n < writesMax; n++) {
+      const route = await readObject(target, signal);
+      const said = saidWith(target, readRoute(route, names), wanted);
+      const changed = changeOf(route, said, names);
+      if (changed.kind === 'unsupported') return changed;
+      const steps = stepsOf(route, changed.change);
+      if (steps.length > 0 && (await patch(target, steps, signal)) === 'conflict') continue;
+      last = said;
+      return { kind: 'done' };
+    }
+    throw refused(target, `${writesMax} times somebody else wrote it in between`);
+  }
+
+  /** What the route itself says against an agreement, before any replica is heard. */
+  function objection({ metadata }: HttpRoute, read: RouteRead): TrafficSeen | undefined {
+    if (read.kind !== 'read') return pending(read.why);
+    const manager = writerOf(metadata.managedFields, ['f:spec', 'f:rules']) ?? fieldManager;
+    const isForeign = manager !== fieldManager && (last === undefined || !saysSame(read, last));
+    // A route that no driver of ours has ever written is not taken from anybody.
+    if (isForeign && (last !== undefined || read.fence !== undefined))
+      return { kind: 'foreign', weights: read.weights, pins: read.pins, manager };
+    if (read.fence === undefined) return pending('Headgate has not written the route yet');
+    if (read.fence !== fence()) return pending(`driver ${read.fence} has written the route, and this is ${fence()}`);
+    return read.whole ? undefined : pending('mark and pins of the route are not those of its weights');
+  }
+
+  return {
+    async setWeights(weights, signal) {
+      signal.throwIfAborted();
+      checkSplit(weights);
+      return write({ weights }, signal);
+    },
+    async setPins(pins, signal) {
+      signal.throwIfAborted();
+      return write({ pins }, signal);
+    },
+    async observe(signal) {
+      signal.throwIfAborted();
+      const [route, replicas] = await Promise.all([readObject(target, signal), target.replicas(signal)]);
+      const looks = await Promise.all(replicas.map((replica) => lookAt(replica, target, hostOf(route), signal)));
+      signal.throwIfAborted();
+      const read = readRoute(route, names);
+      // Counted at every look, or the 2 s would begin with the first one at which all else is well.
+      const still = standstill.stillMs(closedCounters(read, looks), performance.now());
+      return objection(route, read) ?? pendingOn(refusalOf(route)) ?? agree(read, looks, still);
+    },
+  };
+}
+
+function pending(why: string): TrafficSeen {
+  return { kind: 'pending', why };
+}
+
+function pendingOn(why: string | undefined): TrafficSeen | undefined {
+  return why === undefined ? undefined : pending(why);
+}
+
+type Look = {
+  readonly name: string;
+  /** `undefined`: it did not answer, or not as the mark's rule does. */
+  readonly mark: string | undefined;
+  readonly requests: PerLane<number> | undefined;
+  readonly failure: string | undefined;
+};
+
+/** What one replica does now. A replica that cannot be asked is an outcome: nothing is confirmed without it. */
+async function lookAt(
+  replica: Replica,
+  { names, requestsIn }: GatewayApiTarget,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Look> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(replicaMaxMs)]);
+  const [marked, counted] = await Promise.allSettled([
+    replica.get({ path: markPath(names.app), headers }, deadline),
+    replica.counters(deadline),
+  ]);
+  const failed = [marked, counted].find((one) => one.status === 'rejected');
+  return {
+    name: replica.name,
+    mark: marked.status === 'fulfilled' ? markIn(marked.value.headers.location) : undefined,
+    requests: counted.status === 'fulfilled' ? requestsIn(counted.value) : undefined,
+    failure: failed === undefined ? undefined : String(failed.reason),
+  };
+}
+
+/** A host that the route is for. */
+function hostOf({ spec: { hostnames = [] } }: HttpRoute): Readonly<Record<string, string>> {
+  const [first] = hostnames;
+  return first === undefined ? {} : { host: first.replace('*', 'headgate') };
+}
+
+/** Counters that must not move: of each lane without weight, in each replica. */
+function closedCounters(read: RouteRead, looks: readonly Look[]): ReadonlyMap<string, number> {
+  const closed = lanes.filter((lane) => read.kind === 'read' && read.weights[lane] === 0);
+  return new Map(
+    looks.flatMap(({ name, requests }) =>
+      requests === undefined ? [] : closed.map((lane): [string, number] => [`${name} ${lane}`, requests[lane]]),
+    ),
+  );
+}
+
+function agree(read: RouteRead, looks: readonly Look[], still: number): TrafficSeen {
+  if (read.kind !== 'read') return pending(read.why);
+  if (looks.length === 0) return pending('no replica of the gateway was found');
+  const silent = looks.find(({ failure }) => failure !== undefined);
+  if (silent !== undefined) return pending(`replica ${silent.name} of the gateway does not answer: ${silent.failure}`);
+  const behind = looks.filter(({ mark }) => mark !== markOf(read)).map(({ name }) => name);
+  if (behind.length > 0) return pending(`not yet in replica ${behind.join(', ')} of the gateway`);
+  if (still < stillMs) return pending('a lane without weight was counted a request less than 2 s ago');
+  return { kind: 'agreed', weights: read.weights, pins: read.pins };
+}
+
+function saysSame(read: Split, last: Split): boolean {
+  return markOf(read) === markOf(last);
+}
+
+/** What the route shall say, with what it says now in all that is not asked for. */
+function saidWith(target: GatewayApiTarget, read: RouteRead, wanted: Partial<Said>): Said {
+  if (read.kind === 'unfit') throw refused(target, read.why);
+  const fence = target.fence();
+  // A driver that was replaced and does not know it yet must not write over the one that replaced it.
+  if (read.fence !== undefined && read.fence > fence) throw replaced(target, read.fence);
+  const weights = wanted.weights ?? (read.kind === 'read' ? read.weights : undefined);
+  if (weights === undefined) throw refused(target, read.kind === 'astray' ? read.why : 'no weights');
+  return { weights, pins: wanted.pins ?? read.pins, fence };
+}
+
+function replaced({ client: { namespace }, route, fence }: GatewayApiTarget, newer: number): HeadgateError {
+  return new HeadgateError(
+    'LOCK_HELD',
+    `Cannot write HTTPRoute ${namespace}/${route} as driver ${fence()} was replaced: current value is "${newer}"`,
+    { hint: 'run `headgate status` to see who drives now' },
+  );
+}
+
+function stepsOf({ metadata }: HttpRoute, change: RouteChange): readonly PatchStep[] {
+  const steps = [
+    ...change.backends.flatMap(({ rule, backend, name, weight }): PatchStep[] => {
+      const path = pointer('spec', 'rules', rule, 'backendRefs', backend);
+      return [
+        { op: 'test', path: `${path}/name`, value: name },
+        { op: 'add', path: `${path}/weight`, value: weight },
+      ];
+    }),
+    ...change.remove.map((place): PatchStep => ({ op: 'remove', path: pointer('spec', 'rules', place) })),
+    ...change.append.map((value): PatchStep => ({ op: 'add', path: pointer('spec', 'rules', '-'), value })),
+    ...annotate(metadata.annotations, change.annotations),
+  ];
+  if (steps.length === 0) return [];
+  return [{ op: 'test', path: pointer('metadata', 'resourceVersion'), value: metadata.resourceVersion }, ...steps];
+}
+
+function annotate(
+  before: Readonly<Record<string, string>> | undefined,
+  changed: Readonly<Record<string, string>>,
+): readonly PatchStep[] {
+  const steps = Object.entries(changed).map(
+    ([key, value]): PatchStep => ({ op: 'add', path: pointer('metadata', 'annotations', key), value }),
+  );
+  if (before !== undefined || steps.length === 0) return steps;
+  return [{ op: 'add', path: pointer('metadata', 'annotations'), value: {} }, ...steps];
+}
+
+async function readObject({ client, route }: GatewayApiTarget, signal: AbortSignal): Promise<HttpRoute> {
+  const found = await client.get<KubeObject & HttpRoute>(kinds.HTTPRoute, route, signal);
+  if (found !== undefined) return found;
+  throw new HeadgateError(
+    'TRAFFIC_UNREACHABLE',
+    `Cannot read weights as there must be an HTTPRoute: current value is "${client.namespace}/${route}"`,
+    { hint: 'run `headgate bootstrap` to make it, or name the route in headgate.yaml' },
+  );
+}
+
+async function patch(
+  { client, route }: GatewayApiTarget,
+  steps: readonly PatchStep[],
+  signal: AbortSignal,
+): Promise<'written' | 'conflict'> {
+  try {
+    const { kind } = await client.patch(kinds.HTTPRoute, route, steps, signal);
+    return kind === 'missing' ? 'conflict' : kind; // Deleted since it was read: the next reading says so.
+  } catch (cause) {
+    throw codeOf(cause) === 'CLUSTER_REFUSED' ? refused({ client, route }, String(cause), cause) : cause;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown } | undefined)?.code;
+}
+
+function refused(
+  { client, route }: Pick<GatewayApiTarget, 'client' | 'route'>,
+  found: string,
+  cause?: unknown,
+): HeadgateError {
+  const { namespace } = client;
+  return new HeadgateError(
+    'TRAFFIC_WRITE_REFUSED',
+    `Cannot write HTTPRoute ${namespace}/${route} as the API server must take it: current value is ${JSON.stringify(found)}`,
+    { hint: `run \`kubectl auth can-i patch httproutes -n ${namespace}\` and \`headgate doctor\``, cause },
+  );
+}

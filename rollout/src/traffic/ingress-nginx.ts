@@ -1,0 +1,210 @@
+/**
+ * Weights and pins by the canary annotations of ingress-nginx: a main Ingress that the live lane has, and a canary for the other one
+ * (ingress-nginx-pair.ts). A controller says nothing of what it has read, so each replica of the data plane is asked by requests that only
+ * the new configuration answers in the new way.
+ */
+import { HeadgateError } from '../errors.ts';
+import { sameWeights } from '../lane.ts';
+import type { KubeClient, KubeObject, PatchStep } from '../platform/kubernetes/client.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
+import { askAll, inForce } from './ingress-nginx-ask.ts';
+import {
+  type Ingress,
+  type IngressNames,
+  nextState,
+  type PairRead,
+  type PairState,
+  readPair,
+  unsupportedPins,
+  weightKey,
+  weightsOf,
+} from './ingress-nginx-pair.ts';
+import { canaryPatch, mainPatch } from './ingress-nginx-patch.ts';
+import type { Replica } from './replicas.ts';
+import type { TrafficDone, TrafficRouter, TrafficSeen } from './traffic.ts';
+import { checkSplit } from './weights.ts';
+import { fieldManager, writerOf } from './writer.ts';
+
+export type IngressNginxTarget = {
+  /** In the namespace of the Ingresses. */
+  readonly client: KubeClient;
+  /** Names of the two Ingresses. */
+  readonly main: string;
+  readonly canary: string;
+  readonly names: IngressNames;
+  /** The driver's number in the journal; every write carries it. */
+  readonly fence: () => number;
+  /** All replicas of the data plane. */
+  readonly replicas: (signal: AbortSignal) => Promise<readonly Replica[]>;
+};
+
+const writesMax = 10;
+export function openIngressNginxTraffic(target: IngressNginxTarget): TrafficRouter {
+  const { names, fence } = target;
+  let last: PairState | undefined;
+  let confirmed = '';
+
+  async function write(next: (state: PairState) => PairState | undefined, signal: AbortSignal): Promise<TrafficDone> {
+    for (let n = 0; n < writesMax; n++) {
+      const pair = await readObjects(target, signal);
+      const state = stateOf(target, pair);
+      const wanted = next(state) ?? state;
+      const why = unsupportedPins(wanted);
+      if (why !== undefined) return { kind: 'unsupported', why };
+      if (await step(pair, state, wanted, signal)) {
+        last = wanted;
+        if (next(wanted) === undefined) return { kind: 'done' };
+      }
+    }
+    throw refused(target, `${writesMax} writes did not bring it about`);
+  }
+
+  /** @returns whether it was written: somebody else may have been faster */
+  async function step(pair: Pair, state: PairState, wanted: PairState, signal: AbortSignal): Promise<boolean> {
+    const moves = wanted.main !== state.main || wanted.canary !== state.canary;
+    const why = moves ? await inForce(target, { state, main: pair.main }, signal) : undefined;
+    if (why !== undefined) throw refused(target, `the step before is not in force: ${why}`);
+    return (await patchPair(target, pair, wanted, signal)) === 'written';
+  }
+
+  /** What the Ingresses themselves say against an agreement. */
+  function objection(pair: Pair, read: PairRead): TrafficSeen | undefined {
+    if (read.kind === 'unfit') return pending(read.why);
+    const { state } = read;
+    const manager = managerOf(pair);
+    const isForeign =
+      manager !== fieldManager && (last === undefined || !sameWeights(weightsOf(last), weightsOf(state)));
+    if (isForeign && (last !== undefined || read.fence !== undefined))
+      return { kind: 'foreign', weights: weightsOf(state), pins: state.pins, manager };
+    if (read.fence === undefined) return pending('Headgate has not written the ingresses yet');
+    if (read.fence !== fence())
+      return pending(`driver ${read.fence} has written the ingresses, and this is ${fence()}`);
+    return read.whole ? undefined : pending('the annotations of the canary do not belong together');
+  }
+
+  return {
+    async setWeights(weights, signal) {
+      signal.throwIfAborted();
+      checkSplit(weights);
+      return write((state) => nextState(state, weights), signal);
+    },
+    async setPins(pins, signal) {
+      signal.throwIfAborted();
+      return write(
+        (state) => (JSON.stringify(state.pins) === JSON.stringify(pins) ? undefined : { ...state, pins }),
+        signal,
+      );
+    },
+    async observe(signal) {
+      signal.throwIfAborted();
+      const [pair, replicas] = await Promise.all([readObjects(target, signal), target.replicas(signal)]);
+      const read = readPair(pair.main, pair.canary, names);
+      const against = objection(pair, read);
+      if (against !== undefined || read.kind === 'unfit') return against ?? pending('unfit');
+      const key = JSON.stringify([versionsOf(pair), replicas.map(({ name }) => name)]);
+      if (confirmed !== key) {
+        const seen = await askAll(target, { state: read.state, main: pair.main }, replicas, signal);
+        if (seen.kind === 'behind') return pending(seen.why);
+        confirmed = seen.kind === 'shown' ? key : ''; // Questions reach a lane, so what was shown is not asked again.
+      }
+      return { kind: 'agreed', weights: weightsOf(read.state), pins: read.state.pins };
+    },
+  };
+}
+
+type Pair = { readonly main: Ingress; readonly canary: Ingress };
+
+function pending(why: string): TrafficSeen {
+  return { kind: 'pending', why };
+}
+
+function stateOf(target: IngressNginxTarget, { main, canary }: Pair): PairState {
+  const read = readPair(main, canary, target.names);
+  if (read.kind === 'unfit') throw refused(target, read.why);
+  // A driver that was replaced and does not know it yet must not write over the one that replaced it.
+  if (read.fence !== undefined && read.fence > target.fence()) throw replaced(target, read.fence);
+  return read.state;
+}
+
+/** Who wrote weights or backends last, if it was not Headgate. */
+function managerOf({ main, canary }: Pair): string {
+  const writers = [
+    writerOf(canary.metadata.managedFields, ['f:metadata', 'f:annotations', `f:${weightKey}`]),
+    writerOf(main.metadata.managedFields, ['f:spec', 'f:rules']),
+    writerOf(canary.metadata.managedFields, ['f:spec', 'f:rules']),
+  ];
+  return writers.find((writer) => writer !== undefined && writer !== fieldManager) ?? fieldManager;
+}
+
+function versionsOf({ main, canary }: Pair): readonly (string | undefined)[] {
+  return [main.metadata.resourceVersion, canary.metadata.resourceVersion];
+}
+
+async function readObjects(target: IngressNginxTarget, signal: AbortSignal): Promise<Pair> {
+  const [main, canary] = await Promise.all([
+    readObject(target, target.main, signal),
+    readObject(target, target.canary, signal),
+  ]);
+  return { main, canary };
+}
+
+async function readObject({ client }: IngressNginxTarget, name: string, signal: AbortSignal): Promise<Ingress> {
+  const found = await client.get<KubeObject & Ingress>(kinds.Ingress, name, signal);
+  if (found !== undefined) return found;
+  throw new HeadgateError(
+    'TRAFFIC_UNREACHABLE',
+    `Cannot read weights as there must be an Ingress: current value is "${client.namespace}/${name}"`,
+    { hint: 'run `headgate bootstrap` to make it, or name the ingress in headgate.yaml' },
+  );
+}
+
+/** The canary first: what main's new lane needs of it is there before main changes. */
+async function patchPair(
+  target: IngressNginxTarget,
+  { main, canary }: Pair,
+  state: PairState,
+  signal: AbortSignal,
+): Promise<'written' | 'conflict'> {
+  const fence = target.fence();
+  const first = await patch(target, target.canary, canaryPatch(canary, state, fence, target.names), signal);
+  return first === 'conflict' ? first : patch(target, target.main, mainPatch(main, state, fence, target.names), signal);
+}
+
+async function patch(
+  target: IngressNginxTarget,
+  name: string,
+  steps: readonly PatchStep[],
+  signal: AbortSignal,
+): Promise<'written' | 'conflict'> {
+  if (steps.length === 0) return 'written';
+  try {
+    const { kind } = await target.client.patch(kinds.Ingress, name, steps, signal);
+    return kind === 'missing' ? 'conflict' : kind; // Deleted since it was read: the next reading says so.
+  } catch (cause) {
+    throw codeOf(cause) === 'CLUSTER_REFUSED' ? refused(target, String(cause), cause) : cause;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown } | undefined)?.code;
+}
+
+function refused(
+  { client: { namespace }, main, canary }: IngressNginxTarget,
+  found: string,
+  cause?: unknown,
+): HeadgateError {
+  return new HeadgateError(
+    'TRAFFIC_WRITE_REFUSED',
+    `Cannot write ingresses ${namespace}/${main} and ${canary} as every write must be taken and come into force: current value is ${JSON.stringify(found)}`,
+    { hint: `run \`kubectl auth can-i patch ingresses -n ${namespace}\` and \`headgate doctor\``, cause },
+  );
+}
+
+function replaced({ client: { namespace }, main, fence }: IngressNginxTarget, newer: number): HeadgateError {
+  return new HeadgateError(
+    'LOCK_HELD',
+    `Cannot write Ingress ${namespace}/${main} as driver ${fence()} was replaced: current value is "${newer}"`,
+    { hint: 'run `headgate status` to see who drives now' },
+  );
+}

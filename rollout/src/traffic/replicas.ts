@@ -1,0 +1,111 @@
+/** The replicas of a data plane, each asked by itself: what an object says, and what one replica does, are two things. */
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
+
+export type ReplicaAnswer = { readonly status: number; readonly headers: IncomingMessage['headers'] };
+
+export interface Replica {
+  /** Address, for messages and for telling replicas apart. */
+  readonly name: string;
+  /** One request through its listener, as a user would send it; redirects are not followed. Rejects without an answer. */
+  get(
+    asked: { readonly path: string; readonly headers: Readonly<Record<string, string>> },
+    signal: AbortSignal,
+  ): Promise<ReplicaAnswer>;
+  /** Its counters, as Prometheus text. Rejects without an answer. */
+  counters(signal: AbortSignal): Promise<string>;
+}
+
+/** Where the replicas of a data plane are written down: a Service with EndpointSlices, and the names of its ports. */
+export type ReplicaPlace = {
+  /** In the Service's namespace. */
+  readonly client: KubeClient;
+  readonly service: string;
+  readonly ports: { readonly listener: string; readonly metrics: string };
+};
+
+const textMaxBytes = 16 * 1024 * 1024;
+
+/** Those that can have traffic, the ones that are shutting down too. */
+export async function findReplicas(
+  { client, service, ports }: ReplicaPlace,
+  signal: AbortSignal,
+): Promise<readonly Replica[]> {
+  const labels = `kubernetes.io/service-name=${service}`;
+  const { items } = await client.list<EndpointSlice>(kinds.EndpointSlice, { labels }, signal);
+  return items.flatMap((slice) => replicasOf(slice, ports));
+}
+
+export type EndpointSlice = KubeObject & {
+  readonly ports?: readonly { readonly name?: string; readonly port?: number }[];
+  readonly endpoints?: readonly {
+    readonly addresses: readonly string[];
+    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
+  }[];
+};
+
+function replicasOf(slice: EndpointSlice, names: ReplicaPlace['ports']): readonly Replica[] {
+  const port = (name: string): number | undefined => slice.ports?.find((one) => (one.name ?? '') === name)?.port;
+  const [listener, metrics] = [port(names.listener), port(names.metrics)];
+  if (listener === undefined || metrics === undefined) return [];
+  const serving = (slice.endpoints ?? []).filter(
+    ({ conditions = {} }) => conditions.serving ?? conditions.ready ?? true,
+  );
+  return serving.flatMap(({ addresses: [address] }) =>
+    address === undefined ? [] : [directReplica({ address, listener, metrics })],
+  );
+}
+
+/** A replica that can be reached at its own address. */
+export function directReplica({
+  address,
+  listener,
+  metrics,
+}: {
+  readonly address: string;
+  readonly listener: number;
+  readonly metrics: number;
+}): Replica {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return {
+    name: `${host}:${listener}`,
+    async get({ path, headers }, signal) {
+      const answer = await open(`http://${host}:${listener}${path}`, headers, signal);
+      answer.destroy();
+      return { status: answer.statusCode ?? 0, headers: answer.headers };
+    },
+    counters: (signal) => countersAt(`http://${host}:${metrics}/metrics`, signal),
+  };
+}
+
+/** Counters as Prometheus text. Rejects for any answer but 200. */
+async function countersAt(url: string, signal: AbortSignal): Promise<string> {
+  const answer = await open(url, {}, signal);
+  const text = await textOf(answer);
+  if (answer.statusCode !== 200) throw new Error(`${url} answers ${answer.statusCode}`);
+  return text;
+}
+
+async function open(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const outgoing = request(url, { headers: { ...headers }, signal, agent: false });
+  outgoing.end();
+  const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+  return answer;
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > textMaxBytes) throw new Error(`the counters are longer than ${textMaxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

@@ -1,6 +1,7 @@
-import { invariant, unreachable } from '../errors.ts';
+import { HeadgateError, invariant, unreachable } from '../errors.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Command, Release } from '../policy/release.ts';
+import type { TrafficDone } from '../traffic/traffic.ts';
 
 const commandMaxMs = 10_000;
 
@@ -15,10 +16,10 @@ export async function perform(command: Command, release: Release, ports: Platfor
         [0, 100].includes(command.weights.blue + command.weights.green),
         'Cannot set weights as they must add up to 100 or both be 0',
       );
-      await ports.traffic.setWeights(command.weights, signal);
+      told(await ports.traffic.setWeights(command.weights, signal));
       break;
     case 'setPins':
-      await ports.traffic.setPins(command.pins, signal);
+      told(await ports.traffic.setPins(command.pins, signal));
       break;
     case 'setRevision':
       invariant(command.lane !== release.state.live, 'Cannot set a revision in the live lane');
@@ -46,6 +47,18 @@ export async function perform(command: Command, release: Release, ports: Platfor
     default:
       unreachable(command);
   }
+}
+
+/** What a router cannot do is said like any other command that failed: the person on call reads why nothing moves. */
+function told(done: TrafficDone): void {
+  if (done.kind === 'done') return;
+  throw new HeadgateError(
+    'TRAFFIC_WRITE_REFUSED',
+    `Cannot write weights and pins as the router cannot do it: ${done.why}`,
+    {
+      hint: 'run `headgate doctor` to see what this router can do',
+    },
+  );
 }
 
 function queueOf(ports: Platform) {

@@ -46,12 +46,12 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
     sight: (now, signal) => sight(ports, emit, now, signal),
     async look(release, sights, { now, evidence, wishes }, signal) {
       const seen = { blue: see('blue', release, sights, now), green: see('green', release, sights, now) };
-      const traffic = sights.traffic?.kind === 'agreed' ? sights.traffic : undefined;
+      const traffic = sights.traffic?.kind === 'pending' ? undefined : sights.traffic;
       const probe = await prober(release, seen[release.candidate], now, signal);
       return {
         now,
         weights: traffic?.weights,
-        writer: undefined,
+        writer: traffic?.kind === 'foreign' ? traffic.manager : undefined,
         pins: traffic?.pins ?? [],
         lanes: { ...seen, [release.candidate]: { ...seen[release.candidate], probe } },
         evidence,

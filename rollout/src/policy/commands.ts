@@ -24,7 +24,8 @@ export function commandsOf(release: Release, look: Look): readonly Command[] {
 function weightCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
   const weights = weightsAt(release, phase);
   const commands: Command[] = [];
-  if (look.weights === undefined || !sameWeights(look.weights, weights)) {
+  // Another hand's weights are never confirmed, so even the right ones are written again.
+  if (look.weights === undefined || look.writer !== undefined || !sameWeights(look.weights, weights)) {
     if (!isLeftToOthers(release, phase, look)) commands.push({ kind: 'setWeights', weights });
   }
   const pins = wantedPins(release, phase, look);

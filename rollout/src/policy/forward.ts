@@ -73,7 +73,10 @@ function lowered(release: Release, phase: ForwardPhase, look: Look): Reason | un
   const seen = look.weights[release.candidate];
   const ours = release.plan.steps[phase.step] ?? 100;
   return seen < ours
-    ? { kind: 'lowered', text: `${look.writer ?? 'somebody'} set the candidate from ${ours} % to ${seen} % outside Headgate` }
+    ? {
+        kind: 'lowered',
+        text: `${look.writer ?? 'somebody'} set the candidate from ${ours} % to ${seen} % outside Headgate`,
+      }
     : undefined;
 }
 

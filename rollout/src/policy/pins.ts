@@ -20,6 +20,8 @@ export function wantedPins(release: Release, phase: Phase, look: Look): readonly
   const others = look.pins.filter(({ header }) => header !== probeHeader);
   switch (phase.kind) {
     case 'comparing': {
+      // People's pins that were not seen would be lost with a write.
+      if (look.weights === undefined) return look.pins;
       const probes = (['blue', 'green'] as const).map(
         (lane): Pin => ({ header: probeHeader, value: probeValue(release, lane), lane }),
       );

@@ -29,5 +29,7 @@ export function weightsAt(release: Release, phase: Phase): Weights {
 
 /** Every replica of the data plane does what the phase stands for. */
 export function confirmed(release: Release, phase: Phase, look: Look): boolean {
-  return look.writer === undefined && look.weights !== undefined && sameWeights(look.weights, weightsAt(release, phase));
+  return (
+    look.writer === undefined && look.weights !== undefined && sameWeights(look.weights, weightsAt(release, phase))
+  );
 }

@@ -1,0 +1,79 @@
+import { expect, test } from '@jest/globals';
+import { aPlatform, aRequest, handsOn } from '../engine.rig.ts';
+import { startRelease } from '../hands/release.ts';
+import { instant, percent, type Weights, weightsFor } from '../lane.ts';
+import type { Platform } from '../platform/platform.ts';
+import { commandsOf } from '../policy/commands.ts';
+import { decide } from '../policy/decide.ts';
+import { type Look, noEvidence } from '../policy/look.ts';
+import type { Phase } from '../policy/phase.ts';
+import type { Release } from '../policy/release.ts';
+import type { TrafficSeen } from '../traffic/traffic.ts';
+import { readHead } from './book.ts';
+import { perform } from './perform.ts';
+import { makeWatcher } from './watcher.ts';
+
+const signal = (): AbortSignal => AbortSignal.timeout(5_000);
+const now = instant(Date.now());
+
+/** The second release of an app, and what a driver sees of it while the router says this. */
+async function sightOf(seen: TrafficSeen, phase: Phase): Promise<{ readonly release: Release; readonly look: Look }> {
+  await using world = aPlatform();
+  await startRelease(handsOn(world.ports), aRequest('v1'));
+  await startRelease(handsOn(world.ports), aRequest('v2'));
+  const { release } = await readHead(world.ports.journal, 'test', signal());
+  if (release === undefined) throw new Error('no release');
+  const ports: Platform = { ...world.ports, traffic: { ...world.traffic, observe: async () => seen } };
+  const watcher = makeWatcher(ports, () => {});
+  const sights = await watcher.sight(now, signal());
+  const state = { ...release.state, phase };
+  const held: Release = { ...release, state, plan: { ...release.plan, raisedWeight: 'hold' } };
+  const look = await watcher.look(held, sights, { now, evidence: noEvidence, wishes: [] }, signal());
+  return { release: held, look };
+}
+
+const foreign = (weights: Weights): TrafficSeen => ({ kind: 'foreign', weights, pins: [], manager: 'argocd' });
+const settling: Phase = { kind: 'settling', step: 0, since: now };
+const holding: Phase = { kind: 'holding', step: 0, since: now };
+
+test('the right weights by another hand confirm nothing, and are written again', async () => {
+  const { release, look } = await sightOf(foreign(weightsFor('green', percent(5))), settling);
+
+  expect(look).toMatchObject({ weights: { green: 5 }, writer: 'argocd' });
+  expect(decide(release, look).state.phase).toMatchObject({ kind: 'settling', step: 0 });
+  expect(commandsOf(release, look)).toContainEqual({ kind: 'setWeights', weights: weightsFor('green', percent(5)) });
+});
+
+test('a weight that another hand raised is held under its name and not written over', async () => {
+  const { release, look } = await sightOf(foreign(weightsFor('green', percent(50))), holding);
+
+  expect(decide(release, look)).toMatchObject({ hold: 'foreign-writer', why: expect.stringContaining('argocd') });
+  expect(commandsOf(release, look).filter(({ kind }) => kind === 'setWeights')).toEqual([]);
+});
+
+test('a weight that another hand lowered is a rollback by that hand', async () => {
+  const { release, look } = await sightOf(foreign(weightsFor('green', percent(0))), holding);
+
+  expect(decide(release, look).state.phase).toMatchObject({
+    kind: 'rollingBack',
+    reason: { kind: 'lowered', text: expect.stringContaining('argocd') },
+  });
+});
+
+test("pins that were not seen are not replaced by Headgate's own", async () => {
+  const { release, look } = await sightOf({ kind: 'pending', why: 'not yet' }, { kind: 'comparing', since: now });
+
+  expect(commandsOf(release, look).filter(({ kind }) => kind === 'setPins')).toEqual([]);
+});
+
+test('what a router cannot do is a command that failed, with its reason', async () => {
+  await using world = aPlatform();
+  const unsupported = async () => ({ kind: 'unsupported', why: 'one header only' }) as const;
+  const ports: Platform = { ...world.ports, traffic: { ...world.traffic, setPins: unsupported } };
+  const { release } = await sightOf({ kind: 'pending', why: 'not yet' }, settling);
+
+  await expect(perform({ kind: 'setPins', pins: [] }, release, ports, signal())).rejects.toMatchObject({
+    code: 'TRAFFIC_WRITE_REFUSED',
+    message: expect.stringContaining('one header only'),
+  });
+});

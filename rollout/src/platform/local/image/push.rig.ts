@@ -19,8 +19,10 @@ export async function pushByHand(
     return { digest: digestOf(bytes), size: bytes.length };
   };
   const blobs = [];
+  const contents: string[] = [];
   for (const entries of layers) {
     const archive = await archiveOf(entries);
+    contents.push(digestOf(archive));
     // Compressing a whole Node would take longer than the test.
     const layer =
       archive.length > 1 << 20
@@ -28,7 +30,9 @@ export async function pushByHand(
         : { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', ...(await put(gzipSync(archive))) };
     blobs.push(layer);
   }
-  const configBlob = await put(Buffer.from(JSON.stringify({ os: 'linux', config })));
+  const rootfs = { type: 'layers', diff_ids: contents };
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  const configBlob = await put(Buffer.from(JSON.stringify({ os: 'linux', architecture, config, rootfs })));
   const mediaType = 'application/vnd.oci.image.manifest.v1+json';
   const manifest = Buffer.from(
     JSON.stringify({

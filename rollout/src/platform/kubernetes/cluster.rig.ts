@@ -7,7 +7,7 @@ import { connect, createServer, isIP, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dump, FAILSAFE_SCHEMA, load } from 'js-yaml';
-import { type KubeClient, openKubeClient } from './client.ts';
+import { type KubeClient, type KubeObject, openKubeClient } from './client.ts';
 import { kinds } from './kinds.ts';
 
 export type TestCluster = {
@@ -46,6 +46,32 @@ export async function temporaryNamespace(
   };
 }
 
+/** A client of a service account that holds this role of the namespace and nothing else. */
+export async function openAs(admin: KubeClient, role: string): Promise<KubeClient & AsyncDisposable> {
+  const metadata = { name: role };
+  const subjects = [{ kind: 'ServiceAccount', name: role, namespace: admin.namespace }];
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role };
+  await admin.create<Binding>(kinds.RoleBinding, { metadata, roleRef, subjects }, AbortSignal.timeout(10_000));
+
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-as-'));
+  const config = await kubeconfigOf(testCluster().kubeconfig);
+  const [first] = config.users;
+  // The API server then asks what this account may do, as `kubectl --as` does.
+  const user = { ...first, user: { ...first?.user, as: `system:serviceaccount:${admin.namespace}:${role}` } };
+  const file = join(folder, 'kubeconfig');
+  await writeFile(file, dump({ ...config, users: [user] }), { mode: 0o600 });
+  const client = openKubeClient({ kubeconfig: file, namespace: admin.namespace });
+  return {
+    ...client,
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+type Binding = KubeObject & { readonly roleRef: object; readonly subjects: readonly object[] };
+
 /** A way to the API server that can be cut and stopped, and the kubeconfig that leads through it. */
 export interface FaultyWay extends AsyncDisposable {
   readonly kubeconfig: string;
@@ -60,7 +86,7 @@ export interface FaultyWay extends AsyncDisposable {
 
 export async function openFaultyWay(kubeconfig: string = testCluster().kubeconfig): Promise<FaultyWay> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-way-'));
-  const config = load(await readFile(kubeconfig, 'utf8'), { schema: FAILSAFE_SCHEMA }) as Kubeconfig; // Our own or a taken one.
+  const config = await kubeconfigOf(kubeconfig);
   const cluster = config.clusters[0]!.cluster;
   const { hostname, port } = new URL(cluster.server);
   const sockets = new Set<Socket>();
@@ -124,4 +150,11 @@ export async function openFaultyWay(kubeconfig: string = testCluster().kubeconfi
   };
 }
 
-type Kubeconfig = { readonly clusters: readonly { readonly cluster: { readonly server: string } }[] };
+type Kubeconfig = {
+  readonly clusters: readonly { readonly name: string; readonly cluster: { readonly server: string } }[];
+  readonly users: readonly { readonly name: string; readonly user: object }[];
+};
+
+async function kubeconfigOf(file: string): Promise<Kubeconfig> {
+  return load(await readFile(file, 'utf8'), { schema: FAILSAFE_SCHEMA }) as Kubeconfig; // Our own or a taken one.
+}

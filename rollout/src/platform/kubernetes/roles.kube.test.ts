@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describeRecords } from '../../journal/journal.contract.ts';
+import { openKubernetesJournal } from '../../journal/kubernetes.ts';
+import type { KubeClient, KubeObject } from './client.ts';
+import { openAs, temporaryNamespace } from './cluster.rig.ts';
+import { kinds } from './kinds.ts';
+import { gatewayRole, type RoleName, roleNames, rolesOf } from './roles.ts';
+
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
+const objects = { app: 'ratings', route: 'ratings' };
+let namespace: Awaited<ReturnType<typeof temporaryNamespace>>;
+const acting = new Map<RoleName, KubeClient & AsyncDisposable>();
+
+/** A client of each role that holds it and nothing else. */
+function as(role: RoleName): KubeClient {
+  const client = acting.get(role);
+  if (client === undefined) throw new Error(`nobody holds ${role}`);
+  return client;
+}
+
+beforeAll(async () => {
+  namespace = await temporaryNamespace();
+  for (const role of rolesOf(objects)) await namespace.client.create(kinds.Role, role, signal());
+  for (const name of roleNames) acting.set(name, await openAs(namespace.client, `headgate-ratings-${name}`));
+  await openKubernetesJournal(as('driver'), 'ratings').journal.write('head', undefined, signal());
+  const wish = { act: 'hold', actor: 'driver', at: 0 };
+  await openKubernetesJournal(as('driver'), 'ratings').wishes.add(wish, signal());
+});
+afterAll(async () => {
+  for (const client of acting.values()) await client[Symbol.asyncDispose]();
+  await namespace[Symbol.asyncDispose]();
+});
+
+let apps = 0;
+describeRecords('kubernetes with the rights of a driver', async () => {
+  const app = `app-${++apps}`;
+  return {
+    records: openKubernetesJournal(as('driver'), app),
+    reopen: () => openKubernetesJournal(as('driver'), app),
+  };
+});
+
+describe('a viewer', () => {
+  test('sees the head, the evidence, the wishes and who drives', async () => {
+    const { journal, wishes, lock } = openKubernetesJournal(as('viewer'), 'ratings');
+
+    expect(await journal.read(signal())).toMatchObject({ head: 'head' });
+    expect(await journal.readEvidence(1, signal())).toEqual([]);
+    expect(await wishes.read(signal())).toMatchObject([{ actor: 'driver' }]);
+    expect(await lock.holder(signal())).toBeUndefined();
+  });
+
+  test('cannot wish, write the journal or take the lock, and reads why', async () => {
+    const { journal, wishes, lock } = openKubernetesJournal(as('viewer'), 'ratings');
+    const { version } = (await journal.read(signal()))!;
+    const no = { code: 'JOURNAL_UNWRITABLE', message: expect.stringContaining('403'), hint: expect.any(String) };
+
+    await expect(wishes.add({ act: 'promote', actor: 'eva', at: 1 }, signal())).rejects.toMatchObject(no);
+    await expect(journal.write('forged', version, signal())).rejects.toMatchObject(no);
+    await expect(lock.acquire('eva', signal())).rejects.toMatchObject(no);
+    expect(await openKubernetesJournal(namespace.client, 'ratings').journal.read(signal())).toMatchObject({
+      head: 'head',
+    });
+  });
+});
+
+describe('a releaser', () => {
+  test('can wish, and is heard', async () => {
+    const id = await openKubernetesJournal(as('releaser'), 'ratings').wishes.add(
+      { act: 'promote', actor: 'kim', at: 2 },
+      signal(),
+    );
+
+    const heard = await openKubernetesJournal(as('driver'), 'ratings').wishes.read(signal());
+    expect(heard.map((wish) => wish.id)).toContain(id);
+  });
+
+  test('cannot write the journal, take the lock, or wish anything of another app', async () => {
+    const { journal, lock } = openKubernetesJournal(as('releaser'), 'ratings');
+    const { version } = (await journal.read(signal()))!;
+    const other = openKubernetesJournal(as('releaser'), 'other');
+    const no = { code: 'JOURNAL_UNWRITABLE', message: expect.stringContaining('403') };
+
+    await expect(journal.write('forged', version, signal())).rejects.toMatchObject(no);
+    await expect(lock.acquire('kim', signal())).rejects.toMatchObject(no);
+    await expect(other.wishes.add({ act: 'promote', actor: 'kim', at: 3 }, signal())).rejects.toMatchObject(no);
+  });
+});
+
+describe('bootstrap', () => {
+  test('can make all these roles, and none that reads secrets', async () => {
+    for (const role of [...rolesOf(objects), ...rolesOf({ app: 'other', route: 'other' })])
+      await as('bootstrap').apply(kinds.Role, role, signal());
+
+    const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }];
+    const greedy = as('bootstrap').apply(kinds.Role, { metadata: { name: 'greedy' }, rules }, signal());
+
+    await expect(greedy).rejects.toMatchObject({ code: 'CLUSTER_REFUSED', message: expect.stringContaining('403') });
+  });
+});
+
+describe('no role of ours', () => {
+  test.each([...roleNames])('%s reads, lists, writes or watches secrets, or runs commands in pods', async (name) => {
+    const asked = [
+      ...['get', 'list', 'watch', 'create', 'patch'].map((verb) => ({ resource: 'secrets', verb })),
+      { resource: 'pods', subresource: 'exec', verb: 'create' },
+      { resource: 'serviceaccounts', subresource: 'token', verb: 'create' },
+    ];
+
+    for (const attributes of asked) expect([attributes, await mayI(as(name), attributes)]).toEqual([attributes, false]);
+    expect(await mayI(as(name), { resource: 'configmaps', verb: 'get' })).toBe(true); // It is asked of whom we mean.
+  });
+
+  test('names a wildcard', () => {
+    const rules = [...rolesOf(objects), gatewayRole('ratings')].flatMap(({ rules }) => rules);
+
+    expect(JSON.stringify(rules)).not.toContain('*');
+  });
+});
+
+type Review = KubeObject & { readonly status?: { readonly allowed: boolean } };
+
+/** Asks the API server what `kubectl auth can-i` asks. */
+async function mayI(client: KubeClient, attributes: Readonly<Record<string, string>>): Promise<boolean> {
+  const kind = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    plural: 'selfsubjectaccessreviews',
+    namespaced: false,
+  };
+  const spec = { resourceAttributes: { namespace: client.namespace, ...attributes } };
+  const answer = await client.create<Review & { spec: unknown }>(kind, { metadata: { name: '' }, spec }, signal());
+  if (answer.kind !== 'written') throw new Error(answer.kind);
+  return answer.object.status?.allowed === true;
+}

@@ -1,0 +1,110 @@
+import type { KubeObject } from './client.ts';
+
+/**
+ * viewer: sees everything that `status`, `history` and `why` show, and changes nothing.
+ * releaser: viewer, and may put wishes into the box and, when nobody drives, set the weights of the app's own route.
+ * driver: what the controller does, and with `driver: cli` the CI job.
+ * bootstrap: makes lanes, routes and these roles. It holds what it gives: the API server lets nobody give more.
+ */
+export const roleNames = ['viewer', 'releaser', 'driver', 'bootstrap'] as const;
+
+export type RoleName = (typeof roleNames)[number];
+
+export type Rule = {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+};
+
+export type Role = KubeObject & { readonly rules: readonly Rule[] };
+
+export type AppObjects = {
+  readonly app: string;
+  /** The HTTPRoute or the main Ingress. */
+  readonly route: string;
+};
+
+/**
+ * The roles of one app in its namespace, named `headgate-<app>-<role>`. None reads a secret. A driver could still have a pod
+ * mount one of the namespace: who may change Deployments always can, so secrets of other apps belong into other namespaces.
+ */
+export function rolesOf(app: AppObjects): readonly Role[] {
+  return roleNames.map((name) => ({
+    metadata: { name: `headgate-${app.app}-${name}`, labels: { 'headgate.dev/app': app.app } },
+    rules: rulesOf(name, app),
+  }));
+}
+
+/** In the gateway's namespace, for drivers: which replicas there are, and their counters when there is no other way to them. */
+export function gatewayRole(app: string): Role {
+  return {
+    metadata: { name: `headgate-${app}-gateway`, labels: { 'headgate.dev/app': app } },
+    rules: [
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: see },
+      { apiGroups: [''], resources: ['pods', 'services'], verbs: see },
+      { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get'] },
+    ],
+  };
+}
+
+const see = ['get', 'list', 'watch'];
+const make = ['create', 'update', 'patch'];
+
+function rulesOf(name: RoleName, app: AppObjects): readonly Rule[] {
+  switch (name) {
+    case 'viewer':
+      return viewing;
+    case 'releaser':
+      return [...viewing, ...wishing(app)];
+    case 'driver':
+      return [...viewing, ...driving];
+    case 'bootstrap':
+      return [...viewing, ...driving, ...making];
+  }
+}
+
+const viewing: readonly Rule[] = [
+  { apiGroups: [''], resources: ['configmaps', 'events', 'pods', 'services'], verbs: see },
+  { apiGroups: ['apps'], resources: ['deployments', 'replicasets'], verbs: see },
+  { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: see },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: see },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: see },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: see },
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: see },
+];
+
+/** Objects by name alone: no other ConfigMap and no other route. */
+function wishing({ app, route }: AppObjects): readonly Rule[] {
+  return [
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['patch'], resourceNames: [`headgate-${app}-wishes`] },
+    { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['patch'], resourceNames: [route] },
+    {
+      apiGroups: ['networking.k8s.io'],
+      resources: ['ingresses'],
+      verbs: ['patch'],
+      resourceNames: [route, `${route}-canary`],
+    },
+  ];
+}
+
+const driving: readonly Rule[] = [
+  { apiGroups: [''], resources: ['configmaps'], verbs: [...make, 'delete'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: make },
+  { apiGroups: ['apps'], resources: ['deployments'], verbs: make },
+  { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: make },
+  { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get', ...make] },
+  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['get', ...make] },
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: make },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: make },
+  { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
+  { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+  { apiGroups: [''], resources: ['resourcequotas'], verbs: ['get', 'list'] },
+  { apiGroups: [''], resources: ['pods/log', 'pods/proxy'], verbs: ['get'] },
+  { apiGroups: [''], resources: ['pods/portforward'], verbs: ['create'] },
+];
+
+const making: readonly Rule[] = [
+  { apiGroups: [''], resources: ['services', 'serviceaccounts'], verbs: ['get', ...make] },
+  { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'], verbs: ['get', ...make] },
+];

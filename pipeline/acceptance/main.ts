@@ -5,6 +5,7 @@ import { blueGreen } from './blue-green.ts';
 import { deliverAgain } from './deliver-again.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
+import { judgeParts } from './judge.ts';
 import { killedDriver } from './killed-driver.ts';
 import { Report } from './report.ts';
 import { split } from './split.ts';
@@ -21,6 +22,7 @@ const parts = {
   'interrupted-demo': interruptedDemo,
   'interrupted-tests': interruptedTests,
   'bad-versions': badVersions,
+  ...judgeParts,
 } as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;
 
 const { values, positionals } = parseArgs({

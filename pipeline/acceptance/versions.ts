@@ -17,6 +17,21 @@ const ignoring = {
 const fails = `${answers.find}  if (store !== undefined) return refusalOf(500, [{ path: '', message: 'broken' }]);\n`;
 const silent = `${answers.find}  if (store !== undefined) await new Promise(() => {});\n`;
 const late = (edit: string) => edit.replace('store !== undefined', 'process.uptime() > 15');
+/** Replaces where the effect begins, so that every request of the version takes part in it. */
+const slow = (ms: number) =>
+  `${answers.find}  await new Promise((resolve) => setTimeout(resolve, Math.random() < 0.03 ? ${ms} : 0));\n`;
+const acks = {
+  file: 'services/rating/src/pull.ts',
+  find: "      case 'ack':\n",
+  replace: "      case 'ack':\n        if (process.uptime() > 15) break;\n",
+};
+/** The page of counts fails for two minutes, and nothing else does. */
+const unread = {
+  file: 'services/rating/src/admin.ts',
+  find: "      case '/metrics':\n",
+  replace:
+    "      case '/metrics':\n        if (process.uptime() > 15 && process.uptime() < 135) return plain(response, 503, 'no counts now');\n",
+};
 const limit = { file: 'services/rating/src/handlers/handler.ts', find: 'const LIMIT_DEFAULT = 100;' };
 
 /** Changes to the rating service, as a developer would make them. */
@@ -28,6 +43,10 @@ const versions: Readonly<Record<string, readonly Edit[]>> = {
   v5: [{ ...limit, replace: 'const LIMIT_DEFAULT = 105;' }],
   v6: [{ ...limit, replace: 'const LIMIT_DEFAULT = 106;' }],
   v7: [{ ...limit, replace: 'const LIMIT_DEFAULT = 107;' }],
+  '3 % take 300 ms': [{ ...answers, replace: slow(300) }],
+  '3 % take 600 ms': [{ ...answers, replace: slow(600) }],
+  'stops acking after 15 s': [acks],
+  'counts cannot be read for 2 min': [unread],
   'answers 500': [{ ...answers, replace: fails }],
   'answers 500 after 15 s': [{ ...answers, replace: late(fails) }],
   'answers 500 after 25 s': [{ ...answers, replace: late(fails).replace('15', '25') }],

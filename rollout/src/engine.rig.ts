@@ -28,6 +28,7 @@ export function aPlatform() {
   const ports: Platform = {
     traffic,
     metrics,
+    processes: undefined,
     workload,
     queue,
     ...openMemoryJournal(),

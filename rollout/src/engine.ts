@@ -53,7 +53,7 @@ export async function drive(task: Drive): Promise<Driven> {
   ports.setFence(book.head.fence);
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
   const watcher = makeWatcher(ports, emit);
-  const evidence = await openEvidence(ports, spec, book.head.release, lease.lost);
+  const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
   for (;;) {
     const at = now();
     const heard = await hear(ports.wishes, lease.lost);
@@ -176,6 +176,7 @@ async function pause(
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
+/** A clock that is set while somebody drives moves no bake, no deadline and no half-life. */
 function systemNow(): Instant {
-  return instant(Date.now());
+  return instant(Math.round(performance.timeOrigin + performance.now()));
 }

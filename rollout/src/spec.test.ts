@@ -53,6 +53,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       steps: [5, 25, 50],
       bakeMs: 180_000,
       tolerate: 'default',
+      latency: 'rollback',
       deadlineMs: 7_200_000,
       atDeadline: 'hold',
       watchMs: 600_000,
@@ -63,6 +64,14 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       migrate: undefined,
     },
   });
+});
+
+test('parseSpec() waits for latencies before promotion on a cluster, not on one machine, unless told', () => {
+  const local = 'app: a\nservices: { p: { source: p, port: 80 } }\n';
+
+  expect(specOf(whole).release.latency).toBe('promote');
+  expect(specOf(local).release.latency).toBe('rollback');
+  expect(specOf(`${local}release: { latency: promote }\n`).release.latency).toBe('promote');
 });
 
 test('parseSpec() reads every part that is written', () => {
@@ -189,7 +198,7 @@ test.each([
   [
     'bake: 500ms',
     'bak: 500ms',
-    '16:39 release.bak must be one of strategy, steps, bake, tolerate, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
+    '16:39 release.bak must be one of strategy, steps, bake, tolerate, latency, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

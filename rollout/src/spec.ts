@@ -63,12 +63,16 @@ export type ReplicasPlace = {
 export type Strategy = 'canary' | 'blue-green' | 'ab' | 'rolling';
 export type Tolerance = 'strict' | 'default' | 'relaxed';
 
+/** What latencies may do: roll back, and be waited for before promotion; roll back only; nothing. */
+export type LatencyPart = 'promote' | 'rollback' | 'off';
+
 export type ReleaseSpec = {
   readonly strategy: Strategy;
   /** Candidate's weights before promotion, whole percent, rising; empty for blue-green. */
   readonly steps: readonly number[];
   readonly bakeMs: number;
   readonly tolerate: Tolerance;
+  readonly latency: LatencyPart;
   readonly deadlineMs: number;
   readonly atDeadline: 'hold' | 'rollback';
   readonly watchMs: number;

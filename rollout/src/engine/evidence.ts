@@ -1,5 +1,5 @@
 import type { Json } from '../journal/journal.ts';
-import { countsOnly } from '../judge/sample.ts';
+import { countsOnly, type Prime, type Slow } from '../judge/sample.ts';
 import { type Instant, type Lane, otherLane, type Weights } from '../lane.ts';
 import { difference } from '../metrics/difference.ts';
 import type { MetricsSeen } from '../metrics/metrics.ts';
@@ -17,6 +17,8 @@ import type { Evidence } from '../policy/look.ts';
 import type { Decision, Release } from '../policy/release.ts';
 import { lag } from '../queue/seen.ts';
 import type { ReleaseSpec } from '../spec.ts';
+import type { Emit } from './occurrence.ts';
+import { openSlowLook, type SlowLook, type SlowSeen, stretchOf } from './slow-look.ts';
 import type { Sights } from './watcher.ts';
 
 /** What the judge has read of the running release, kept in the journal as it is read. */
@@ -42,13 +44,12 @@ const readMaxMs = 1_000;
 /** Reads back what an earlier driver of this release wrote, so that the judge goes on where it was. */
 export async function openEvidence(
   ports: Platform,
-  spec: ReleaseSpec,
+  { spec, emit, lost }: { readonly spec: ReleaseSpec; readonly emit: Emit; readonly lost: AbortSignal },
   release: Release | undefined,
-  signal: AbortSignal,
 ): Promise<EvidenceBook> {
   const written =
-    release === undefined ? [] : ((await ports.journal.readEvidence(release.id, signal)) as unknown as EvidenceEntry[]);
-  return new OpenEvidence(ports, spec, release?.id, written);
+    release === undefined ? [] : ((await ports.journal.readEvidence(release.id, lost)) as unknown as EvidenceEntry[]);
+  return new OpenEvidence(ports, spec, openSlowLook(ports, emit, lost), { release: release?.id, written });
 }
 
 class OpenEvidence implements EvidenceBook {
@@ -64,10 +65,17 @@ class OpenEvidence implements EvidenceBook {
   #share = 0;
   #asked = 0;
   #hold = '';
+  readonly #slow: SlowLook;
 
-  constructor(ports: Platform, spec: ReleaseSpec, release: number | undefined, written: readonly EvidenceEntry[]) {
+  constructor(
+    ports: Platform,
+    spec: ReleaseSpec,
+    slow: SlowLook,
+    { release, written }: { readonly release: number | undefined; readonly written: readonly EvidenceEntry[] },
+  ) {
     this.#ports = ports;
     this.#spec = spec;
+    this.#slow = slow;
     this.#release = release;
     const [first, ...rest] = written;
     if (first?.kind === 'start') this.#state = rest.reduce(foldEvidence, startEvidence(first.settings));
@@ -81,23 +89,28 @@ class OpenEvidence implements EvidenceBook {
     at: Instant,
     signal: AbortSignal,
   ): Promise<{ evidence: Evidence; alert: boolean }> {
-    this.#begin(release);
-    const alert = sights.metrics !== undefined && this.#count(release, sights.metrics, sights, at);
+    await this.#begin(release, at, signal);
+    const alert =
+      sights.metrics !== undefined &&
+      this.#count(release, sights.metrics, { sights, slow: this.#judgesSlow ? this.#slow.poll(at) : undefined }, at);
     this.#seenAt = sights.metrics === undefined ? (this.#seenAt ?? at) : at;
     if (this.#unwritten.length > 0 && at - (this.#flushedAt ?? 0) >= flushMs) await this.flush(release, signal);
-    const state = this.#state ?? startEvidence(settingsFor(release.plan, this.#spec));
+    const state = this.#state ?? startEvidence(settingsFor(release.plan, this.#spec, []));
     return { evidence: evidenceOf(state, at - this.#seenAt), alert: alert || state.verdict.logRollback > 0 };
   }
 
   async beforeWeights(release: Release, weights: Weights, at: Instant, signal: AbortSignal): Promise<void> {
     const share = weights[release.candidate];
     if (share === this.#asked || this.#state?.judge.kind === 'watch') return;
-    try {
-      const seen = await this.#ports.metrics.observe(AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]));
-      this.#count(release, seen, undefined, at);
-    } catch {
-      // Without this reading the open block ends a little earlier; nothing wrong is counted.
-    }
+    const within = AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]);
+    const [counts, slow] = await Promise.allSettled([
+      this.#ports.metrics.observe(within),
+      this.#judgesSlow ? this.#slow.fresh(at, within) : undefined,
+    ]);
+    const slowSeen = slow.status === 'fulfilled' ? slow.value : undefined;
+    // Without this reading the open block ends a little earlier; nothing wrong is counted.
+    if (counts.status === 'fulfilled') this.#count(release, counts.value, { sights: undefined, slow: slowSeen }, at);
+    if (slowSeen === undefined) this.#slow.forget(); // The next stretch would straddle the change.
     this.#asked = share;
     this.#add({ kind: 'share', share });
   }
@@ -119,7 +132,7 @@ class OpenEvidence implements EvidenceBook {
   }
 
   /** A release's first look starts its judge; the promotion starts the watch. */
-  #begin(release: Release): void {
+  async #begin(release: Release, at: Instant, signal: AbortSignal): Promise<void> {
     if (this.#release !== release.id) {
       this.#state = undefined;
       this.#share = 0;
@@ -127,16 +140,47 @@ class OpenEvidence implements EvidenceBook {
     }
     this.#release = release.id;
     if (this.#state === undefined) {
-      const settings = settingsFor(release.plan, this.#spec);
+      const seen = await this.#firstSlow(release, at, signal);
+      const settings = settingsFor(release.plan, this.#spec, seen.tells);
       this.#state = startEvidence(settings);
       this.#unwritten.push({ kind: 'start', settings });
+      if (seen.past !== undefined)
+        this.#add({ kind: 'prime', at, ...countsOnly, seconds: 0, live: noCounts, ...seen.past });
     }
     if (release.state.phase.kind === 'watching' && this.#state.judge.kind === 'comparison')
       this.#add({ kind: 'watch' });
   }
 
+  /**
+   * What live can tell beside the counts: the judge asks for it from the start, and holds when it is missing later. What
+   * could not be read now is expected, because a release must not become less strict by a bad moment.
+   */
+  async #firstSlow(release: Release, at: Instant, signal: AbortSignal): Promise<FirstSlow> {
+    const { former, plan } = release;
+    if (this.#ports.processes === undefined || former === undefined || plan.strategy !== 'canary')
+      return { tells: [], past: undefined };
+    const seen = await this.#slow.fresh(at, signal);
+    if (seen === undefined)
+      return { tells: plan.queue ? ['latency', 'ackTime', 'flow'] : ['latency'], past: undefined };
+    const { latency, ackTime } = seen.past[former];
+    const past = {
+      latency: latency.length === 0 ? undefined : { seconds: 0, live: latency },
+      ackTime: ackTime.length === 0 ? undefined : { seconds: 0, live: ackTime },
+    };
+    return { tells: seen.tells[former], past };
+  }
+
+  get #judgesSlow(): boolean {
+    return this.#state?.judge.kind === 'comparison' && this.#state.judge.settings.slow.length > 0;
+  }
+
   /** @returns whether the candidate failed in this stretch */
-  #count(release: Release, seen: MetricsSeen, sights: Sights | undefined, at: Instant): boolean {
+  #count(
+    release: Release,
+    seen: MetricsSeen,
+    { sights, slow }: { readonly sights: Sights | undefined; readonly slow: SlowSeen | undefined },
+    at: Instant,
+  ): boolean {
     const before = this.#mark;
     this.#mark = { seen, at };
     const counts = before === undefined ? undefined : difference(before.seen, seen);
@@ -146,7 +190,7 @@ class OpenEvidence implements EvidenceBook {
     const { candidate } = release;
     const live = counts[otherLane(candidate)].weighted;
     if (phase.kind === 'closing' || phase.kind === 'starting') {
-      this.#add({ kind: 'prime', at, ...countsOnly, seconds, live });
+      this.#add({ kind: 'prime', at, seconds, live, ...primesOf(slow, candidate) });
       return false;
     }
     const judging =
@@ -170,7 +214,17 @@ class OpenEvidence implements EvidenceBook {
     this.#add({
       kind: 'sample',
       at,
-      sample: { ...countsOnly, seconds, candidateShare: share, live, candidate: own, queue, probes },
+      sample: {
+        seconds,
+        candidateShare: share,
+        live,
+        candidate: own,
+        queue,
+        probes,
+        latency: stretchOf(slow, 'latency', candidate),
+        ackTime: stretchOf(slow, 'ackTime', candidate),
+        flow: stretchOf(slow, 'flow', candidate),
+      },
       lags: lags ?? null,
     });
     // Counts up to here may hold requests of the old weight; those from here on are of the confirmed one.
@@ -183,6 +237,21 @@ class OpenEvidence implements EvidenceBook {
     if (this.#state !== undefined) this.#state = foldEvidence(this.#state, entry);
     this.#unwritten.push(entry);
   }
+}
+
+const noCounts = { requests: 0, failed: 0, refused: 0 };
+
+type FirstSlow = {
+  readonly tells: readonly Slow[];
+  readonly past: Pick<Prime, 'latency' | 'ackTime'> | undefined;
+};
+
+/** Before the candidate has weight, all that live says is the past. */
+function primesOf(seen: SlowSeen | undefined, candidate: Lane): Pick<Prime, Slow> {
+  const live = seen?.lanes?.[otherLane(candidate)];
+  const of = <T>(told: T | undefined) =>
+    seen === undefined || told === undefined || seen.seconds <= 0 ? undefined : { seconds: seen.seconds, live: told };
+  return { latency: of(live?.latency), ackTime: of(live?.ackTime), flow: of(live?.flow) };
 }
 
 function lagsOf({ queues }: Sights): Lags | undefined {

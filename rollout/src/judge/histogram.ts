@@ -16,6 +16,11 @@ export function edgeMs(edge: number): number {
   return growth ** edge;
 }
 
+/** The first edge at `ms` or above it. */
+export function edgeFrom(ms: number): number {
+  return Math.ceil(Math.log(ms) / Math.log(growth));
+}
+
 export function dense(sparse: SparseHistogram): Histogram {
   const counts: number[] = new Array((sparse.at(-1)?.[0] ?? -1) + 1).fill(0);
   for (const [bucket, count] of sparse) counts[bucket] = count;

@@ -104,6 +104,23 @@ describe('a comparison that reads more than counts', () => {
     expect(latencyOf(verdict)).toBe(latencyOf(readJudge(state)));
   });
 
+  test('need not wait for latencies, which may still roll back, and whose silence still holds', () => {
+    const patient = primeJudge(aJudge({ ...slow, latencyPromotes: false }), {
+      ...before(counts(1000)),
+      latency: fast,
+      ackTime: fast,
+      flow: flowing,
+    });
+    const few = { ...fast, live: about(40).slice(2, 3), candidate: [] };
+
+    expect(feed(patient, { ...whole, latency: few, ackTime: few }, 400).verdict.kind).toBe('promote');
+    expect(feed(patient, { ...whole, latency: { ...fast, candidate: about(80) } }, 120).verdict.reason).toBe('latency');
+    expect(feed(patient, { ...whole, latency: undefined }, 400).verdict).toMatchObject({
+      kind: 'hold',
+      reason: 'stale',
+    });
+  });
+
   test('goes on where it was after its state was saved and loaded at any moment', () => {
     let kept: [JudgeState, Verdict] = [primed(), readJudge(primed())];
     let loaded = kept;

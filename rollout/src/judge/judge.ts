@@ -37,8 +37,11 @@ export type JudgeSettings = {
   readonly compare: 'traffic' | 'probes' | 'both';
   /** What the lanes' processes and the queue can tell beside the counts. What is named here must come, or nothing is promoted. */
   readonly slow: readonly Slow[];
+  /** Whether promotion waits for latencies; if not, they may still roll back. */
+  readonly latencyPromotes: boolean;
   /** How much slower the candidate may be. */
   readonly tolerateLatency: LatencyTolerance;
+  readonly latencySlackMs: number;
   readonly staleAfterSec: number;
 };
 
@@ -50,7 +53,9 @@ export const defaultJudge: JudgeSettings = {
   guardMs: undefined,
   compare: 'traffic',
   slow: [],
+  latencyPromotes: true,
   tolerateLatency: 'default',
+  latencySlackMs: 5,
   staleAfterSec: 60,
 };
 
@@ -175,11 +180,17 @@ function observe({ live }: JudgeState, counts: Counts, seconds: number): JudgeSt
   };
 }
 
-function verdictOn(state: JudgeState, reports: readonly RuleReport[]): Verdict {
+function verdictOn(state: JudgeState, said: readonly RuleReport[]): Verdict {
+  const reports = state.settings.latencyPromotes ? said : said.map(withoutPromotion);
   const merged = merge(reports, ruleWeights(reports.map(({ name }) => name)), state.settings);
   const atWeightSec = state.elapsed - state.weightSince;
   const waits = merged.kind === 'hold' && (merged.reason === 'evidence' || merged.reason === 'bake');
   return { ...merged, atWeightSec, reason: waits && isQuiet(state) ? 'no-traffic' : merged.reason };
+}
+
+function withoutPromotion(report: RuleReport): RuleReport {
+  const isLatency = report.name === 'latency' || report.name === 'ackTime';
+  return isLatency ? { ...report, logPromote: null, needCandidate: null } : report;
 }
 
 function isQuiet({ kind, elapsed, heard }: JudgeState): boolean {
@@ -207,8 +218,8 @@ function slowRules(slow: Slow, settings: JudgeSettings): Rule[] {
 }
 
 function latencyRule(name: LatencyName, settings: JudgeSettings): Rule {
-  const { alpha, beta, bakeSec, tolerateLatency } = settings;
-  const state = startLatency({ alpha, beta, bakeSec, ...latencyPresets[tolerateLatency] }, 0);
+  const { alpha, beta, bakeSec, tolerateLatency, latencySlackMs: slackMs } = settings;
+  const state = startLatency({ alpha, beta, bakeSec, slackMs, ...latencyPresets[tolerateLatency] }, 0);
   return { kind: 'latency', name, at: 0, state };
 }
 

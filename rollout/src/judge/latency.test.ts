@@ -3,7 +3,7 @@ import { type Chance, seeded } from './chance.rig.ts';
 import { dense, edgeMs, type Histogram, thresholds, total } from './histogram.ts';
 import { type LatencyState, onWeightChange, prime, read, start, step } from './latency.ts';
 
-const settings = { alpha: 0.01, beta: 0.01, bakeSec: 60, toleratedShift: 2, unacceptableShift: 8 };
+const settings = { alpha: 0.01, beta: 0.01, bakeSec: 60, toleratedShift: 2, unacceptableShift: 8, slackMs: 0 };
 
 /** Latencies about `ms`, with a slow mode of ten times that for one in fifty. */
 function drawn(chance: Chance, requests: number, ms: number): Histogram {
@@ -49,6 +49,21 @@ test('an equal candidate is promoted after the bake, never before', () => {
 
   expect(verdict.kind).toBe('promote');
   expect(state.elapsed).toBeGreaterThanOrEqual(60);
+});
+
+test('a few ms of slack forgive what is small in ms, and nothing that is large', () => {
+  const end = (ms: number, slackMs: number) => {
+    const chance = seeded(5);
+    let state = start({ ...settings, slackMs }, 0.25);
+    for (let stretch = 0; stretch < 60; stretch++) state = prime(state, drawn(chance, 1_000, 4), 10);
+    let verdict = read(state);
+    for (let look = 0; look < 60 && verdict.kind !== 'rollback'; look++) {
+      [state, verdict] = step(state, drawn(chance, 150, 4), drawn(chance, 50, ms), 2);
+    }
+    return verdict.kind;
+  };
+
+  expect([end(5, 0), end(5, 5), end(16, 5)]).toEqual(['rollback', expect.not.stringMatching('rollback'), 'rollback']);
 });
 
 test('no latencies, or those of one lane, move no wealth', () => {

@@ -1,7 +1,7 @@
 import { blockGainMax, rollbackWeights, type WorseArms, worseGains } from './arms.ts';
 import { type Block, type Line, logBet } from './block.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
-import { above, addTo, edgeMs, type Histogram, type Threshold, thresholds, total } from './histogram.ts';
+import { above, addTo, edgeFrom, edgeMs, type Histogram, type Threshold, thresholds, total } from './histogram.ts';
 import { type Ledger, logSumExp, logWealth, openLedger, release, settle } from './ledger.ts';
 import { natsPerRequest, promotionOverhead } from './needed.ts';
 import { keepPace, type Pace, recentGrowth } from './pace.ts';
@@ -40,6 +40,8 @@ export type LatencySettings = {
   /** Buckets by which the candidate may be slower: 1.05^k. */
   readonly toleratedShift: number;
   readonly unacceptableShift: number;
+  /** And by so much more, whatever the quantile: a lane with little traffic is a colder one, by a few ms. */
+  readonly slackMs: number;
 };
 
 type OpenBlock = { readonly live: Histogram; readonly candidate: Histogram; readonly seconds: number };
@@ -128,9 +130,18 @@ export function logWealths({ rollback, promotion }: LatencyState): {
   return { worse: rollback.map(logWealth), good: promotion.map(logSumExp) };
 }
 
-/** Requests of the open block and those above the threshold; the candidate's is `shift` buckets higher. */
-export function exceedances({ live, candidate }: Omit<OpenBlock, 'seconds'>, edge: number, shift: number): Block {
-  return { nL: total(live), fL: above(live, edge), nC: total(candidate), fC: above(candidate, edge + shift) };
+/** Requests of the open block and those above the thresholds. */
+export function exceedances(
+  { live, candidate }: Omit<OpenBlock, 'seconds'>,
+  liveEdge: number,
+  candidateEdge: number,
+): Block {
+  return { nL: total(live), fL: above(live, liveEdge), nC: total(candidate), fC: above(candidate, candidateEdge) };
+}
+
+/** The candidate's threshold where live's is `edge`: so many buckets higher, and the slack on top. */
+function shifted(edge: number, shift: number, slackMs: number): number {
+  return slackMs === 0 ? edge + shift : edgeFrom(edgeMs(edge + shift) + slackMs);
 }
 
 function closeBlock(state: LatencyState): [LatencyState, RuleVerdict] {
@@ -147,13 +158,20 @@ function closeBlock(state: LatencyState): [LatencyState, RuleVerdict] {
   return [paced, verdictOn(paced, true)];
 }
 
+/** Of the `k`-th threshold, `levels` first. */
+function candidateEdge(
+  { toleratedShift, unacceptableShift, slackMs }: LatencySettings,
+  k: number,
+  edge: number,
+): number {
+  return shifted(edge, k < levels.length ? toleratedShift : unacceptableShift, slackMs);
+}
+
 function score(state: LatencyState): LatencyState {
   const { open, settings } = state;
   const stakes = outlook(state);
   const gainMax = blockGainMax(arms, open.seconds);
-  const blocks = stakes.map(({ edge }, k) =>
-    exceedances(open, edge, k < levels.length ? settings.toleratedShift : settings.unacceptableShift),
-  );
+  const blocks = stakes.map(({ edge }, k) => exceedances(open, edge, candidateEdge(settings, k, edge)));
   const at = (k: number) => ({ block: blocks[k] ?? noBlock, stake: stakes[k] ?? { edge: 1, a: 0.99, kappa: 1 } });
   return {
     ...state,
@@ -229,7 +247,8 @@ function spokeAt(state: LatencyState, k: number): Spoke {
   const level = levels[k] ?? 0.5;
   const [threshold] = thresholds(past, [level]);
   const liveMs = edgeMs(threshold?.edge ?? 1);
-  return { level, liveMs, candidateMs: liveMs * edgeMs(settings.toleratedShift) };
+  const candidateMs = edgeMs(candidateEdge(settings, k, threshold?.edge ?? 1));
+  return { level, liveMs, candidateMs };
 }
 
 /** By recent growth where there was some, else as if the candidate were as fast as live. */
@@ -243,7 +262,7 @@ function needed(state: LatencyState): number | null {
   const stakes = outlook(state).slice(levels.length);
   const needs = logWealths(state).good.map((good, k) => {
     const { edge, a, kappa } = stakes[k] ?? { edge: 1, a: 0.99, kappa: 1 };
-    const pC = Math.min(a, above(past, edge + settings.unacceptableShift) / total(past));
+    const pC = Math.min(a, above(past, candidateEdge(settings, levels.length, edge)) / total(past));
     const nats = natsPerRequest({ pL: a, pC, weight, line: diagonal }) / kappa;
     return (promotionOverhead * Math.max(0, Math.log(1 / settings.beta) - good)) / nats;
   });

@@ -72,13 +72,22 @@ function decide(reports: readonly RuleReport[], weights: readonly number[], sett
 
 function promotionBlocker(reports: readonly RuleReport[], settings: MergeSettings): VerdictReason | undefined {
   const promoting = promotionSide(reports);
-  const now = Math.max(...reports.map(({ at }) => at));
-  if (promoting.some(({ at }) => now - at > settings.staleAfterSec)) return 'stale';
+  if (staleReports(reports, settings).length > 0) return 'stale';
   if (promoting.some(({ promotable }) => !promotable)) return 'both-lanes-failing';
   const enough = Math.log(1 / settings.beta);
   if (promoting.length === 0 || promoting.some(({ logPromote }) => logPromote < enough)) return 'evidence';
   if (promoting.some(({ elapsed }) => elapsed < settings.bakeSec)) return 'bake';
   return promoting.some(({ closed }) => closed) ? undefined : 'evidence'; // Old evidence alone never promotes.
+}
+
+/** Rules that are fed no more, the one that has waited longest first. What a queue cannot be asked is the policy's to name. */
+export function staleReports(
+  reports: readonly RuleReport[],
+  { staleAfterSec }: Pick<MergeSettings, 'staleAfterSec'>,
+): readonly RuleReport[] {
+  const now = Math.max(...reports.map(({ at }) => at));
+  const stale = reports.filter(({ name, at }) => name !== 'guard' && now - at > staleAfterSec);
+  return stale.toSorted((a, b) => a.at - b.at);
 }
 
 function promotionSide(reports: readonly RuleReport[]): (RuleReport & { readonly logPromote: number })[] {

@@ -82,7 +82,7 @@ test.each(tracesOf('share'))('the share guard gives every figure of $name', ({ s
 
 test.each(tracesOf('latency'))('the latency rule gives every figure of $name', ({ settings, prime, blocks }) => {
   const { bake: bakeSec, ...rest } = settings;
-  let state = latency.start({ ...rest, bakeSec }, 0.1);
+  let state = latency.start({ ...rest, bakeSec, slackMs: 0 }, 0.1);
   for (const { live, dt } of prime) state = latency.prime(state, dense(live), dt);
 
   for (const [index, entry] of blocks.entries()) {
@@ -144,7 +144,7 @@ function latencyFigures(before: latency.LatencyState, after: latency.LatencyStat
     latency.exceedances(
       open,
       edge,
-      k < latency.levels.length ? before.settings.toleratedShift : before.settings.unacceptableShift,
+      edge + (k < latency.levels.length ? before.settings.toleratedShift : before.settings.unacceptableShift),
     ),
   );
   const { worse, good } = latency.logWealths(after);

@@ -1,5 +1,6 @@
 import type { AppLock, Journal, WishBox } from '../journal/journal.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Processes } from '../metrics/processes.ts';
 import type { WorkQueue } from '../queue/queue.ts';
 import type { TrafficRouter } from '../traffic/traffic.ts';
 import type { ProbeAnswer, Workload } from '../workload/workload.ts';
@@ -9,6 +10,8 @@ export interface Platform extends AsyncDisposable {
   readonly traffic: TrafficRouter;
   readonly workload: Workload;
   readonly metrics: Metrics;
+  /** `undefined` where the lanes' own processes cannot be asked. */
+  readonly processes: Processes | undefined;
   /** `undefined` for an app without a queue. */
   readonly queue: WorkQueue | undefined;
   readonly journal: Journal;

@@ -11,6 +11,7 @@ import {
   stepJudge,
   weightChanged,
 } from '../judge/judge.ts';
+import { staleReports } from '../judge/merge.ts';
 import type { Counts, Prime, Sample } from '../judge/sample.ts';
 import { progressOf } from '../judge/steps.ts';
 import type { RuleReport, Verdict } from '../judge/verdict.ts';
@@ -52,13 +53,20 @@ const idleAfterSamples = 10;
 /** What a lane's stream and its proxies are set to: the guard must fire before messages age out. */
 const queueTimes = { maxAgeMs: 120_000, timeoutMs: 5_000 };
 
-export function settingsFor(plan: Plan, spec: Pick<ReleaseSpec, 'tolerate'>): JudgeSettings {
+/** `slow`: what live can tell beside the counts. Only users' traffic at both lanes is compared by it. */
+export function settingsFor(
+  plan: Plan,
+  spec: Pick<ReleaseSpec, 'tolerate' | 'latency'>,
+  slow: JudgeSettings['slow'],
+): JudgeSettings {
   return {
     ...defaultJudge,
     bakeSec: plan.bakeMs / 1_000,
     tolerate: spec.tolerate,
     guardMs: plan.queue ? limitMsFor(queueTimes) : undefined,
     compare: plan.strategy === 'blue-green' ? 'probes' : 'traffic',
+    slow: plan.strategy === 'canary' ? slow.filter((source) => source === 'flow' || spec.latency !== 'off') : [],
+    latencyPromotes: spec.latency === 'promote',
   };
 }
 
@@ -118,7 +126,7 @@ export function evidenceOf(
     logRollback: verdict.logRollback,
     logPromote: verdict.logPromote ?? undefined,
     progress: countsNow(verdict) ? progressOf(verdict, judge.settings) : 0,
-    text: textOf(verdict),
+    text: textOf(verdict, judge.settings),
     blindMs,
     idle: idleSamples >= idleAfterSamples,
   };
@@ -129,7 +137,7 @@ function countsNow({ kind, reason }: Verdict): boolean {
   return kind === 'promote' || (kind === 'hold' && (reason === 'evidence' || reason === 'bake'));
 }
 
-function textOf(verdict: Verdict): string {
+function textOf(verdict: Verdict, settings: JudgeSettings): string {
   const rule = verdict.rules.find(({ name }) => name === verdict.reason);
   if (verdict.kind === 'rollback' && rule !== undefined) return rollbackText(rule);
   switch (verdict.reason) {
@@ -142,10 +150,16 @@ function textOf(verdict: Verdict): string {
     case 'both-lanes-failing':
       return 'both lanes fail too much to compare them';
     case 'stale':
-      return 'a part of the evidence is out of date';
+      return `not read of late: ${staleText(verdict, settings)}`;
     default:
       return verdict.kind === 'rollback' ? 'the evidence says worse than tolerated' : 'not enough evidence yet';
   }
+}
+
+function staleText({ rules, elapsed }: Verdict, settings: JudgeSettings): string {
+  return staleReports(rules, settings)
+    .map(({ name, at }) => `${name} for ${Math.round(elapsed - at)} s`)
+    .join(', ');
 }
 
 function rollbackText(rule: RuleReport): string {

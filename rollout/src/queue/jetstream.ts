@@ -53,7 +53,9 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
     const messages = numberIn(state, 'messages');
     return {
       messages,
+      lastSeq: numberIn(state, 'last_seq'),
       oldestAgeMs: messages === 0 ? 0 : Math.max(0, serverTimeMs(seen) - Date.parse(textIn(state, 'first_ts'))),
+      maxAgeMs: numberIn(objectIn(seen, 'config'), 'max_age') / 1_000_000,
       consumers: Object.fromEntries(consumers.map(([service, consumer]) => [service, consumerSeen(consumer)])),
       sources,
       epoch: [seen, ...consumers.map(([, consumer]) => consumer)].map((one) => textIn(one, 'created')).join(' '),

@@ -79,7 +79,9 @@ class InMemoryQueue implements MemoryQueue {
     const oldest = state.messages[0];
     return {
       messages: state.messages.length,
+      lastSeq: state.lastSeq,
       oldestAgeMs: oldest === undefined ? 0 : now - oldest.at,
+      maxAgeMs: limits.maxAgeMs,
       consumers: Object.fromEntries(
         [...state.consumers].map(([service, consumer]) => [service, consumerSeen(state, consumer, now)]),
       ),

@@ -19,8 +19,12 @@ export type ConsumerSeen = {
 export type LaneQueueSeen = {
   /** Unprocessed messages in the lane's stream. */
   readonly messages: number;
+  /** Sequence of the newest message that ever came: for differences, how many came. */
+  readonly lastSeq: number;
   /** Age of the oldest by the server's own clock; 0 when there is none. */
   readonly oldestAgeMs: number;
+  /** A message that is older is thrown away, processed or not. */
+  readonly maxAgeMs: number;
   readonly consumers: Readonly<Record<string, ConsumerSeen>>;
   /** The lanes that this lane's workers pull from now. */
   readonly sources: readonly Lane[];

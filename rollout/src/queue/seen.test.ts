@@ -21,7 +21,9 @@ function aLook({
 }: Partial<LaneQueueSeen> & { consumer?: Partial<ConsumerSeen> } = {}): LaneQueueSeen {
   return {
     messages: 0,
+    lastSeq: 9,
     oldestAgeMs: 0,
+    maxAgeMs: 120_000,
     consumers: { rating: aConsumer(consumer), mail: aConsumer() },
     sources: ['blue'],
     epoch: 'e',

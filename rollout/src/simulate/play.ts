@@ -239,6 +239,7 @@ export const aSpec: ReleaseSpec = {
   steps: [5, 25, 50],
   bakeMs: 180_000,
   tolerate: 'default',
+  latency: 'promote',
   deadlineMs: 7_200_000,
   atDeadline: 'hold',
   watchMs: 600_000,

@@ -134,7 +134,7 @@ function someBehaviour(random: () => number): Behaviour {
 }
 
 function newDriver(release: Release, entries: readonly EvidenceEntry[], world: World): Driver {
-  const fresh = startEvidence(settingsFor(release.plan, spec));
+  const fresh = startEvidence(settingsFor(release.plan, spec, []));
   return {
     memory: freshMemory(),
     evidence: entries.reduce(foldEvidence, fresh),

@@ -1,6 +1,6 @@
 /** Third step: what was left out gets its default, and the parts get the shape that the rest of Headgate knows. */
 import { invariant } from '../errors.ts';
-import type { KubernetesSpec, QueueSpec, ReleaseSpec, ServiceSpec, Spec, Strategy } from '../spec.ts';
+import type { KubernetesSpec, LatencyPart, QueueSpec, ReleaseSpec, ServiceSpec, Spec, Strategy } from '../spec.ts';
 import type { WrittenRelease, WrittenService, WrittenSpec } from './parse.ts';
 
 /** What a release does that says nothing. */
@@ -29,7 +29,7 @@ export function normalize({ app, services, queue, kubernetes, release }: Written
     services: Object.fromEntries([...proved(services)].map(([name, service]) => [name, normalizeService(service)])),
     queue: queue && normalizeQueue(queue),
     kubernetes: kubernetes && normalizeKubernetes(kubernetes),
-    release: normalizeRelease(release ?? {}),
+    release: normalizeRelease(release ?? {}, defaultLatency(kubernetes !== undefined)),
   };
 }
 
@@ -69,13 +69,25 @@ function normalizeKubernetes(written: NonNullable<WrittenSpec['kubernetes']>): K
   };
 }
 
-function normalizeRelease({ steps, bake, deadline, watch, keepWarm, ...written }: WrittenRelease): ReleaseSpec {
+/**
+ * On one machine the lanes, the servers and the load share a few cores: latencies come in clusters, which the judge
+ * answers with patience, and a promotion could wait for them for hours.
+ */
+function defaultLatency(isCluster: boolean): LatencyPart {
+  return isCluster ? 'promote' : 'rollback';
+}
+
+function normalizeRelease(
+  { steps, bake, deadline, watch, keepWarm, ...written }: WrittenRelease,
+  latency: LatencyPart,
+): ReleaseSpec {
   const strategy = written.strategy ?? defaults.strategy;
   return {
     strategy,
     steps: steps?.map(proved) ?? defaultSteps(strategy),
     bakeMs: bake ?? defaults.bakeMs,
     tolerate: written.tolerate ?? defaults.tolerate,
+    latency: written.latency ?? latency,
     deadlineMs: deadline ?? defaults.deadlineMs,
     atDeadline: written.atDeadline ?? defaults.atDeadline,
     watchMs: watch ?? defaults.watchMs,

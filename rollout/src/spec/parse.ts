@@ -63,6 +63,7 @@ const release = fields({
   steps: list(percentage),
   bake: duration,
   tolerate: oneOf('strict', 'default', 'relaxed'),
+  latency: oneOf('promote', 'rollback', 'off'),
   deadline: duration,
   atDeadline: oneOf('hold', 'rollback'),
   watch: duration,

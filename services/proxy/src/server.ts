@@ -84,7 +84,8 @@ export class HttpServer {
       return;
     }
     if (handled.timedOut) this.#metrics.timedOut();
-    this.#metrics.answered(handled.answer.status, ms);
+    // Headgate's own requests reach a lane whatever its weight: they would speak for its users.
+    this.#metrics.answered(handled.answer.status, request.headers['headgate-probe'] === undefined ? ms : undefined);
     this.#write(request, response, handled.answer, handled.unread);
   }
 

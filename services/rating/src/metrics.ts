@@ -3,7 +3,9 @@ import type { Identity } from './config.ts';
 
 /** What the service counts. Nothing here is asked of the queue: acks are counted by whoever acks. */
 export interface Metrics {
-  acked(stream: string): void;
+  /** `ms`: from delivery to ack, the wait for a free handler included. */
+  acked(stream: string, ms: number): void;
+  terminated(stream: string): void;
   redelivered(stream: string): void;
   returned(stream: string): void;
   /** A message was answered with `status` after so many seconds. */
@@ -19,9 +21,16 @@ export function openMetrics(identity: Identity, live: Live): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const perStream = (name: string, help: string) => new Counter({ name, help, labelNames: ['stream'], registers });
-  const acked = perStream('headgate_acked_total', 'Messages acked or terminated, by stream');
+  const acked = perStream('headgate_acked_total', 'Messages acked, by stream');
+  const terminated = perStream('headgate_terminated_total', 'Messages given up for good, by stream');
   const redelivered = perStream('headgate_redelivered_total', 'Messages that came once more, by stream');
   const returned = perStream('headgate_returned_total', 'Messages given back, by stream');
+  const ackTime = new Counter({
+    name: 'headgate_ack_time_bucket_total',
+    help: 'Messages acked by time since their delivery: bucket i holds those from 1.05^i ms to under 1.05^(i+1) ms, 0 and 259 also what lies beyond',
+    labelNames: ['stream', 'bucket'],
+    registers,
+  });
   const handled = new Counter({
     name: 'headgate_handled_total',
     help: 'Messages answered, by subject and status',
@@ -50,7 +59,11 @@ export function openMetrics(identity: Identity, live: Live): Metrics {
   );
   collectDefaultMetrics({ register: registry });
   return {
-    acked: (stream) => acked.inc({ stream }),
+    acked(stream, ms) {
+      acked.inc({ stream });
+      ackTime.inc({ stream, bucket: timeBucket(ms) });
+    },
+    terminated: (stream) => terminated.inc({ stream }),
     redelivered: (stream) => redelivered.inc({ stream }),
     returned: (stream) => returned.inc({ stream }),
     handled(subject, status, took) {
@@ -60,4 +73,12 @@ export function openMetrics(identity: Identity, live: Live): Metrics {
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
+}
+
+const LOG_GROWTH = Math.log(1.05);
+const BUCKET_MAX = 259;
+
+/** As the proxies' latencies, so that both are judged alike: each bucket is 5 % wider than the one before it. */
+export function timeBucket(ms: number): number {
+  return ms > 1 ? Math.min(BUCKET_MAX, Math.floor(Math.log(ms) / LOG_GROWTH)) : 0;
 }

@@ -121,37 +121,38 @@ export class Pull {
   async #take(messages: ConsumerMessages, session: Session): Promise<void> {
     const { metrics, source } = this.#options;
     for await (const message of messages) {
+      const begun = performance.now();
       if (message.redelivered) metrics.redelivered(source.stream);
-      if (await this.#slots.take(this.#stopping.signal)) void this.#work(message, session);
-      else this.#settle(message, session, { kind: 'later', delayMs: 0 });
+      if (await this.#slots.take(this.#stopping.signal)) void this.#work(message, session, begun);
+      else this.#settle(message, session, { kind: 'later', delayMs: 0 }, begun);
     }
   }
 
-  async #work(message: JsMsg, session: Session): Promise<void> {
+  async #work(message: JsMsg, session: Session, begun: number): Promise<void> {
     const { work, connection } = this.#options;
     const alive = setInterval(() => {
       if (!connection.isClosed()) message.working();
     }, session.ackWaitMs / 2);
     try {
-      this.#settle(message, session, await work(message));
+      this.#settle(message, session, await work(message), begun);
     } finally {
       clearInterval(alive);
       this.#slots.giveBack();
     }
   }
 
-  #settle(message: JsMsg, session: Session, settlement: Settlement): void {
+  #settle(message: JsMsg, session: Session, settlement: Settlement, begun: number): void {
     const { connection, metrics, source } = this.#options;
     // A stream made anew counts from 1 again: an ack of before could take a message that nobody has handled.
     if (session.isLost || connection.isClosed()) return;
     switch (settlement.kind) {
       case 'ack':
         message.ack();
-        metrics.acked(source.stream);
+        metrics.acked(source.stream, performance.now() - begun);
         break;
       case 'term':
         message.term(settlement.reason);
-        metrics.acked(source.stream);
+        metrics.terminated(source.stream);
         break;
       case 'later':
         message.nak(settlement.delayMs);

@@ -23,6 +23,7 @@ const spec: Spec = {
     steps: [5],
     bakeMs: 1,
     tolerate: 'default',
+    latency: 'rollback',
     deadlineMs: 1,
     atDeadline: 'hold',
     watchMs: 1,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openFileJournal } from '../../journal/file.ts';
 import { openHaproxyMetrics } from '../../metrics/haproxy.ts';
+import { openLocalProcesses } from '../../metrics/local-processes.ts';
 import { bootstrap } from '../../queue/bootstrap.ts';
 import { openConnection } from '../../queue/connection.ts';
 import { openJetStreamQueue } from '../../queue/jetstream.ts';
@@ -29,6 +30,7 @@ export async function openLocalPlatform(spec: Spec, { state, signal, say }: Open
     traffic: openHaproxyTraffic(info.haproxy),
     workload: openLocalWorkload(client),
     metrics: openHaproxyMetrics(info.haproxy),
+    processes: openLocalProcesses(client, app),
     queue,
     ...openFileJournal(join(state, 'journal')),
     setFence: () => {}, // HAProxy has no place for it.

@@ -61,6 +61,8 @@ async function answer(request: IncomingMessage, { info, supervisor }: Served): P
   switch (`${request.method} ${act}`) {
     case 'GET ':
       return { status: 200, body: running.observe(lane) };
+    case 'GET processes':
+      return { status: 200, body: running.processes(lane) };
     case 'GET logs':
       return { status: 200, body: running.logs(lane) };
     case 'POST probe':

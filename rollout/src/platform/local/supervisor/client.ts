@@ -5,6 +5,7 @@ import type { Lane } from '../../../lane.ts';
 import type { Revision } from '../../../revision.ts';
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
 import type { Info } from './api.ts';
+import type { ProcessAt } from './instance.ts';
 import type { LogTail } from './lane-runner.ts';
 
 const answerMaxMs = 10_000;
@@ -16,6 +17,7 @@ export interface SupervisorClient {
   scale(lane: Lane, replicas: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
   observe(lane: Lane, signal: AbortSignal): Promise<LaneSeen>;
   probe(lane: Lane, signal: AbortSignal): Promise<ProbeAnswer>;
+  processes(lane: Lane, signal: AbortSignal): Promise<readonly ProcessAt[]>;
   /** The last 20 lines of each process of the lane. */
   logs(lane: Lane, signal: AbortSignal): Promise<readonly LogTail[]>;
 }
@@ -30,6 +32,7 @@ export function openSupervisorClient(socketPath: string): SupervisorClient {
     scale: async (lane, replicas, signal) => void (await ask('PUT', `/lanes/${lane}/scale`, signal, replicas)),
     observe: (lane, signal) => ask('GET', `/lanes/${lane}/`, signal),
     probe: (lane, signal) => ask('POST', `/lanes/${lane}/probe`, signal),
+    processes: (lane, signal) => ask('GET', `/lanes/${lane}/processes`, signal),
     logs: (lane, signal) => ask('GET', `/lanes/${lane}/logs`, signal),
   };
 }

@@ -47,6 +47,9 @@ export type InstanceOptions = {
   readonly onEnd: (failure: Failure | undefined) => void;
 };
 
+/** A process of a lane and the address of its counts. */
+export type ProcessAt = { readonly id: string; readonly url: string; readonly ready: boolean };
+
 /** One process of a lane, from its start to its end. */
 export class Instance {
   readonly slot: number;
@@ -87,6 +90,12 @@ export class Instance {
   /** Why it is still not ready after 20 s, or `undefined`. */
   get slow(): Failure | undefined {
     return this.#slow;
+  }
+
+  /** Where it tells its counts. The id is no other process's, also after the supervisor began anew. */
+  get process(): ProcessAt {
+    const url = `http://127.0.0.1:${this.#ports.adminPort}/metrics`;
+    return { id: `${this.#options.name}@${this.#startedAt}`, url, ready: this.ready };
   }
 
   get ageMs(): number {

@@ -1,6 +1,7 @@
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
 import { ask } from '../ask.ts';
 import type { LaneDesired } from './desired.ts';
+import type { ProcessAt } from './instance.ts';
 import { type RunnerOptions, ServiceRunner } from './service-runner.ts';
 
 /** The last lines of one process, named by service and place. */
@@ -53,6 +54,11 @@ export class LaneRunner {
     if (chosen === undefined)
       return { kind: 'unanswered', why: `no ${service} of lane ${this.#options.lane} is ready` };
     return ask(`http://127.0.0.1:${chosen.port}${template.probe}`, {}, AbortSignal.timeout(probeMaxMs));
+  }
+
+  /** All that still exist, those that are shutting down included. */
+  processes(): readonly ProcessAt[] {
+    return [...this.#services.values()].flatMap((runner) => runner.instances.map((instance) => instance.process));
   }
 
   logs(): readonly LogTail[] {

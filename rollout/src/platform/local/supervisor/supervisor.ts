@@ -13,6 +13,7 @@ import { findServer } from '../servers/find.ts';
 import { BoundedLog } from './bounded-log.ts';
 import { type Desired, type LaneDesired, readDesired, writeDesired } from './desired.ts';
 import type { Places } from './folder.ts';
+import type { ProcessAt } from './instance.ts';
 import { LaneRunner, type LogTail } from './lane-runner.ts';
 import { type Machine, startMachine } from './machine.ts';
 import { clearLeftovers, recordPid } from './pids.ts';
@@ -43,6 +44,7 @@ export interface Supervisor extends AsyncDisposable {
   scale(lane: Lane, replicas: Readonly<Record<string, number>>): Promise<void>;
   observe(lane: Lane): LaneSeen;
   probe(lane: Lane): Promise<ProbeAnswer>;
+  processes(lane: Lane): readonly ProcessAt[];
   /** The last lines of each process of the lane. */
   logs(lane: Lane): readonly LogTail[];
 }
@@ -89,6 +91,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     scale: (lane, replicas) => change(lane, { ...desired[lane], replicas: grown(desired[lane].replicas, replicas) }),
     observe: (lane) => runners[lane].observe(),
     probe: (lane) => runners[lane].probe(),
+    processes: (lane) => runners[lane].processes(),
     logs: (lane) => runners[lane].logs(),
     async [Symbol.asyncDispose]() {
       over.abort();

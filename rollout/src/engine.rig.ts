@@ -5,7 +5,7 @@ import { type Instant, instant, type Lane } from './lane.ts';
 import { openMemoryMetrics } from './metrics/memory.ts';
 import type { Platform } from './platform/platform.ts';
 import { openMemoryQueue } from './queue/memory.ts';
-import { aSpec, revisionNamed } from './simulate/play.ts';
+import { aSpec, revisionNamed } from './simulate/named.ts';
 import type { ReleaseSpec } from './spec.ts';
 import { openMemoryTraffic } from './traffic/memory.ts';
 import { openMemoryWorkload } from './workload/memory.ts';

@@ -1,5 +1,5 @@
 import type { Json } from '../journal/journal.ts';
-import { countsOnly, type Prime, type Slow } from '../judge/sample.ts';
+import { countsOnly } from '../judge/sample.ts';
 import { type Instant, type Lane, otherLane, type Weights } from '../lane.ts';
 import { difference } from '../metrics/difference.ts';
 import type { MetricsSeen } from '../metrics/metrics.ts';
@@ -18,7 +18,8 @@ import type { Decision, Release } from '../policy/release.ts';
 import { lag } from '../queue/seen.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import type { Emit } from './occurrence.ts';
-import { openSlowLook, type SlowLook, type SlowSeen, stretchOf } from './slow-look.ts';
+import { openSlowLook, type SlowLook, type SlowSeen } from './slow-look.ts';
+import { expectedOf, partsOf, primesOf } from './slow-parts.ts';
 import type { Sights } from './watcher.ts';
 
 /** What the judge has read of the running release, kept in the journal as it is read. */
@@ -140,7 +141,7 @@ class OpenEvidence implements EvidenceBook {
     }
     this.#release = release.id;
     if (this.#state === undefined) {
-      const seen = await this.#firstSlow(release, at, signal);
+      const seen = await expectedOf(this.#ports, this.#slow, release, { at, signal });
       const settings = settingsFor(release.plan, this.#spec, seen.tells);
       this.#state = startEvidence(settings);
       this.#unwritten.push({ kind: 'start', settings });
@@ -149,25 +150,6 @@ class OpenEvidence implements EvidenceBook {
     }
     if (release.state.phase.kind === 'watching' && this.#state.judge.kind === 'comparison')
       this.#add({ kind: 'watch' });
-  }
-
-  /**
-   * What live can tell beside the counts: the judge asks for it from the start, and holds when it is missing later. What
-   * could not be read now is expected, because a release must not become less strict by a bad moment.
-   */
-  async #firstSlow(release: Release, at: Instant, signal: AbortSignal): Promise<FirstSlow> {
-    const { former, plan } = release;
-    if (this.#ports.processes === undefined || former === undefined || plan.strategy !== 'canary')
-      return { tells: [], past: undefined };
-    const seen = await this.#slow.fresh(at, signal);
-    if (seen === undefined)
-      return { tells: plan.queue ? ['latency', 'ackTime', 'flow'] : ['latency'], past: undefined };
-    const { latency, ackTime } = seen.past[former];
-    const past = {
-      latency: latency.length === 0 ? undefined : { seconds: 0, live: latency },
-      ackTime: ackTime.length === 0 ? undefined : { seconds: 0, live: ackTime },
-    };
-    return { tells: seen.tells[former], past };
   }
 
   get #judgesSlow(): boolean {
@@ -221,9 +203,7 @@ class OpenEvidence implements EvidenceBook {
         candidate: own,
         queue,
         probes,
-        latency: stretchOf(slow, 'latency', candidate),
-        ackTime: stretchOf(slow, 'ackTime', candidate),
-        flow: stretchOf(slow, 'flow', candidate),
+        ...partsOf(slow, candidate),
       },
       lags: lags ?? null,
     });
@@ -240,19 +220,6 @@ class OpenEvidence implements EvidenceBook {
 }
 
 const noCounts = { requests: 0, failed: 0, refused: 0 };
-
-type FirstSlow = {
-  readonly tells: readonly Slow[];
-  readonly past: Pick<Prime, 'latency' | 'ackTime'> | undefined;
-};
-
-/** Before the candidate has weight, all that live says is the past. */
-function primesOf(seen: SlowSeen | undefined, candidate: Lane): Pick<Prime, Slow> {
-  const live = seen?.lanes?.[otherLane(candidate)];
-  const of = <T>(told: T | undefined) =>
-    seen === undefined || told === undefined || seen.seconds <= 0 ? undefined : { seconds: seen.seconds, live: told };
-  return { latency: of(live?.latency), ackTime: of(live?.ackTime), flow: of(live?.flow) };
-}
 
 function lagsOf({ queues }: Sights): Lags | undefined {
   const { blue, green } = queues;

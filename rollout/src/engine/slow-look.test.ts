@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals';
 import { type Instant, instant, type Lane } from '../lane.ts';
 import type { Processes, ProcessSeen } from '../metrics/processes.ts';
 import type { Occurrence } from './occurrence.ts';
-import { openSlowLook, stretchOf } from './slow-look.ts';
+import { openSlowLook } from './slow-look.ts';
+import { partsOf } from './slow-parts.ts';
 
 /** Processes that answer when the test says so. */
 function aRig() {
@@ -59,7 +60,7 @@ test('poll() waits for nothing and gives each stretch once, by the time between 
   const again = slow.poll(at(3));
 
   expect(mark?.lanes).toBeUndefined();
-  expect(stretchOf(told, 'latency', 'green')).toEqual({ seconds: 2, live: [[40, 7]], candidate: [[60, 3]] });
+  expect(partsOf(told, 'green').latency).toEqual({ seconds: 2, live: [[40, 7]], candidate: [[60, 3]] });
   expect(again).toBeUndefined();
 });
 
@@ -75,7 +76,7 @@ test('an answer that comes late is one of its own time, and one that is overtake
   hold(false);
   await settled();
   const late = slow.poll(at(4));
-  const [first, second] = [late, await slow.fresh(at(8), never)].map((seen) => stretchOf(seen, 'latency', 'green'));
+  const [first, second] = [late, await slow.fresh(at(8), never)].map((seen) => partsOf(seen, 'green').latency);
 
   expect(meanwhile).toBeUndefined();
   expect(first).toMatchObject({ seconds: 2, live: [[40, 5]] });
@@ -88,7 +89,7 @@ test('an answer that comes late is one of its own time, and one that is overtake
   const reading = slow.fresh(at(11), never);
   await settled();
   hold(false);
-  expect(stretchOf(await reading, 'latency', 'green')).toMatchObject({ seconds: 3, live: [[40, 2]] });
+  expect(partsOf(await reading, 'green').latency).toMatchObject({ seconds: 3, live: [[40, 2]] });
   await settled();
   expect(slow.poll(at(12))).toBeUndefined();
 });
@@ -104,7 +105,7 @@ test('what cannot be read is no sample and is told; the next reading covers the 
 
   expect(missing).toBeUndefined();
   expect(occurred).toMatchObject([{ kind: 'unseen', port: 'metrics', message: 'nobody lists it' }]);
-  expect(stretchOf(next, 'latency', 'green')).toMatchObject({ seconds: 4, live: [[40, 6]] });
+  expect(partsOf(next, 'green').latency).toMatchObject({ seconds: 4, live: [[40, 6]] });
 });
 
 test('a lane that does not tell is no lane without latencies', async () => {
@@ -114,7 +115,7 @@ test('a lane that does not tell is no lane without latencies', async () => {
   const told = await slow.fresh(at(2), never);
 
   expect(told?.tells).toEqual({ blue: ['latency'], green: [] });
-  expect(stretchOf(told, 'latency', 'green')).toBeUndefined();
+  expect(partsOf(told, 'green').latency).toBeUndefined();
 });
 
 test('forget() leaves the stretch up to the next reading to nobody', async () => {
@@ -135,8 +136,8 @@ test('a clock that goes back makes no stretch of negative length', async () => {
   answer('blue', 40, 3);
   const next = await slow.fresh(at(42), never);
 
-  expect(stretchOf(back, 'latency', 'green')).toBeUndefined();
-  expect(stretchOf(next, 'latency', 'green')).toMatchObject({ seconds: 2, live: [[40, 3]] });
+  expect(partsOf(back, 'green').latency).toBeUndefined();
+  expect(partsOf(next, 'green').latency).toMatchObject({ seconds: 2, live: [[40, 3]] });
 });
 
 test('the first reading brings the past of a process, at most ten minutes of it', async () => {

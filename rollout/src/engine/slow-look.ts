@@ -1,6 +1,6 @@
 import type { SparseHistogram } from '../judge/histogram.ts';
 import type { QueueCounts, Slow } from '../judge/sample.ts';
-import { type Instant, type Lane, lanes, otherLane, type PerLane } from '../lane.ts';
+import { type Instant, type Lane, lanes, type PerLane } from '../lane.ts';
 import { grow, type ProcessBook } from '../metrics/growth.ts';
 import type { ProcessSeen, Series } from '../metrics/processes.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -187,16 +187,4 @@ function bucketsIn(series: Series, prefix: string): SparseHistogram {
 async function perLane<T>(ask: (lane: Lane) => Promise<T>): Promise<PerLane<T>> {
   const [blue, green] = await Promise.all(lanes.map(ask));
   return { blue: blue as T, green: green as T }; // There are as many answers as questions.
-}
-
-/** One source of both lanes by role, or `undefined` if either does not tell. */
-export function stretchOf<Name extends keyof LaneSlow>(
-  seen: SlowSeen | undefined,
-  name: Name,
-  candidate: Lane,
-): { seconds: number; live: NonNullable<LaneSlow[Name]>; candidate: NonNullable<LaneSlow[Name]> } | undefined {
-  const live = seen?.lanes?.[otherLane(candidate)][name];
-  const own = seen?.lanes?.[candidate][name];
-  if (seen === undefined || live === undefined || own === undefined || seen.seconds <= 0) return undefined;
-  return { seconds: seen.seconds, live, candidate: own };
 }

@@ -6,8 +6,7 @@ import { noEvidence } from '../policy/look.ts';
 import type { Phase } from '../policy/phase.ts';
 import { type Command, emptyHead, type Head } from '../policy/release.ts';
 import { turn } from '../policy/turn.ts';
-import type { Revision } from '../revision.ts';
-import type { ReleaseSpec } from '../spec.ts';
+import { aSpec, revisionNamed } from './named.ts';
 import { seeded } from './random.ts';
 import { type Blindness, freshMemory, look, seesAll } from './see.ts';
 import { type Behaviour, good, makeWorld, obey, pass, type World } from './world.ts';
@@ -216,36 +215,3 @@ function showCommand(command: Command): string {
       return `${command.kind} ${command.lane}`;
   }
 }
-
-/** A revision whose id is made of its name, so that plays can be read. */
-export function revisionNamed(name: string): Revision {
-  const service = { replicas: 2, env: {}, pulls: [] };
-  return {
-    id: name.padEnd(8, '0'),
-    digests: {},
-    repositories: {},
-    commit: undefined,
-    template: {
-      services: {
-        proxy: { ...service, port: 8080, probe: '/' },
-        rating: { ...service, port: undefined, probe: undefined, pulls: ['get.ratings'] },
-      },
-    },
-  };
-}
-
-export const aSpec: ReleaseSpec = {
-  strategy: 'canary',
-  steps: [5, 25, 50],
-  bakeMs: 180_000,
-  tolerate: 'default',
-  latency: 'promote',
-  deadlineMs: 7_200_000,
-  atDeadline: 'hold',
-  watchMs: 600_000,
-  keepWarmMs: 1_800_000,
-  onNewCommit: 'wait',
-  approve: false,
-  connectionGraceMs: 10_000,
-  migrate: undefined,
-};

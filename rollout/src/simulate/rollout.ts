@@ -13,7 +13,7 @@ import type { Act, Look, WishSeen } from '../policy/look.ts';
 import { isOver } from '../policy/phase.ts';
 import { type Command, type DecisionRecord, emptyHead, type Head, type Release } from '../policy/release.ts';
 import { replay, type Turn, turn } from '../policy/turn.ts';
-import { aSpec, revisionNamed } from './play.ts';
+import { aSpec, revisionNamed } from './named.ts';
 import { seeded } from './random.ts';
 import { freshMemory, look, type Memory } from './see.ts';
 import { type Behaviour, good, makeWorld, obey, pass, type World } from './world.ts';

@@ -191,7 +191,7 @@ async function clear(stage: Stage, releasing: Promise<Ran>): Promise<void> {
 }
 
 function statusOf({ spec, state }: Stage) {
-  return readStatus(openRecords(spec, state), spec, AbortSignal.timeout(5_000));
+  return readStatus(openRecords(spec, state), spec, AbortSignal.timeout(30_000));
 }
 
 async function words(stage: Stage): Promise<string> {

@@ -91,10 +91,11 @@ export class Metrics {
     this.#inFlight--;
   }
 
-  answered(status: number, ms: number): void {
+  /** `ms` is `undefined` for a request whose latency is not a user's. */
+  answered(status: number, ms: number | undefined): void {
     const i = Math.floor(status / 100) - 2;
     this.#answers[i] = (this.#answers[i] ?? 0) + 1;
-    this.#latency.observe(ms);
+    if (ms !== undefined) this.#latency.observe(ms);
   }
 
   /** The parser refused what came: there was no request to measure. */

@@ -181,6 +181,8 @@ describe('wishes in a ConfigMap', () => {
 
 describe('the lock as a Lease', () => {
   const quick: LeaseTimes = { renewMs: 150, stopMs: 900, givenUpMs: 1_500, now: () => performance.now() };
+  /** Long against an outage of half a second, as 25 s are against a server that restarts. */
+  const patient: LeaseTimes = { ...quick, stopMs: 8_000, givenUpMs: 10_000 };
 
   test('is shown to `kubectl get lease` with its holder, and free of it after the release', async () => {
     const app = anApp();
@@ -207,7 +209,7 @@ describe('the lock as a Lease', () => {
     while (next.kind === 'busy') next = await over.near.lock.acquire('near', signal());
     const takenAt = performance.now();
 
-    expect(lostAt - stalledAt).toBeLessThan(quick.stopMs + 100);
+    expect(lostAt - stalledAt).toBeLessThan(quick.givenUpMs);
     expect(lostAt).toBeLessThan(takenAt);
     expect(takenAt - stalledAt).toBeGreaterThanOrEqual(quick.givenUpMs - quick.renewMs);
     over.way.heal();
@@ -217,7 +219,7 @@ describe('the lock as a Lease', () => {
   });
 
   test('outlives a server that is away for less than its time', async () => {
-    await using over = await overAWay(quick);
+    await using over = await overAWay(patient);
     await using lease = leaseOf(await over.far.lock.acquire('far', signal()));
 
     over.way.cut();
@@ -232,9 +234,9 @@ describe('the lock as a Lease', () => {
 
   test('is never taken from a holder that renews, however fast the clock of who waits', async () => {
     const app = anApp();
-    await using lease = leaseOf(await openKubernetesJournal(client, app, quick).lock.acquire('driver', signal()));
+    await using lease = leaseOf(await openKubernetesJournal(client, app, patient).lock.acquire('driver', signal()));
     let now = 0;
-    const { lock } = openKubernetesJournal(client, app, { ...quick, now: () => now });
+    const { lock } = openKubernetesJournal(client, app, { ...patient, now: () => now });
 
     for (let look = 0; look < 4; look++) {
       expect(await lock.acquire('next', signal())).toEqual({ kind: 'busy', holder: 'driver' });
@@ -247,7 +249,7 @@ describe('the lock as a Lease', () => {
 
   test('a foreign label is no loss; another holder is, at the next renewal', async () => {
     const app = anApp();
-    const lease = leaseOf(await openKubernetesJournal(client, app, quick).lock.acquire('driver', signal()));
+    const lease = leaseOf(await openKubernetesJournal(client, app, patient).lock.acquire('driver', signal()));
     await client.merge(kinds.Lease, `headgate-${app}`, { metadata: { labels: { team: 'x' } } }, signal());
     const before = await renewal(app);
     await until(async () => (await renewal(app)) !== before);

@@ -81,7 +81,7 @@ export function directReplica({
 }
 
 /** Counters as Prometheus text. Rejects for any answer but 200. */
-async function countersAt(url: string, signal: AbortSignal): Promise<string> {
+export async function countersAt(url: string, signal: AbortSignal): Promise<string> {
   const answer = await open(url, {}, signal);
   const text = await textOf(answer);
   if (answer.statusCode !== 200) throw new Error(`${url} answers ${answer.statusCode}`);

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { lanes, type PerLane } from '../lane.ts';
+import type { KubeClient } from '../platform/kubernetes/client.ts';
+import { temporaryNamespace, testCluster } from '../platform/kubernetes/cluster.rig.ts';
+import { findAccess } from '../platform/kubernetes/find-access.ts';
+import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
+import { openTransport } from '../platform/kubernetes/transport.ts';
+import { describeMetrics } from './metrics.contract.ts';
+import type { Metrics } from './metrics.ts';
+import { findPods, type PodPlace } from './pods.ts';
+import { counted, type ProxiesRig, startProxies } from './proxies.rig.ts';
+import { proxyCounts } from './proxies.ts';
+import { openScrapedMetrics } from './scrape.ts';
+
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
+/** Addresses of the node, which the API server reaches like those of pods. */
+const addresses: PerLane<string> = { blue: '10.111.0.1', green: '10.111.0.2' };
+
+let proxies: ProxiesRig;
+let namespace: Awaited<ReturnType<typeof temporaryNamespace>>;
+
+beforeAll(async () => {
+  namespace = await temporaryNamespace();
+  proxies = await startProxies('ratings', addresses);
+  for (const lane of lanes) await makePod(namespace.client, `ratings-${lane}`, addresses[lane]);
+}, 60_000);
+afterAll(async () => {
+  await proxies?.[Symbol.asyncDispose]();
+  await namespace[Symbol.asyncDispose]();
+});
+
+function open(way: PodPlace['way'], client: KubeClient = namespace.client): Metrics {
+  const place = { client, labels: 'app=ratings', port: proxies.adminPort, way };
+  return openScrapedMetrics({
+    what: 'the proxies of ratings',
+    sources: (within) => findPods(place, within),
+    countsIn: proxyCounts('ratings'),
+  });
+}
+
+for (const way of ['direct', 'proxy'] as const) {
+  describeMetrics(
+    `pods (${way})`,
+    async () => {
+      const metrics = open(way);
+      await metrics.observe(signal());
+      return {
+        metrics,
+        request: (lane, _, outcome) => counted(metrics, lane, () => proxies.request(lane, outcome)),
+        restart: () => proxies.restart(),
+        async [Symbol.asyncDispose]() {},
+      };
+    },
+    { tellPinned: 'a proxy does not know why a request came to its lane' },
+  );
+}
+
+describe('pods in trouble', () => {
+  test('without a pod that answers it is METRICS_UNREACHABLE', async () => {
+    await using empty = await temporaryNamespace();
+
+    await expect(open('direct', empty.client).observe(signal())).rejects.toMatchObject({
+      code: 'METRICS_UNREACHABLE',
+      message: expect.stringContaining('none was found'),
+    });
+  });
+
+  test('a pod that does not answer does not keep the others from being read', async () => {
+    await makePod(namespace.client, 'ratings-gone', '10.111.0.99');
+    const metrics = open('direct');
+    await metrics.observe(signal());
+
+    await counted(metrics, 'green', () => proxies.request('green', 'passed'));
+  });
+});
+
+/** Nobody runs it: a process on the node stands at its address. */
+async function makePod(client: KubeClient, name: string, podIP: string): Promise<void> {
+  const pod = {
+    metadata: { name, labels: { app: 'ratings' } },
+    spec: { schedulerName: 'nobody', containers: [{ name: 'proxy', image: 'none' }] },
+  };
+  await client.create(kinds.Pod, pod, signal());
+  using transport = openTransport(findAccess({ kubeconfig: testCluster().kubeconfig }, process.env));
+  const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }] };
+  const reply = await transport.send(
+    {
+      method: 'PATCH',
+      path: pathOf(kinds.Pod, client.namespace, name, 'status'),
+      doing: 'set the status of a pod',
+      body: { type: 'application/merge-patch+json', text: JSON.stringify({ status }) },
+    },
+    signal(),
+  );
+  expect(reply.status).toBe(200);
+}

@@ -1,0 +1,34 @@
+/** What the proxies of the lanes count themselves: all that reached them, by weight or by pin alike. */
+import { type Lane, lanes } from '../lane.ts';
+import type { Counted, CountsIn } from './counts.ts';
+import type { Sample } from './exposition.ts';
+import type { Totals } from './metrics.ts';
+
+/** Pinned requests are among the weighted ones: the proxies do not tell them apart. */
+export function proxyCounts(app: string): CountsIn {
+  return (samples) => {
+    const info = samples.find(({ name, labels }) => name === 'headgate_info' && labels['app'] === app);
+    const lane = lanes.find((one) => one === info?.labels['lane']);
+    return lane === undefined ? [] : samples.flatMap((sample) => countedIn(sample, lane));
+  };
+}
+
+function countedIn(sample: Sample, lane: Lane): readonly Counted[] {
+  return whatIs(sample).map((what) => ({ lane, way: 'weighted', what, sample }));
+}
+
+function whatIs({ name, labels }: Sample): readonly (keyof Totals)[] {
+  switch (`${name} ${labels['class'] ?? labels['late'] ?? ''}`) {
+    case 'headgate_requests_total 2xx':
+    case 'headgate_requests_total 3xx':
+      return ['requests'];
+    case 'headgate_requests_total 4xx':
+    case 'headgate_clients_gone_total no':
+      return ['requests', 'refused'];
+    case 'headgate_requests_total 5xx':
+    case 'headgate_clients_gone_total yes':
+      return ['requests', 'failed'];
+    default:
+      return [];
+  }
+}

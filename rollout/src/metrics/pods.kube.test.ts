@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { lanes, type PerLane } from '../lane.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
-import { temporaryNamespace, testCluster } from '../platform/kubernetes/cluster.rig.ts';
-import { findAccess } from '../platform/kubernetes/find-access.ts';
-import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
-import { openTransport } from '../platform/kubernetes/transport.ts';
+import { temporaryNamespace } from '../platform/kubernetes/cluster.rig.ts';
+import { makeRunningPod } from '../traffic/pod.rig.ts';
 import { describeMetrics } from './metrics.contract.ts';
 import type { Metrics } from './metrics.ts';
 import { findPods, type PodPlace } from './pods.ts';
@@ -22,7 +20,7 @@ let namespace: Awaited<ReturnType<typeof temporaryNamespace>>;
 beforeAll(async () => {
   namespace = await temporaryNamespace();
   proxies = await startProxies('ratings', addresses);
-  for (const lane of lanes) await makePod(namespace.client, `ratings-${lane}`, addresses[lane]);
+  for (const lane of lanes) await makeRunningPod(namespace.client, `ratings-${lane}`, addresses[lane]);
 }, 60_000);
 afterAll(async () => {
   await proxies?.[Symbol.asyncDispose]();
@@ -66,31 +64,10 @@ describe('pods in trouble', () => {
   });
 
   test('a pod that does not answer does not keep the others from being read', async () => {
-    await makePod(namespace.client, 'ratings-gone', '10.111.0.99');
+    await makeRunningPod(namespace.client, 'ratings-gone', '10.111.0.99');
     const metrics = open('direct');
     await metrics.observe(signal());
 
     await counted(metrics, 'green', () => proxies.request('green', 'passed'));
   });
 });
-
-/** Nobody runs it: a process on the node stands at its address. */
-async function makePod(client: KubeClient, name: string, podIP: string): Promise<void> {
-  const pod = {
-    metadata: { name, labels: { app: 'ratings' } },
-    spec: { schedulerName: 'nobody', containers: [{ name: 'proxy', image: 'none' }] },
-  };
-  await client.create(kinds.Pod, pod, signal());
-  using transport = openTransport(findAccess({ kubeconfig: testCluster().kubeconfig }, process.env));
-  const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }] };
-  const reply = await transport.send(
-    {
-      method: 'PATCH',
-      path: pathOf(kinds.Pod, client.namespace, name, 'status'),
-      doing: 'set the status of a pod',
-      body: { type: 'application/merge-patch+json', text: JSON.stringify({ status }) },
-    },
-    signal(),
-  );
-  expect(reply.status).toBe(200);
-}

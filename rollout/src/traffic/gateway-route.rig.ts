@@ -19,7 +19,7 @@ export function targetOf(rig: GatewayRig, fence = 0): GatewayApiTarget {
     names: { app, services },
     fence: () => fence,
     replicas: (within) =>
-      findReplicas({ client: client.in('gateway'), service: 'traefik', ports: gatewayPorts }, within),
+      findReplicas({ client: client.in('gateway'), service: 'traefik', ports: gatewayPorts, way: 'direct' }, within),
     requestsIn: weightedIn(traefikCounts(gatewayPlaces({ namespace: client.namespace, route: app }, services))),
   };
 }

@@ -19,7 +19,7 @@ const blueAll = weightsFor('blue', percent(100));
 const green = (share: number): Weights => weightsFor('green', percent(share));
 
 function targetOf({ client, app }: GatewayRig, fence = 0): IngressNginxTarget {
-  const place = { client: client.in('gateway'), service: 'traefik', ports: ingressPorts };
+  const place = { client: client.in('gateway'), service: 'traefik', ports: ingressPorts, way: 'direct' } as const;
   return {
     client,
     main: app,

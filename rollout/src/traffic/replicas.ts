@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
-import { kinds } from '../platform/kubernetes/kinds.ts';
+import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 
 export type ReplicaAnswer = { readonly status: number; readonly headers: IncomingMessage['headers'] };
 
@@ -24,18 +24,17 @@ export type ReplicaPlace = {
   readonly client: KubeClient;
   readonly service: string;
   readonly ports: { readonly listener: string; readonly metrics: string };
+  /** `direct`: at their own addresses, from inside the cluster. `proxy`: through the API server, which needs the right to get `pods/proxy`. */
+  readonly way: 'direct' | 'proxy';
 };
 
 const textMaxBytes = 16 * 1024 * 1024;
 
 /** Those that can have traffic, the ones that are shutting down too. */
-export async function findReplicas(
-  { client, service, ports }: ReplicaPlace,
-  signal: AbortSignal,
-): Promise<readonly Replica[]> {
-  const labels = `kubernetes.io/service-name=${service}`;
-  const { items } = await client.list<EndpointSlice>(kinds.EndpointSlice, { labels }, signal);
-  return items.flatMap((slice) => replicasOf(slice, ports));
+export async function findReplicas(place: ReplicaPlace, signal: AbortSignal): Promise<readonly Replica[]> {
+  const labels = `kubernetes.io/service-name=${place.service}`;
+  const { items } = await place.client.list<EndpointSlice>(kinds.EndpointSlice, { labels }, signal);
+  return items.flatMap((slice) => replicasOf(slice, place));
 }
 
 export type EndpointSlice = KubeObject & {
@@ -43,19 +42,56 @@ export type EndpointSlice = KubeObject & {
   readonly endpoints?: readonly {
     readonly addresses: readonly string[];
     readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
+    readonly targetRef?: { readonly kind?: string; readonly name?: string };
   }[];
 };
 
-function replicasOf(slice: EndpointSlice, names: ReplicaPlace['ports']): readonly Replica[] {
+function replicasOf(slice: EndpointSlice, { client, ports, way }: ReplicaPlace): readonly Replica[] {
   const port = (name: string): number | undefined => slice.ports?.find((one) => (one.name ?? '') === name)?.port;
-  const [listener, metrics] = [port(names.listener), port(names.metrics)];
+  const [listener, metrics] = [port(ports.listener), port(ports.metrics)];
   if (listener === undefined || metrics === undefined) return [];
   const serving = (slice.endpoints ?? []).filter(
     ({ conditions = {} }) => conditions.serving ?? conditions.ready ?? true,
   );
-  return serving.flatMap(({ addresses: [address] }) =>
-    address === undefined ? [] : [directReplica({ address, listener, metrics })],
-  );
+  return serving.flatMap(({ addresses: [address], targetRef }) => {
+    if (address === undefined) return [];
+    // What is no pod stands outside of the cluster already.
+    const pod = way === 'proxy' && targetRef?.kind === 'Pod' ? targetRef.name : undefined;
+    return [
+      pod === undefined
+        ? directReplica({ address, listener, metrics })
+        : proxiedReplica({ client, pod, listener, metrics }),
+    ];
+  });
+}
+
+/** A replica that is asked through the API server. */
+function proxiedReplica({
+  client,
+  pod,
+  listener,
+  metrics,
+}: {
+  readonly client: KubeClient;
+  readonly pod: string;
+  readonly listener: number;
+  readonly metrics: number;
+}): Replica {
+  const at = (port: number, path: string): string =>
+    `${pathOf(kinds.Pod, client.namespace, `${pod}:${port}`, 'proxy')}${path}`;
+  return {
+    name: `${client.namespace}/${pod}`,
+    async get({ path, headers }, signal) {
+      const answer = await client.stream(at(listener, path), signal, headers);
+      answer.destroy();
+      return { status: answer.statusCode ?? 0, headers: answer.headers };
+    },
+    async counters(signal) {
+      const { status, text } = await client.text(at(metrics, '/metrics'), signal);
+      if (status !== 200) throw new Error(`pod ${pod} answers ${status} through the API server: ${text.slice(0, 200)}`);
+      return text;
+    },
+  };
 }
 
 /** A replica that can be reached at its own address. */

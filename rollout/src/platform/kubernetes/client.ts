@@ -83,8 +83,8 @@ export interface KubeClient extends Disposable {
   watch<T extends KubeObject>(kind: Kind, selection: Selection, signal: AbortSignal): AsyncGenerator<Change<T>, void>;
   /** Any other GET as text: logs, a pod's own port through the API server's proxy. */
   text(path: string, signal: AbortSignal): Promise<Reply>;
-  /** As `text()`, for a body that goes on. */
-  stream(path: string, signal: AbortSignal): Promise<IncomingMessage>;
+  /** As `text()`, for a body that goes on, and for headers: `host` reaches what stands behind the API server's proxy. */
+  stream(path: string, signal: AbortSignal, headers?: Readonly<Record<string, string>>): Promise<IncomingMessage>;
 }
 
 export type Opening = Target & {

@@ -48,7 +48,8 @@ export function readingOf(transport: Transport, namespace: string): Reading {
       );
     },
     text: (path, signal) => transport.send({ method: 'GET', path, doing: `get ${path}`, accept: '*/*' }, signal),
-    stream: (path, signal) => transport.open({ method: 'GET', path, doing: `get ${path}`, accept: '*/*' }, signal),
+    stream: (path, signal, headers = {}) =>
+      transport.open({ method: 'GET', path, doing: `get ${path}`, accept: '*/*', headers }, signal),
   };
 }
 

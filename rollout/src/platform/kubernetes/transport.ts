@@ -1,5 +1,6 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { isIP } from 'node:net';
 import type { Access, ReadAccess } from './access.ts';
 import { type Reply, silent } from './refused.ts';
 
@@ -10,6 +11,8 @@ export type Call = {
   /** In words, for errors: `get configmap demo/x`. */
   readonly doing: string;
   readonly accept?: string;
+  /** Besides those of who we are. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: { readonly type: string; readonly text: string };
 };
 
@@ -104,13 +107,18 @@ function samePlace(a: Access, b: Access): boolean {
 
 function agentFor({ server, tls, through }: Access): HttpAgent {
   if (through !== undefined) return through;
-  return server.startsWith('http:') ? new HttpAgent({ keepAlive: true }) : new HttpsAgent({ keepAlive: true, ...tls });
+  if (server.startsWith('http:')) return new HttpAgent({ keepAlive: true });
+  // Named here, or a host header that is for what stands behind the API server would be looked for in its certificate.
+  const { hostname } = new URL(server);
+  const servername = tls.servername ?? (isIP(hostname.replace(/[[\]]/g, '')) === 0 ? hostname : '');
+  return new HttpsAgent({ keepAlive: true, ...tls, servername });
 }
 
 function once(call: Call, { access, agent }: Keys, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const url = new URL(access.server.replace(/\/$/, '') + call.path);
     const headers = {
+      ...call.headers,
       ...access.headers,
       accept: call.accept ?? 'application/json',
       'user-agent': 'headgate',

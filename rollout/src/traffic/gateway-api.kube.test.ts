@@ -293,7 +293,7 @@ describe('gateway-api in trouble', () => {
     await using rig = await openRig();
     await inForce(rig.router, green(50));
     await using way = await openFaultyWay();
-    using client = await openKubeClient({ kubeconfig: way.kubeconfig, namespace: rig.client.namespace });
+    using client = openKubeClient({ kubeconfig: way.kubeconfig, namespace: rig.client.namespace });
     const router = openGatewayApiTraffic({ ...targetOf(rig), client });
     way.cut();
 

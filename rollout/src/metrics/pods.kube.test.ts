@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { lanes, type PerLane } from '../lane.ts';
+import { type Lane, lanes, type PerLane } from '../lane.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { temporaryNamespace } from '../platform/kubernetes/cluster.rig.ts';
 import { makeRunningPod } from '../traffic/pod.rig.ts';
 import { describeMetrics } from './metrics.contract.ts';
 import type { Metrics } from './metrics.ts';
+import { openPodProcesses } from './pod-processes.ts';
 import { findPods, type PodPlace } from './pods.ts';
+import type { ProcessSeen } from './processes.ts';
 import { counted, type ProxiesRig, startProxies } from './proxies.rig.ts';
 import { proxyCounts } from './proxies.ts';
 import { openScrapedMetrics } from './scrape.ts';
@@ -69,5 +71,25 @@ describe('pods in trouble', () => {
     await metrics.observe(signal());
 
     await counted(metrics, 'green', () => proxies.request('green', 'passed'));
+  });
+});
+
+describe('pods as Processes', () => {
+  test.each(['direct', 'proxy'] as const)('tell what they counted, and who they are (%s)', async (way) => {
+    const { client } = namespace;
+    const labelsOf = (lane: Lane): string => (lane === 'blue' ? 'app=ratings' : 'app=nobody');
+    const processes = openPodProcesses({ client, app: 'ratings', port: proxies.adminPort, way, labelsOf });
+    const read = async () => (await processes.observe('blue', signal())).filter(({ series }) => series !== undefined);
+    const before = await read();
+
+    await proxies.request('blue', 'passed');
+    const after = await read();
+
+    expect(after.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+    expect(new Set(after.map(({ id }) => id)).size).toBe(2);
+    const count = (seen: readonly ProcessSeen[]) =>
+      seen.reduce((sum, { series }) => sum + (series?.['latency'] ?? 0), 0);
+    expect(count(after) - count(before)).toBe(1);
+    expect(await processes.observe('green', signal())).toEqual([]);
   });
 });

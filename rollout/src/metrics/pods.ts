@@ -3,7 +3,7 @@ import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 import { countersAt } from '../traffic/replicas.ts';
 import type { Source } from './scrape.ts';
 
-/** Where the lanes' proxies run, and how their `/metrics` is reached. */
+/** Where processes of the lanes run, and how their `/metrics` is reached. */
 export type PodPlace = {
   /** In the pods' namespace. */
   readonly client: KubeClient;
@@ -14,30 +14,40 @@ export type PodPlace = {
   readonly way: 'direct' | 'proxy';
 };
 
-type Pod = KubeObject & { readonly status?: { readonly phase?: string; readonly podIP?: string } };
+export type Pod = KubeObject & {
+  readonly status?: {
+    readonly phase?: string;
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly { readonly restartCount?: number }[];
+  };
+};
 
 /** All pods that run, ready or not: a proxy that is not ready still counts what it answers. */
 export async function findPods(place: PodPlace, signal: AbortSignal): Promise<readonly Source[]> {
-  const { items } = await place.client.list<Pod>(kinds.Pod, { labels: place.labels }, signal);
-  return items.flatMap(({ metadata: { name }, status = {} }) => {
-    const { phase, podIP } = status;
-    if (phase !== 'Running' || podIP === undefined) return [];
-    return [{ name, counters: (within: AbortSignal) => countersOf(name, podIP, place, within) }];
-  });
+  const pods = await listPods(place, signal);
+  return pods.map((pod) => ({ name: pod.metadata.name, counters: (within) => textOf(pod, place, within) }));
 }
 
-async function countersOf(
-  name: string,
-  address: string,
+/** Those that have an address and have not ended. */
+export async function listPods({ client, labels }: PodPlace, signal: AbortSignal): Promise<readonly Pod[]> {
+  const { items } = await client.list<Pod>(kinds.Pod, { labels }, signal);
+  return items.filter(({ status = {} }) => status.phase === 'Running' && status.podIP !== undefined);
+}
+
+/** The pod's own page of counters. Rejects for any answer but 200. */
+export async function textOf(
+  { metadata: { name }, status = {} }: Pod,
   { client, port, way }: PodPlace,
   signal: AbortSignal,
 ): Promise<string> {
+  const address = status.podIP ?? '';
   if (way === 'direct') {
     const host = address.includes(':') ? `[${address}]` : address;
     return countersAt(`http://${host}:${port}/metrics`, signal);
   }
   const path = `${pathOf(kinds.Pod, client.namespace, `${name}:${port}`, 'proxy')}/metrics`;
-  const { status, text } = await client.text(path, signal);
-  if (status !== 200) throw new Error(`pod ${name} answers ${status} through the API server: ${text.slice(0, 200)}`);
-  return text;
+  const reply = await client.text(path, signal);
+  if (reply.status === 200) return reply.text;
+  throw new Error(`pod ${name} answers ${reply.status} through the API server: ${reply.text.slice(0, 200)}`);
 }

@@ -60,7 +60,7 @@ fi
 new_enough() { [ "$(printf '%s\n' go1.26.0 "$1" | sort -V | head -1)" = go1.26.0 ]; }
 export GOTOOLCHAIN=local
 if [ -x "$CACHE/go/bin/go" ]; then export PATH="$CACHE/go/bin:$PATH"
-elif ! new_enough "$(go env GOVERSION 2>/dev/null || echo none)"; then
+elif ! new_enough "$(go env GOVERSION 2>/dev/null || echo go0)"; then
   say "Go, as there is none of 1.26 or newer"
   [ -n "${APT+x}" ] || apt_state
   deb_fetch "$CACHE/src/go" golang-1.26-go/sid golang-1.26-src/sid

@@ -49,7 +49,7 @@ if [ "$(id -u)" = 0 ]; then
       [ -d "$d" ] && find "$d" -depth -type d -exec rmdir {} \; 2>/dev/null
     done
   fi
-  ip link del "$NODE_DEV" 2>/dev/null
+  [ "$mode" = control ] || ip link del "$NODE_DEV" 2>/dev/null
   if [ -f "$RUN/sysctl.old" ]; then
     while read -r k v; do echo "$v" > "/proc/sys/${k//.//}" 2>/dev/null; done < "$RUN/sysctl.old"
   fi

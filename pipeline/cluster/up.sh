@@ -61,9 +61,13 @@ mkdir -p "$RUN"/{pki,pids,logs,net.d,"certs.d/$NODE_IP:$REGISTRY_PORT"} "$LIB"
 echo "$mode" > "$RUN/mode"
 T0=$(date +%s%N); since() { echo $((($(date +%s%N) - T0) / 1000000)) ms; }
 
-fill() { # fill TEMPLATE > FILE
+fill() { # fill TEMPLATE
   sed -e "s#@RUN@#$RUN#g;s#@LIB@#$LIB#g;s#@CACHE@#$CACHE#g;s#@NODE_IP@#$NODE_IP#g;s#@NODE_NAME@#$NODE_NAME#g;s#@REGISTRY_PORT@#$REGISTRY_PORT#g" \
       -e "s#@POD_CIDR@#$POD_CIDR#g;s#@API_PORT@#$API_PORT#g;s#@GATEWAY_PORT@#$GATEWAY_PORT#g;s#@INGRESS_PORT@#$INGRESS_PORT#g;s#@TRAEFIK_API_PORT@#$TRAEFIK_API_PORT#g" "$HERE/templates/$1"
+}
+refill() { # refill TEMPLATE FILE: a file that is as it should be keeps its time, for kube-proxy ends when its own is written
+  fill "$1" > "$2.part"
+  if cmp -s "$2.part" "$2"; then rm "$2.part"; else mv "$2.part" "$2"; fi
 }
 sysctl_set() { # keeps the old value for down.sh
   local f=/proc/sys/${1//.//}
@@ -125,7 +129,7 @@ start etcd etcd --name e --data-dir "$RUN/etcd" --unsafe-no-fsync --log-level wa
 # An apiserver that finds no etcd at its start backs off for seconds: wait for the port.
 until_ok 30 etcd listens 127.0.0.1 "$ETCD_PORT"
 reconciler=lease; [ "$NODE_IP" != 127.0.0.1 ] || reconciler=none
-fill audit.yaml.in > "$RUN/audit.yaml"
+refill audit.yaml.in "$RUN/audit.yaml"
 start kube-apiserver kube kube-apiserver \
   --etcd-servers "http://127.0.0.1:$ETCD_PORT" --bind-address "$NODE_IP" --advertise-address "$NODE_IP" --secure-port "$API_PORT" \
   --endpoint-reconciler-type "$reconciler" --service-cluster-ip-range "$SERVICE_CIDR" \
@@ -139,9 +143,9 @@ start kube-apiserver kube kube-apiserver \
   --profiling=false --enable-priority-and-fairness=false
 # The container runtime starts meanwhile.
 if [ "$mode" = full ]; then
-  fill containerd.toml > "$RUN/containerd.toml"; fill cni.conflist > "$RUN/net.d/10-headgate.conflist"
-  fill kubelet.yaml.in > "$RUN/kubelet.yaml"; fill kube-proxy.yaml.in > "$RUN/kube-proxy.yaml"; : > "$RUN/resolv.conf"
-  fill hosts.toml > "$RUN/certs.d/$NODE_IP:$REGISTRY_PORT/hosts.toml"; fill registry.yaml.in > "$RUN/registry.yaml"
+  refill containerd.toml "$RUN/containerd.toml"; refill cni.conflist "$RUN/net.d/10-headgate.conflist"
+  refill kubelet.yaml.in "$RUN/kubelet.yaml"; refill kube-proxy.yaml.in "$RUN/kube-proxy.yaml"; : > "$RUN/resolv.conf"
+  refill hosts.toml "$RUN/certs.d/$NODE_IP:$REGISTRY_PORT/hosts.toml"; refill registry.yaml.in "$RUN/registry.yaml"
   start containerd containerd -c "$RUN/containerd.toml"
   start registry docker-registry serve "$RUN/registry.yaml"
 fi
@@ -171,7 +175,7 @@ tell() { # tell GATEWAYS...: cluster.json and the line for the shell
 if [ ! -f "$RUN/base.done" ]; then
   kubectl apply --server-side -f "$CACHE/crds" > "$RUN/logs/crds.log"
   until_ok 30 "Gateway API definitions" kubectl wait --for=condition=Established --timeout=1s crd gateways.gateway.networking.k8s.io httproutes.gateway.networking.k8s.io gatewayclasses.gateway.networking.k8s.io
-  fill base.yaml.in > "$RUN/base.yaml"; until_ok 30 "base objects" kubectl apply --server-side -f "$RUN/base.yaml"
+  refill base.yaml.in "$RUN/base.yaml"; until_ok 30 "base objects" kubectl apply --server-side -f "$RUN/base.yaml"
   touch "$RUN/base.done"
   say "Gateway API installed ($(since))"
 fi
@@ -193,7 +197,7 @@ if [ "$mode" = full ]; then
     --tls-cert-file "$RUN/pki/kubelet.crt" --tls-private-key-file "$RUN/pki/kubelet.key"
   start kube-proxy kube kube-proxy --config "$RUN/kube-proxy.yaml"
   # Names of services for pods: on the node address, no Service in front.
-  fill Corefile > "$RUN/Corefile"; start coredns coredns -conf "$RUN/Corefile"
+  refill Corefile "$RUN/Corefile"; start coredns coredns -conf "$RUN/Corefile"
   until_ok 30 registry curl -fsS "http://$NODE_IP:$REGISTRY_PORT/v2/"
 fi
 

@@ -11,7 +11,7 @@ export const subcommands = {
   },
   run: {
     load: () => import('./run.ts'),
-    summary: 'run a target: check, images, publish, production; deliver is all of them',
+    summary: 'run a target: check, images, publish, staging, perf, production; deliver is all that apply',
   },
   release: { load: () => import('./release.ts'), summary: 'start a release of given digests' },
   status: {

@@ -35,8 +35,31 @@ export type App = {
 
 /** Reads the app's file. @throws {HeadgateError} `SPEC_INVALID` with every mistake, its place, its rule and its value */
 export async function openApp(call: Call, shell: Shell): Promise<App> {
-  const file = resolve(shell.cwd, text(call, 'file') ?? 'headgate.yaml');
   const environment = text(call, 'environment');
+  const { file, parsed } = await parse(call, environment, shell);
+  if (parsed.kind === 'issues') {
+    throw new HeadgateError('SPEC_INVALID', `Cannot use "${file}":\n${formatIssues(parsed.issues)}`, {
+      hint: 'mend these lines; nothing was done',
+    });
+  }
+  return appOf(parsed.spec, file, environment);
+}
+
+/** The same app in another environment, or `undefined` if the file has none of that name. */
+export async function openEnvironment(call: Call, environment: string, shell: Shell): Promise<App | undefined> {
+  const { file, parsed } = await parse(call, environment, shell);
+  // Every environment is checked whenever the file is read, so nothing but its absence can be wrong here.
+  return parsed.kind === 'issues' ? undefined : appOf(parsed.spec, file, environment);
+}
+
+/** Environments share nothing: each has a state of its own. */
+function appOf(spec: Spec, file: string, environment: string | undefined): App {
+  const state = join(dirname(file), '.headgate');
+  return { spec, folder: dirname(file), state: environment === undefined ? state : join(state, environment) };
+}
+
+async function parse(call: Call, environment: string | undefined, shell: Shell) {
+  const file = resolve(shell.cwd, text(call, 'file') ?? 'headgate.yaml');
   const source = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new HeadgateError('SPEC_INVALID', `Cannot read the app as there is no file "${file}"`, {
       hint: 'go to the folder of headgate.yaml, or name it with --file',
@@ -47,12 +70,7 @@ export async function openApp(call: Call, shell: Shell): Promise<App> {
     file: text(call, 'file') ?? 'headgate.yaml',
     ...(environment === undefined ? {} : { environment }),
   });
-  if (parsed.kind === 'issues') {
-    throw new HeadgateError('SPEC_INVALID', `Cannot use "${file}":\n${formatIssues(parsed.issues)}`, {
-      hint: 'mend these lines; nothing was done',
-    });
-  }
-  return { spec: parsed.spec, folder: dirname(file), state: join(dirname(file), '.headgate') };
+  return { file, parsed };
 }
 
 /** Journal, wishes and lock alone: enough for `status`, and starts nothing. */

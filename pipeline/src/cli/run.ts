@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Emit, ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
-import { defineDelivery, stepsOf, type Target, targets } from '../deploy/delivery.ts';
-import { openReleaser } from '../deploy/release.ts';
+import { defineDelivery, type Releaser, stepsOf, type Target, targets } from '../deploy/delivery.ts';
+import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
 import { requireHistory } from '../host/git.ts';
 import { type CiHost, openHost } from '../host/host.ts';
 import { plan } from '../plan.ts';
@@ -13,13 +13,13 @@ import type { Reporter } from '../report/report.ts';
 import { summaryOf } from '../report/summary.ts';
 import { secretsOf } from '../run/secrets.ts';
 import { type RunResult, run } from '../run.ts';
-import { type App, appOptions, openApp, openPorts } from './open.ts';
-import { handsFor, presenter } from './present.ts';
+import { type App, appOptions, openApp, openEnvironment, openJournal, openPorts } from './open.ts';
+import { handsFor, lineOf, presenter } from './present.ts';
 import { flag, type Shell, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
-  usage: 'check|images|publish|production|deliver [--plan]',
-  help: 'Runs a target and everything before it: check, images (build and image test), publish, production. What has not changed is not done again.',
+  usage: 'check|images|publish|staging|perf|production|deliver [--plan]',
+  help: 'Runs a target and everything before it: check, images (build and image test), publish, staging and perf where headgate.yaml has that environment, production. What has not changed is not done again.',
   options: {
     ...appOptions,
     plan: { type: 'boolean', help: 'say what would be done, and why; do nothing' },
@@ -47,6 +47,7 @@ export const command: Subcommand = {
       emit: presenter(shell, json),
       check: !flag(call, 'skip-check'),
       reason: text(call, 'reason') ?? 'a run of deliver',
+      staging: text(call, 'environment') === 'staging' ? undefined : await openEnvironment(call, 'staging', shell),
     };
     if (flag(call, 'plan')) return await showPlan(delivering, target, json, shell);
     let record: RunRecord | undefined;
@@ -64,7 +65,7 @@ export const command: Subcommand = {
 };
 
 /** Targets that end in a release, which must know how commits follow each other. */
-const releasing: ReadonlySet<Target> = new Set(['production', 'deliver']);
+const releasing: ReadonlySet<Target> = new Set(['staging', 'perf', 'production', 'deliver']);
 
 export type Delivering = {
   readonly app: App;
@@ -74,6 +75,8 @@ export type Delivering = {
   /** Lint and unit tests first. */
   readonly check: boolean;
   readonly reason: string;
+  /** The app in its environment `staging`, if there is one and it is not the one that is delivered to. */
+  readonly staging?: App | undefined;
 };
 
 /** Runs a target and everything before it. */
@@ -109,17 +112,34 @@ async function showPlan(delivering: Delivering, target: Target, json: boolean, s
   return 0;
 }
 
-async function prepare({ app, ports, host, emit, check, reason }: Delivering, target: Target, shell: Shell) {
+async function prepare(delivering: Delivering, target: Target, shell: Shell) {
+  const { app, ports, host, emit, check, reason } = delivering;
   const { spec, folder: root } = app;
   const change = await host.change(shell.signal);
   const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason });
   const live = await liveImages(ports, spec, shell.signal);
   const place = { spec, root, cache: cacheFolder(shell), registry: await registryFor(app, shell), live };
-  const pipeline = defineDelivery(place, releaser, { check });
+  const staging = delivering.staging && stagingReleaser(delivering.staging, { root, change, reason }, shell);
+  const pipeline = defineDelivery(place, releaser, { check, staging });
   const { env, signal } = shell;
   return {
     pipeline,
     options: { root, change, env, secrets: secretsOf(env), targets: stepsOf(target, pipeline), signal },
+  };
+}
+
+/** Looks by the journal alone; the servers of staging start when there is something to release. */
+function stagingReleaser(app: App, releasing: Omit<Releasing, 'spec'>, shell: Shell): Releaser {
+  const { spec } = app;
+  return {
+    observe: (images, signal) => observeRelease(openJournal(app).journal, { spec }, images, signal),
+    async release(images, log, signal) {
+      await using ports = await openPorts(app, shell);
+      const emit: Emit = (occurrence) => {
+        if (occurrence.kind !== 'looked') log(lineOf(occurrence, shell));
+      };
+      await openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec }).release(images, log, signal);
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSpec } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
-import { defineDelivery, stepsOf, type Target } from './delivery.ts';
+import { defineDelivery, stepsOf, type Target, targetOf, targets } from './delivery.ts';
 import type { Place } from './place.ts';
 
 const file = join(import.meta.dirname, '../../../headgate.yaml');
@@ -53,6 +53,32 @@ describe('defineDelivery()', () => {
   test('leaves the check out when it is told to', () => {
     expect(delivery(false).steps[0]?.id).toBe('image:proxy');
   });
+});
+
+describe('defineDelivery() with an environment "staging"', () => {
+  const live = { proxy: `registry:5000/ratings/proxy@sha256:${'0'.repeat(64)}` };
+  const staged = (lives: typeof live | undefined) =>
+    defineDelivery({ ...place, live: lives }, releaser, { check: true, staging: releaser });
+
+  test('goes through every target in its order', () => {
+    const order = [...new Set(staged(live).steps.map(({ id }) => targetOf(id)))];
+
+    expect(order).toEqual(targets.filter((target) => target !== 'deliver'));
+    expect(
+      staged(live)
+        .steps.at(-1)
+        ?.needs.map(({ id }) => id),
+    ).toEqual(['publish', 'staging', 'perf']);
+  });
+
+  test('compares nothing before there is a live version', () => {
+    expect(staged(undefined).steps.map(({ id }) => id)).not.toContain('perf');
+    expect(stepsOf('perf', staged(undefined))).toEqual(['staging']);
+  });
+});
+
+test('stepsOf() refuses staging where headgate.yaml has none', () => {
+  expect(() => stepsOf('staging', delivery())).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });
 
 test.each<{ target: Target; steps: string[] }>([

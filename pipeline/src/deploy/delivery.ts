@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { canonicalJson, type Digest, digest, HeadgateError } from '@headgate/rollout';
 import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
 import { readRequests } from '../image/test/requests.ts';
 import { testImage } from '../image/test/test-image.ts';
+import { comparePerf, perfDefaults, requireNotSlower, verdictLines } from '../perf/gate.ts';
 import { definePipeline, type Pipeline } from '../pipeline.ts';
 import { made, record, text } from '../plan/schema.ts';
 import { imageExists, pushImage } from '../registry/client.ts';
@@ -21,22 +22,33 @@ export interface Releaser {
   release(images: Readonly<Record<string, string>>, log: (line: string) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** What a person may ask for, and the last steps of it. A target brings everything before it. */
-export const targets = ['check', 'images', 'publish', 'production', 'deliver'] as const;
+/** What a person may ask for, in order. A target brings everything before it; `deliver` is all that apply. */
+export const targets = ['check', 'images', 'publish', 'staging', 'perf', 'production', 'deliver'] as const;
 export type Target = (typeof targets)[number];
+
+export type DeliveryOptions = {
+  /** Lint and unit tests first. */
+  readonly check: boolean;
+  /** Releases into the environment `staging`, where there is one: production then comes after it and after the performance gate. */
+  readonly staging?: Releaser | undefined;
+};
 
 const grace = { graceMs: 8_000 };
 
 /**
- * From sources to a release: check -> image -> image test -> publish -> release. Nothing reaches the registry before the tests of
+ * From sources to a release: check -> image -> image test -> publish -> staging -> perf -> release. Nothing reaches the registry before the tests of
  * all images have passed, and what is released is what was tested, by digest.
  */
-export function defineDelivery(place: Place, releaser: Releaser, { check }: { readonly check: boolean }): Pipeline {
+export function defineDelivery(place: Place, releaser: Releaser, { check, staging }: DeliveryOptions): Pipeline {
   const first = check ? [checkStep()] : [];
   const services = Object.keys(place.spec.services);
   const tests = services.map((service) => imageTest(place, service, imageBuild(place, service, first)));
   const publish = publishStep(place, tests);
-  const release = releaseStep(place, publish, releaser);
+  const staged =
+    staging === undefined ? [] : [releaseStep('staging', { place, publish, releaser: staging, after: [] })];
+  // A first release has nothing to be slower than.
+  const compared = staging === undefined || place.live === undefined ? [] : [perfStep(place, publish, staged)];
+  const release = releaseStep('release', { place, publish, releaser, after: [...staged, ...compared] });
   return definePipeline({
     name: `deliver-${place.spec.app}`,
     config: { registry: place.registry },
@@ -45,12 +57,21 @@ export function defineDelivery(place: Place, releaser: Releaser, { check }: { re
       ...first,
       ...tests.flatMap((test) => [...test.needs.filter(({ id }) => id !== 'check'), test]),
       publish,
+      ...staged,
+      ...compared,
       release,
     ],
   });
 }
 
-/** The ids that a target stands for. */
+/** The target that a step belongs to. */
+export function targetOf(step: string): Target {
+  if (step === 'release') return 'production';
+  if (step.startsWith('image')) return 'images';
+  return targets.find((target) => target === step) ?? 'deliver';
+}
+
+/** The ids that a target stands for. @throws {HeadgateError} `USAGE` for one that the app has not */
 export function stepsOf(target: Target, pipeline: Pipeline): readonly string[] {
   const ids = pipeline.steps.map(({ id }) => id);
   switch (target) {
@@ -60,10 +81,21 @@ export function stepsOf(target: Target, pipeline: Pipeline): readonly string[] {
       return ids.filter((id) => id.startsWith('imagetest:'));
     case 'publish':
       return ['publish'];
+    case 'staging':
+      return ids.includes('staging') ? ['staging'] : refuseStaging(target);
+    case 'perf':
+      // Without a live version there is no such step, and all before it is what can be done.
+      return ids.includes('perf') ? ['perf'] : stepsOf('staging', pipeline);
     case 'production':
     case 'deliver':
       return ['release'];
   }
+}
+
+function refuseStaging(target: Target): never {
+  throw new HeadgateError('USAGE', `Cannot run "${target}" as headgate.yaml must have an environment "staging"`, {
+    hint: 'add `environments: { staging: {} }`, or run production',
+  });
 }
 
 function checkStep() {
@@ -123,9 +155,7 @@ function imageTest(place: Place, service: string, image: ReturnType<typeof image
     },
     run: async ({ out, root, workDir, log, signal }) => {
       const { spec, live } = place;
-      const requests = (
-        await Promise.all(Object.values(spec.services).map(({ source }) => readRequests(join(root, source))))
-      ).flat();
+      const requests = await requestsOf(place, root);
       const layout = join(root, layoutOf(service));
       const report = await testImage(
         {
@@ -189,15 +219,55 @@ function publishStep(place: Place, tests: readonly ImageTest[]) {
   });
 }
 
-function releaseStep(place: Place, publish: ReturnType<typeof publishStep>, releaser: Releaser) {
-  return step('release', {
+type Publish = ReturnType<typeof publishStep>;
+
+/** Its result is a function of both versions: a version that was compared with this very live one is not compared again. */
+function perfStep(place: Place, publish: Publish, after: readonly Step[]) {
+  const { spec, live = {} } = place;
+  return step('perf', {
+    kind: 'pure',
+    needs: [publish, ...after],
+    inputs: { values: { live, services: spec.services, ...perfDefaults } },
+    timeoutMs: 2 * perfDefaults.rounds * perfDefaults.roundMs * 2 + 300_000,
+    run: async ({ out, root, workDir, log, signal }) => {
+      const images = (out as { publish: Readonly<Record<string, string>> }).publish; // The first of its needs.
+      if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
+      const { app, services } = spec;
+      const requests = await requestsOf(place, root);
+      const asked = {
+        app,
+        services,
+        before: live,
+        after: images,
+        imageFolder: imageFolder(place),
+        workFolder: workDir,
+        requests,
+        say: log,
+      };
+      const verdict = await comparePerf({ ...asked, ...perfDefaults }, signal);
+      for (const line of verdictLines(verdict)) log(line);
+      requireNotSlower(verdict);
+    },
+  });
+}
+
+async function requestsOf({ spec }: Place, root: string) {
+  return (await Promise.all(Object.values(spec.services).map(({ source }) => readRequests(join(root, source))))).flat();
+}
+
+function releaseStep(
+  id: 'staging' | 'release',
+  { place, publish, releaser, after }: { place: Place; publish: Publish; releaser: Releaser; after: readonly Step[] },
+) {
+  const imagesOf = (out: unknown) => (out as { publish: Readonly<Record<string, string>> }).publish; // The first of its needs.
+  return step(id, {
     kind: 'effect',
-    needs: [publish],
+    needs: [publish, ...after],
     timeoutMs: place.spec.release.deadlineMs + place.spec.release.watchMs + 600_000,
     observe: async ({ out, signal }) => {
-      const seen = await releaser.observe(out.publish, signal);
+      const seen = await releaser.observe(imagesOf(out), signal);
       return seen.kind === 'live' ? { kind: 'done', values: undefined } : seen;
     },
-    run: ({ out, log, signal }) => releaser.release(out.publish, log, signal),
+    run: ({ out, log, signal }) => releaser.release(imagesOf(out), log, signal),
   });
 }

@@ -16,15 +16,7 @@ export type Releasing = {
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   const { spec, change } = releasing;
   return {
-    async observe(images, signal) {
-      const head = await readHead(hands.ports.journal, hands.app, signal);
-      const live = head.live === undefined ? undefined : head.lanes[head.live];
-      const wanted = revise(spec, images, live, undefined);
-      const isLive = live?.id === wanted.id;
-      return isLive
-        ? { kind: 'live' }
-        : { kind: 'absent', diff: `release ${wanted.id.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}` };
-    },
+    observe: (images, signal) => observeRelease(hands.ports.journal, { spec }, images, signal),
     async release(images, log, signal) {
       const ancestry = await ancestryOf(hands, releasing, signal);
       const handled = await releaseImages(
@@ -42,6 +34,20 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
       refuseUnlessPromoted(handled);
     },
   };
+}
+
+/** Whether the release that `images` make is live. Reads the journal and nothing else. */
+export async function observeRelease(
+  journal: Hands['ports']['journal'],
+  { spec }: Pick<Releasing, 'spec'>,
+  images: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<{ kind: 'live' } | { kind: 'absent'; diff: string }> {
+  const head = await readHead(journal, spec.app, signal);
+  const live = head.live === undefined ? undefined : head.lanes[head.live];
+  const wanted = revise(spec, images, live, undefined);
+  if (live?.id === wanted.id) return { kind: 'live' };
+  return { kind: 'absent', diff: `release ${wanted.id.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}` };
 }
 
 function refuseUnlessPromoted(handled: Handled): void {

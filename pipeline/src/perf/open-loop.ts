@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 /** One request that a client outside sent, and what it heard. */
 export type Exchange = {
   readonly id: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
+  readonly path: string;
   /** When it should have been sent, in ms since the epoch. Latency counts from here: a stall of the server cannot hide. */
   readonly at: number;
   readonly ms: number;
@@ -25,7 +28,7 @@ export type OpenLoop = {
   readonly make: (
     n: number,
     id: string,
-  ) => { readonly method: 'GET' | 'POST'; readonly path: string; readonly body: string | undefined };
+  ) => { readonly method: Method; readonly path: string; readonly body: string | undefined };
   /** No answer after so long counts as none (default 6,000). */
   readonly timeoutMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -35,12 +38,19 @@ export type OpenLoop = {
 export interface Load {
   /** Those that have ended so far, in the order in which they ended. */
   readonly exchanges: readonly Exchange[];
+  /** Longest time that the sender itself did not get to run, beyond what it asked for: no server is to blame for that. */
+  longestPauseMs(): number;
   /** Sends no more, waits for what is under way, and answers all. */
   stop(): Promise<readonly Exchange[]>;
 }
 
 /** How often the sender looks what is due. */
-const tickMs = 5;
+const tickMs = 1;
+
+/** Milliseconds since the epoch, with their fractions: an answer may take less than one. */
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}
 
 /**
  * Open loop: the n-th request goes out at n / rate, however slow the answers are. Unique ids, no retries; every fourth
@@ -51,11 +61,13 @@ export function startLoad(loop: OpenLoop): Load {
   const kept = new Agent({ keepAlive: true, maxSockets: 256 });
   const inFlight = new Set<Promise<void>>();
   const stopped = new AbortController();
-  const started = Date.now();
+  const started = nowMs();
+
+  let longestPauseMs = 0;
 
   async function sendDue(): Promise<void> {
-    for (let n = 0; !stopped.signal.aborted; ) {
-      const due = ((Date.now() - started) / 1_000) * loop.perSecond;
+    for (let n = 0, last = started; !stopped.signal.aborted; ) {
+      const due = ((nowMs() - started) / 1_000) * loop.perSecond;
       for (; n < due; n++) {
         const at = started + (n / loop.perSecond) * 1_000;
         const sent: Promise<void> = exchange(loop, n, at, n % 4 === 0 ? undefined : kept).then((ended) => {
@@ -65,12 +77,15 @@ export function startLoad(loop: OpenLoop): Load {
         inFlight.add(sent);
       }
       await sleep(tickMs);
+      longestPauseMs = Math.max(longestPauseMs, nowMs() - last - tickMs);
+      last = nowMs();
     }
   }
   const sending = sendDue();
 
   return {
     exchanges,
+    longestPauseMs: () => longestPauseMs,
     async stop() {
       stopped.abort();
       await sending;
@@ -96,8 +111,9 @@ function exchange(loop: OpenLoop, n: number, at: number, agent: Agent | undefine
       resolve({
         id,
         method,
+        path,
         at,
-        ms: Date.now() - at,
+        ms: nowMs() - at,
         status: answer?.statusCode,
         lane: header('headgate-lane'),
         revision: header('headgate-revision'),

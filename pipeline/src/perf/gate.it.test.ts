@@ -1,0 +1,65 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startRegistry } from '@headgate/rollout/servers';
+import { expect, test } from '@jest/globals';
+import { fromMachine } from '../image/base.ts';
+import { openImageBuilder } from '../image/image.ts';
+import { readRequests } from '../image/test/requests.ts';
+import { pushImage } from '../registry/client.ts';
+import { comparePerf, requireNotSlower, verdictLines } from './gate.ts';
+
+const repository = join(import.meta.dirname, '../../..');
+const signal = AbortSignal.timeout(110_000);
+const common = { replicas: 1, probe: undefined };
+const services = {
+  proxy: { ...common, port: 8080, env: { PATH_PREFIX: '/api' }, pulls: [] },
+  rating: {
+    ...common,
+    port: undefined,
+    env: {},
+    pulls: ['ratings', 'users', 'services'].flatMap((of) => [`get.${of}`, `post.${of}`]).concat('delete.ratings'),
+  },
+};
+
+test('comparePerf() measures two versions of real images side by side, and two short rounds say nothing', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-perf-'));
+  const registry = await startRegistry();
+  try {
+    const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(folder, 'base') }) });
+    const images: Record<string, string> = {};
+    for (const service of Object.keys(services)) {
+      const request = {
+        workspace: repository,
+        source: `services/${service}`,
+        labels: {},
+        layout: join(folder, service),
+      };
+      const repo = `${new URL(registry.url).host}/ratings/${service}`;
+      const { layout } = await builder.build(request, signal);
+      images[service] =
+        `${repo}@${(await pushImage(layout, { repository: repo, mountFrom: undefined }, signal)).digest}`;
+    }
+    const lines: string[] = [];
+    const requests = await readRequests(join(repository, 'services/rating'));
+    const folders = { imageFolder: join(folder, 'images'), workFolder: join(folder, 'work') };
+
+    const verdict = await comparePerf(
+      {
+        ...{ app: 'ratings', services, before: images, after: images, requests, ...folders },
+        ...{ perSecond: 100, rounds: 2, roundMs: 1_000, say: (line) => lines.push(line) },
+      },
+      signal,
+    );
+
+    expect(
+      lines.filter((line) => /^round \d of 2: old \d+\/s, 0 errors.*new \d+\/s, 0 errors/.test(line)),
+    ).toHaveLength(2);
+    expect(lines.at(-1)).toMatch(/hey/);
+    expect(verdictLines(verdict)[0]).toMatch(/^cannot tell, from \d calm of 2 rounds: only/);
+    expect(() => requireNotSlower(verdict)).toThrow(expect.objectContaining({ code: 'PERF_UNDECIDED' }));
+  } finally {
+    await registry[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 120_000);

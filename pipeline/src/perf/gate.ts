@@ -1,0 +1,116 @@
+/** The performance gate: the version that is to be released beside the one that is live, on this machine, with real servers. */
+
+import { HeadgateError, type Lane, pullImage } from '@headgate/rollout';
+import { type App, type Ground, openGround } from '../image/test/ground.ts';
+import { type Instance, startInstance, untilReady } from '../image/test/instance.ts';
+import type { RecordedRequest } from '../image/test/requests.ts';
+import { heyCheck } from './hey.ts';
+import { judgePerf, type PerfVerdict, perfRule } from './judge.ts';
+import type { Method } from './open-loop.ts';
+import { type LoadRequest, measureRounds } from './rounds.ts';
+
+/** Images by service, each `host:port/name@sha256:…`. */
+export type Images = Readonly<Record<string, string>>;
+
+export type PerfRequest = App & {
+  readonly before: Images;
+  readonly after: Images;
+  /** Where images are unpacked and kept by digest. */
+  readonly imageFolder: string;
+  /** Of the servers' data and of logs; removed with them. */
+  readonly workFolder: string;
+  readonly requests: readonly RecordedRequest[];
+  readonly perSecond: number;
+  readonly rounds: number;
+  readonly roundMs: number;
+  readonly say: (line: string) => void;
+};
+
+export const perfDefaults = { perSecond: 1_000, rounds: 20, roundMs: 5_000 } as const;
+
+/** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START`, `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE`, `USAGE` */
+export async function comparePerf(request: PerfRequest, signal: AbortSignal): Promise<PerfVerdict> {
+  const { often, rare } = loadOf(request.requests);
+  await using ground = await openGround(request, request, signal);
+  await using before = await startVersion(ground, { images: request.before, lane: 'blue' }, request, signal);
+  await using after = await startVersion(ground, { images: request.after, lane: 'green' }, request, signal);
+  const { perSecond, rounds, roundMs, say } = request;
+  const sides = { before: before.origin, after: after.origin };
+  const measured = await measureRounds({ ...sides, often, rare, perSecond, rounds, roundMs, say }, signal);
+  for (const line of await heyCheck(`${after.origin}${often[0]?.path ?? '/'}`, perSecond, signal)) say(line);
+  return judgePerf(measured, perfRule);
+}
+
+/** @throws {HeadgateError} `STEP_FAILED`, `PERF_UNDECIDED` */
+export function requireNotSlower({ kind, why }: PerfVerdict): void {
+  if (kind === 'notSlower') return;
+  const words = why.join('; ');
+  if (kind === 'slower') {
+    throw new HeadgateError('STEP_FAILED', `Cannot release this version as it is slower than the live one: ${words}`, {
+      hint: 'compare the two with `headgate perf`; all rounds are in out/logs/perf.log',
+    });
+  }
+  throw new HeadgateError('PERF_UNDECIDED', `Cannot tell whether this version is slower than the live one: ${words}`, {
+    hint: 'run it again on a quieter machine',
+  });
+}
+
+/** A verdict for people. */
+export function verdictLines({ kind, why, ratios, rounds }: PerfVerdict): readonly string[] {
+  const words = { notSlower: 'not slower', slower: 'slower', cannotTell: 'cannot tell' }[kind];
+  const bounds = ratios.map(
+    ({ what, low, mid, high }) =>
+      `  ${what}: ${mid.toFixed(2)} times the old one, ${low.toFixed(2)} to ${high.toFixed(2)}`,
+  );
+  return [`${words}, from ${rounds.calm} calm of ${rounds.all} rounds: ${why.join('; ')}`, ...bounds];
+}
+
+/** Reads make up the load, the rest is rare; what is meant to be refused is left out. */
+function loadOf(requests: readonly RecordedRequest[]): { often: readonly LoadRequest[]; rare: readonly LoadRequest[] } {
+  const good = requests.filter(({ status }) => status < 300).map(asHttp);
+  const often = good.filter(({ method }) => method === 'GET');
+  const rare = good.filter(({ method }) => method !== 'GET');
+  if (good.length > 0) return often.length > 0 ? { often, rare } : { often: rare, rare: [] };
+  throw new HeadgateError('USAGE', 'Cannot compare versions as there must be a recorded request that succeeds', {
+    hint: "write one into requests.json beside a service's package.json",
+  });
+}
+
+function asHttp({ subject, query, body }: RecordedRequest): LoadRequest {
+  const [method = '', ...path] = subject.split('.');
+  return {
+    method: method.toUpperCase() as Method, // Subjects begin with a method of HTTP.
+    path: `/${path.join('/')}${query === '' ? '' : `?${query}`}`,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  };
+}
+
+/** All services of one version in one lane, and where its HTTP service answers. */
+async function startVersion(
+  ground: Ground,
+  { images, lane }: { images: Images; lane: Lane },
+  { services, imageFolder }: PerfRequest,
+  signal: AbortSignal,
+): Promise<AsyncDisposable & { readonly origin: string }> {
+  const instances = new Map<string, Instance>();
+  const stop = async () => {
+    for (const instance of instances.values()) await instance[Symbol.asyncDispose]();
+  };
+  try {
+    for (const [service, reference] of Object.entries(images).filter(([name]) => services[name] !== undefined)) {
+      const image = await pullImage(reference, imageFolder, signal);
+      instances.set(service, await startInstance(ground, { service, lane, image }));
+    }
+    await Promise.all([...instances.values()].map((instance) => untilReady(instance, signal)));
+    const entry = Object.keys(services).find((service) => services[service]?.port !== undefined);
+    const origin = entry === undefined ? undefined : instances.get(entry)?.http;
+    if (origin !== undefined) return { origin, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  await stop();
+  throw new HeadgateError('USAGE', 'Cannot compare versions as one service must take HTTP requests on a port', {
+    hint: 'give the service that takes requests a `port` in headgate.yaml',
+  });
+}

@@ -1,0 +1,121 @@
+import { describe, expect, test } from '@jest/globals';
+import { judgePerf, perfRule, type Round, randomFrom, type Side } from './judge.ts';
+
+const runs = 20;
+const roundSeconds = 5;
+const perSecond = 1_000;
+
+type World = {
+  /** Factor on one rare kind (one request in twenty) of the new version. */
+  readonly rare: number;
+  /** The new version stands still once, for so long. */
+  readonly freezeMs: number;
+  /** A neighbour slows some rounds and stops the machine now and then. */
+  readonly neighbour: boolean;
+  /** Part of the asked rate that the new version can take. */
+  readonly capacity: number;
+};
+
+const calm: World = { rare: 1, freezeMs: 0, neighbour: false, capacity: 1 };
+
+/** Looked up once: each look at a global costs a microsecond inside of Jest. */
+const { cos, exp, log, max, PI, sqrt } = Math;
+
+/** Timings in the shape of those measured: log-normal answers around 4 ms, on a machine whose load changes from round to round. */
+function replay(seed: number, world: World, rounds = 20): readonly Round[] {
+  const random = randomFrom(seed);
+  const normal = () => sqrt(-2 * log(1 - random())) * cos(2 * PI * random());
+  const freezeIn = Math.floor(random() * rounds);
+  const disturbed = () => (world.neighbour && random() < 0.4 ? 1 + 2 * random() : 1) * exp(0.03 * normal());
+  const stall = () => (world.neighbour && random() < 0.3 ? 100 + 900 * random() : 20 * random());
+  return Array.from({ length: rounds }, (_, index) => {
+    const machine = exp(0.15 * normal());
+    const stillMs = { before: stall(), after: stall() };
+    const own = index === freezeIn ? world.freezeMs : 0;
+    return {
+      before: aSide({ factor: machine * disturbed(), rare: 1, freezeMs: stillMs.before, capacity: 1 }, random, normal),
+      after: aSide({ ...world, factor: machine * disturbed(), freezeMs: max(stillMs.after, own) }, random, normal),
+      stillMs,
+    };
+  });
+}
+
+type SideWorld = Pick<World, 'rare' | 'freezeMs' | 'capacity'> & { readonly factor: number };
+
+function aSide({ factor, rare, freezeMs, capacity }: SideWorld, random: () => number, normal: () => number): Side {
+  const timings: Record<string, number[]> = { 'GET /ratings': [], 'GET /users': [], 'POST /ratings': [] };
+  const requests = roundSeconds * perSecond;
+  const freezeAt = random() * (roundSeconds * 1_000 - freezeMs);
+  for (let n = 0; n < requests; n++) {
+    const kind = n % 20 === 0 ? 'POST /ratings' : n % 2 === 0 ? 'GET /ratings' : 'GET /users';
+    const at = (n / perSecond) * 1_000;
+    const waits = at >= freezeAt && at < freezeAt + freezeMs ? freezeAt + freezeMs - at : 0;
+    const base = kind === 'POST /ratings' ? 8 * rare : 4;
+    timings[kind]?.push(base * factor * exp(0.5 * normal()) + waits);
+  }
+  return { askedPerSecond: perSecond, achievedPerSecond: perSecond * capacity, requests, errors: 0, timings };
+}
+
+function verdicts(world: World): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = { notSlower: 0, slower: 0, cannotTell: 0 };
+  for (let seed = 1; seed <= runs; seed++) {
+    const { kind } = judgePerf(replay(seed, world), perfRule);
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}
+
+describe('judgePerf()', () => {
+  test('passes the same version on both sides in at least 19 of 20 runs', () => {
+    expect(verdicts(calm)['notSlower']).toBeGreaterThanOrEqual(19);
+  });
+
+  test('fails 20 % on one request in twenty in at least 19 of 20 runs', () => {
+    expect(verdicts({ ...calm, rare: 1.2 })['slower']).toBeGreaterThanOrEqual(19);
+  });
+
+  test('fails a single standstill of 1 s in every run', () => {
+    expect(verdicts({ ...calm, freezeMs: 1_000 })['slower']).toBe(runs);
+  });
+
+  test('never fails a good version because of a neighbour', () => {
+    expect(verdicts({ ...calm, neighbour: true })['slower']).toBe(0);
+  });
+
+  test('does not pass a bad version because of a neighbour', () => {
+    expect(verdicts({ ...calm, neighbour: true, rare: 1.2 })['notSlower']).toBe(0);
+  });
+
+  test('fails what cannot answer 1000 requests/s, and says how many it can', () => {
+    const verdict = judgePerf(replay(1, { ...calm, capacity: 0.95 }), perfRule);
+
+    expect(verdict).toMatchObject({ kind: 'slower', why: ['950 of 1000 requests/s were answered'] });
+  });
+
+  test('fails on errors', () => {
+    const rounds = replay(1, calm).map((round) => ({ ...round, after: { ...round.after, errors: 20 } }));
+
+    expect(judgePerf(rounds, perfRule).why).toContain('0.40 % of the requests failed');
+  });
+
+  test('a limit that the old version breaks as well is the machine, and no verdict', () => {
+    const slow = (side: Side): Side => ({
+      ...side,
+      timings: Object.fromEntries(Object.entries(side.timings).map(([kind, ms]) => [kind, ms.map((one) => one + 450)])),
+    });
+    const rounds = replay(1, calm).map((round) => ({ ...round, before: slow(round.before), after: slow(round.after) }));
+
+    expect(judgePerf(rounds, perfRule)).toMatchObject({ kind: 'cannotTell' });
+  });
+
+  test('cannot tell from too few rounds', () => {
+    expect(judgePerf(replay(1, calm, 4), perfRule)).toMatchObject({
+      kind: 'cannotTell',
+      rounds: { all: 4, calm: 4 },
+    });
+  });
+
+  test('gives equal rounds an equal verdict', () => {
+    expect(judgePerf(replay(7, calm), perfRule)).toEqual(judgePerf(replay(7, calm), perfRule));
+  });
+});

@@ -1,0 +1,220 @@
+/**
+ * Whether a new version is slower than the old one, from rounds in which both were measured on one machine in turn.
+ * Three answers: a busy machine must neither fail a good version nor pass a bad one.
+ */
+
+/** Latencies of one kind of request, from the intended time of sending, in ms. */
+export type Timings = Readonly<Record<string, readonly number[]>>;
+
+/** One side of a round. */
+export type Side = {
+  readonly askedPerSecond: number;
+  /** Answers within the round, per second. */
+  readonly achievedPerSecond: number;
+  readonly requests: number;
+  /** No answer, or one from 500 up. */
+  readonly errors: number;
+  readonly timings: Timings;
+};
+
+export type Round = {
+  readonly before: Side;
+  readonly after: Side;
+  /**
+   * Longest time that this machine stood still for somebody who asked for nothing but the time, while each side was
+   * measured. What is slow in that moment is slow because of a neighbour, and says nothing about a version.
+   */
+  readonly stillMs: { readonly before: number; readonly after: number };
+};
+
+export type PerfRule = {
+  /** Part of the asked rate that must be achieved. */
+  readonly achievedMin: number;
+  /** Part of the requests that may fail. */
+  readonly errorsMax: number;
+  readonly msMax: { readonly p50: number; readonly p95: number; readonly p99: number };
+  /** No single answer of the new version may take so long if none of the old one does. */
+  readonly freezeMs: number;
+  /** How much slower counts as equal, e.g. 0.1; of the 99th percentile, which swings more, `tolerance99`. */
+  readonly tolerance: number;
+  readonly tolerance99: number;
+  /** Fewer rounds without a standstill say nothing. */
+  readonly roundsMin: number;
+  /** A standstill from this length on spoils a round. */
+  readonly stillMaxMs: number;
+};
+
+export const perfRule: PerfRule = {
+  achievedMin: 0.99,
+  errorsMax: 0.001,
+  msMax: { p50: 50, p95: 200, p99: 400 },
+  freezeMs: 500,
+  tolerance: 0.1,
+  tolerance99: 0.25,
+  roundsMin: 6,
+  stillMaxMs: 100,
+};
+
+export type Ratio = { readonly what: string; readonly low: number; readonly mid: number; readonly high: number };
+
+export type PerfVerdict = {
+  readonly kind: 'notSlower' | 'slower' | 'cannotTell';
+  /** Sentences, the weightiest first. */
+  readonly why: readonly string[];
+  /** New over old, with 95 % bounds for all of them together, below and above. */
+  readonly ratios: readonly Ratio[];
+  readonly rounds: { readonly all: number; readonly calm: number };
+};
+
+/** Chance that any of the lower bounds is too high, and that any of the upper ones is too low. */
+const missMax = 0.05;
+const resamples = 4_000;
+
+export function judgePerf(rounds: readonly Round[], rule: PerfRule): PerfVerdict {
+  const calm = rounds.filter(({ stillMs }) => Math.max(stillMs.before, stillMs.after) < rule.stillMaxMs);
+  const counts = { all: rounds.length, calm: calm.length };
+  if (calm.length < rule.roundsMin) {
+    const why = `only ${calm.length} of ${rounds.length} rounds passed without a standstill of the machine; ${rule.roundsMin} are needed`;
+    return { kind: 'cannotTell', why: [why], ratios: [], rounds: counts };
+  }
+  const metrics = metricsOf(calm, rule);
+  const judged = metrics.map((metric) => judgeMetric(metric, missMax / metrics.length));
+  const ratios = judged.map(({ ratio }) => ratio);
+  const absolute = absoluteFaults(calm, rule);
+  const slower = [...absolute.faults, ...judged.flatMap(({ slower: words }) => words)];
+  if (slower.length > 0) return { kind: 'slower', why: slower, ratios, rounds: counts };
+  const open = [...absolute.doubts, ...judged.flatMap(({ open: words }) => words)];
+  if (open.length > 0) return { kind: 'cannotTell', why: open, ratios, rounds: counts };
+  return { kind: 'notSlower', why: ['every interval ends below its limit'], ratios, rounds: counts };
+}
+
+/** What needs no comparison to be bad; and what the old version does as well, which says more about the machine. */
+function absoluteFaults(rounds: readonly Round[], rule: PerfRule): { faults: string[]; doubts: string[] } {
+  const [before, after] = [pool(rounds.map((round) => round.before)), pool(rounds.map((round) => round.after))];
+  const faults: string[] = [];
+  const doubts: string[] = [];
+  if (after.achieved < rule.achievedMin)
+    faults.push(
+      `${Math.round(after.achieved * after.askedPerSecond)} of ${after.askedPerSecond} requests/s were answered`,
+    );
+  if (after.errors > rule.errorsMax) faults.push(`${(after.errors * 100).toFixed(2)} % of the requests failed`);
+  for (const [name, part] of percentiles) {
+    const [was, is] = [percentile(before.ms, part), percentile(after.ms, part)];
+    if (is <= rule.msMax[name]) continue;
+    const words = `${name} is ${is.toFixed(0)} ms, the limit ${rule.msMax[name]} ms`;
+    // Where the old version is near its limit too, the machine may have added the rest.
+    if (was > rule.msMax[name] / 2) doubts.push(`${words}, and the old version has ${was.toFixed(0)} ms here`);
+    else faults.push(words);
+  }
+  const [worstWas, worstIs] = [before.ms.at(-1) ?? 0, after.ms.at(-1) ?? 0];
+  if (worstIs >= rule.freezeMs && worstIs >= 2 * worstWas)
+    faults.push(
+      `it stood still: one answer took ${worstIs.toFixed(0)} ms, the slowest of the old version ${worstWas.toFixed(0)} ms`,
+    );
+  return { faults, doubts };
+}
+
+function pool(sides: readonly Side[]) {
+  const sum = (of: (side: Side) => number) => sides.reduce((total, side) => total + of(side), 0);
+  return {
+    askedPerSecond: sides[0]?.askedPerSecond ?? 0,
+    achieved: sum((side) => side.achievedPerSecond) / sum((side) => side.askedPerSecond),
+    errors: sum(({ errors }) => errors) / sum(({ requests }) => requests),
+    ms: sorted(sides.flatMap(({ timings }) => Object.values(timings).flat())),
+  };
+}
+
+const percentiles = [
+  ['p50', 0.5],
+  ['p95', 0.95],
+  ['p99', 0.99],
+] as const;
+
+type Metric = {
+  readonly what: string;
+  readonly limit: number;
+  /** Of each round: log of new over old. */
+  readonly logs: readonly number[];
+};
+
+/** All requests together by three percentiles, and each kind by its middle: a slow rare kind is lost among the others. */
+function metricsOf(rounds: readonly Round[], rule: PerfRule): readonly Metric[] {
+  const facts = rounds.map(({ before, after }) => ({ before: factsOf(before), after: factsOf(after) }));
+  const names = [...new Set(facts.flatMap(({ before, after }) => [...before.keys(), ...after.keys()]))];
+  return names.map((what) => ({
+    what,
+    limit: 1 + (what === 'p99' ? rule.tolerance99 : rule.tolerance),
+    logs: facts.map(({ before, after }) =>
+      Math.log((after.get(what) ?? Number.NaN) / (before.get(what) ?? Number.NaN)),
+    ),
+  }));
+}
+
+function factsOf({ timings }: Side): ReadonlyMap<string, number> {
+  const all = sorted(Object.values(timings).flat());
+  const kinds = Object.entries(timings);
+  return new Map([
+    ...percentiles.map(([name, part]) => [name, percentile(all, part)] as const),
+    ...(kinds.length === 1 ? [] : kinds).map(([kind, ms]) => [`p50 of ${kind}`, percentile(sorted(ms), 0.5)] as const),
+  ]);
+}
+
+function judgeMetric({ what, limit, logs }: Metric, miss: number) {
+  const [low, mid, high] = interval(logs, miss);
+  const ratio = { what, low: Math.exp(low), mid: Math.exp(mid), high: Math.exp(high) };
+  const words = `${what} is ${ratio.mid.toFixed(2)} times the old one (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}), and may be ${limit.toFixed(2)}`;
+  // A neighbour that happens to disturb one side in some rounds widens the interval; it does not reach nearly all of them.
+  const steady = logs.filter((log) => log > 0).length >= logs.length - Math.floor(logs.length / 16);
+  const isSlower = ratio.low > limit && steady;
+  return {
+    ratio,
+    slower: isSlower ? [words] : [],
+    open: !isSlower && !(ratio.high <= limit) ? [words] : [], // Not a number is no pass either.
+  };
+}
+
+/**
+ * Of the mean, by resampling rounds (the studentized bootstrap of Efron): requests within a round depend on each other,
+ * rounds do not. Each resample counts in units of its own spread, so that few or wild rounds make the interval wide.
+ */
+function interval(values: readonly number[], miss: number): readonly [number, number, number] {
+  const random = randomFrom(1);
+  const { floor } = Math; // Looked up once, for it is asked half a million times.
+  const own = momentsOf(values);
+  const pulls = sorted(
+    Array.from({ length: resamples }, () => {
+      const { mean, error } = momentsOf(values.map(() => values[floor(random() * values.length)] ?? Number.NaN));
+      return error > 0 ? (mean - own.mean) / error : 0;
+    }),
+  );
+  const at = (part: number) => own.mean - percentile(pulls, part) * own.error;
+  return [at(1 - miss), own.mean, at(miss)];
+}
+
+/** Mean, and its standard error. */
+function momentsOf(values: readonly number[]): { mean: number; error: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, error: Math.sqrt(squares / (values.length - 1) / values.length) };
+}
+
+/** Of sorted values; nearest rank. */
+function percentile(rising: Float64Array, part: number): number {
+  return rising[Math.min(rising.length - 1, Math.max(0, Math.ceil(part * rising.length) - 1))] ?? Number.NaN;
+}
+
+function sorted(values: readonly number[]): Float64Array {
+  return Float64Array.from(values).sort();
+}
+
+/** Equal rounds, equal verdict: chance is a seed (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  const { imul } = Math;
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -78,10 +78,7 @@ function requestOf(n: number, { often, rare }: Measuring): LoadRequest {
 }
 
 /** The first answer that was due begins the round. */
-export function sideOf(
-  exchanges: readonly Exchange[],
-  { perSecond, roundMs }: { perSecond: number; roundMs: number },
-): Side {
+function sideOf(exchanges: readonly Exchange[], { perSecond, roundMs }: { perSecond: number; roundMs: number }): Side {
   const begun = exchanges.reduce((first, { at }) => Math.min(first, at), Number.POSITIVE_INFINITY);
   const due = exchanges.filter(({ at }) => at < begun + roundMs);
   const isGood = ({ status }: Exchange) => status !== undefined && status < 500;

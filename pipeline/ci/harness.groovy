@@ -1,0 +1,200 @@
+// Runs a declarative Jenkinsfile without Jenkins: real sh, real exit codes, the order of stages and posts that Jenkins has.
+// groovy harness.groovy <Jenkinsfile> <workspace> <vars folder>; writes one JSON object per thing that happened.
+// HARNESS_INPUT=denied: whoever is asked says no.
+import groovy.json.JsonOutput
+
+class Stopped extends RuntimeException {
+  String result
+  Stopped(String result, String why) { super(why); this.result = result }
+}
+
+class Harness {
+  File workspace
+  Map<String, Object> library = [:]
+  Map<String, String> variables = [:]
+  String result = 'SUCCESS'
+  boolean stopsAfterUnstable = false
+  boolean skipping = false
+
+  void tell(Map what) { println JsonOutput.toJson(what) }
+
+  void worsen(String to) {
+    def order = ['SUCCESS', 'UNSTABLE', 'FAILURE', 'ABORTED']
+    if (order.indexOf(to) > order.indexOf(result)) result = to
+  }
+
+  void within(Closure body, Object delegate) {
+    def own = body.clone()
+    own.delegate = delegate
+    own.resolveStrategy = Closure.DELEGATE_FIRST
+    own.call()
+  }
+}
+
+/** What may stand in steps, script and post. */
+class Steps {
+  Harness harness
+  Steps(Harness harness) { this.harness = harness }
+
+  def getScm() { 'scm' }
+  def getEnv() { harness.variables }
+  void checkout(Object scm) { harness.tell(kind: 'checkout') }
+  void echo(String text) { harness.tell(kind: 'echo', text: text) }
+  void script(Closure body) { harness.within(body, this) }
+  void retry(Map options, Closure body) { harness.within(body, this) }
+  def agent() { 'agent' }
+  def nonresumable() { 'nonresumable' }
+  def string(Map options) { options }
+
+  void withCredentials(List bindings, Closure body) {
+    withVariables(bindings.collectEntries { [(it.variable): 'secret-of-' + it.credentialsId] }, body)
+  }
+
+  void withEnv(List pairs, Closure body) {
+    withVariables(pairs.collectEntries { pair -> String text = pair; [(text.substring(0, text.indexOf('='))): text.substring(text.indexOf('=') + 1)] }, body)
+  }
+
+  private void withVariables(Map added, Closure body) {
+    def before = new LinkedHashMap(harness.variables)
+    harness.variables.putAll(added)
+    try { harness.within(body, this) } finally { harness.variables = before }
+  }
+
+  def sh(String script) { sh(script: script) }
+
+  def sh(Map options) {
+    def builder = new ProcessBuilder('sh', '-xe', '-c', options.script as String).directory(harness.workspace)
+    builder.environment().putAll(harness.variables)
+    builder.redirectErrorStream(true)
+    def process = builder.start()
+    process.outputStream.close()
+    def output = process.inputStream.text
+    int code = process.waitFor()
+    harness.tell(kind: 'sh', script: options.script, code: code, output: output)
+    if (options.returnStatus) return code
+    if (code != 0) throw new Stopped('FAILURE', "script returned exit code ${code}")
+    return null
+  }
+
+  void error(String why) { throw new Stopped('FAILURE', why) }
+  void unstable(String why) { harness.tell(kind: 'unstable', why: why); harness.worsen('UNSTABLE') }
+  void milestone(int ordinal) { harness.tell(kind: 'milestone', ordinal: ordinal) }
+  void archiveArtifacts(Map options) { harness.tell(kind: 'archive', artifacts: options.artifacts) }
+
+  void junit(Map options) {
+    def folder = new File(harness.workspace, (options.testResults as String).replaceAll('/[^/]*$', ''))
+    def found = (folder.listFiles() ?: []).count { it.name.endsWith('.xml') }
+    harness.tell(kind: 'junit', files: found)
+    if (found == 0 && !options.allowEmptyResults) throw new Stopped('FAILURE', 'No test report files were found')
+  }
+
+  void input(Map options) {
+    harness.tell(kind: 'input', message: options.message)
+    if (System.getenv('HARNESS_INPUT') == 'denied') throw new Stopped('ABORTED', 'Rejected by kim')
+  }
+
+  /** Steps of the shared library. */
+  def methodMissing(String name, Object args) {
+    def step = harness.library[name]
+    if (step == null) throw new MissingMethodException(name, Steps, args as Object[])
+    return step.invokeMethod('call', args as Object[])
+  }
+}
+
+class Post {
+  Harness harness
+  String result
+  Post(Harness harness, String result) { this.harness = harness; this.result = result }
+  private void when(String name, boolean holds, Closure body) {
+    if (!holds) return
+    harness.tell(kind: 'post', condition: name)
+    try { harness.within(body, new Steps(harness)) } catch (Stopped stopped) { harness.worsen(stopped.result); harness.tell(kind: 'stopped', why: stopped.message) }
+  }
+  void always(Closure body) { when('always', true, body) }
+  void success(Closure body) { when('success', result == 'SUCCESS', body) }
+  void failure(Closure body) { when('failure', result == 'FAILURE', body) }
+  void unstable(Closure body) { when('unstable', result == 'UNSTABLE', body) }
+  void aborted(Closure body) { when('aborted', result == 'ABORTED', body) }
+}
+
+/** Gathers what stands in a stage first: Jenkins, too, reads all of it before it runs any. */
+class Stage {
+  Harness harness
+  String name
+  boolean hasAgent = false
+  Closure steps
+  Closure stages
+  Closure post
+  Stage(Harness harness, String name) { this.harness = harness; this.name = name }
+
+  void agent(Closure body) { hasAgent = true }
+  void steps(Closure body) { steps = body }
+  void stages(Closure body) { stages = body }
+  void post(Closure body) { post = body }
+
+  void run() {
+    if (harness.skipping) { harness.tell(kind: 'skipped', stage: name); return }
+    harness.tell(kind: 'stage', stage: name, agent: hasAgent)
+    try {
+      if (steps != null) harness.within(steps, new Steps(harness))
+    } catch (Stopped stopped) {
+      harness.worsen(stopped.result)
+      harness.tell(kind: 'stopped', stage: name, why: stopped.message)
+    }
+    if (harness.result in ['FAILURE', 'ABORTED'] || (harness.result == 'UNSTABLE' && harness.stopsAfterUnstable)) harness.skipping = true
+    if (stages != null) harness.within(stages, new Stages(harness))
+    if (post != null) harness.within(post, new Post(harness, harness.result))
+    // A post that fails stops what follows as well.
+    if (harness.result in ['FAILURE', 'ABORTED']) harness.skipping = true
+  }
+}
+
+class Stages {
+  Harness harness
+  Stages(Harness harness) { this.harness = harness }
+  void stage(String name, Closure body) {
+    def stage = new Stage(harness, name)
+    harness.within(body, stage)
+    stage.run()
+  }
+}
+
+/** Options and triggers: known ones only, so that a misspelt one fails here and not on the server. */
+class Settings {
+  static final known = ['buildDiscarder', 'disableConcurrentBuilds', 'logRotator', 'pollSCM', 'preserveStashes',
+    'skipDefaultCheckout', 'skipStagesAfterUnstable', 'timeout', 'timestamps']
+  Harness harness
+  Settings(Harness harness) { this.harness = harness }
+  def methodMissing(String name, Object args) {
+    if (!(name in known)) throw new MissingMethodException(name, Settings, args as Object[])
+    if (name == 'skipStagesAfterUnstable') harness.stopsAfterUnstable = true
+    harness.tell(kind: 'setting', name: name)
+    return name
+  }
+}
+
+class Top {
+  Harness harness
+  Top(Harness harness) { this.harness = harness }
+  def getNone() { 'none' }
+  void agent(Object none) {}
+  void triggers(Closure body) { harness.within(body, new Settings(harness)) }
+  void options(Closure body) { harness.within(body, new Settings(harness)) }
+  void stages(Closure body) { harness.within(body, new Stages(harness)) }
+  void post(Closure body) { harness.within(body, new Post(harness, harness.result)) }
+}
+
+def (file, workspace, vars) = args
+def harness = new Harness(workspace: new File(workspace))
+def shell = new GroovyShell(this.class.classLoader)
+new File(vars).listFiles().findAll { it.name.endsWith('.groovy') }.each { source ->
+  def step = shell.parse(source)
+  def steps = new Steps(harness)
+  step.metaClass.methodMissing = { String name, Object given -> steps.invokeMethod(name, given) }
+  harness.library[source.name - '.groovy'] = step
+}
+def script = shell.parse(new File(file))
+script.binding.setVariable('none', 'none')
+script.metaClass.pipeline = { Closure body -> harness.within(body, new Top(harness)) }
+script.run()
+harness.tell(kind: 'end', result: harness.result)

@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process';
+import { access, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { load } from 'js-yaml';
+import { targetOf, targets } from '../src/deploy/delivery.ts';
+
+const repository = join(import.meta.dirname, '../..');
+const jenkinsfile = join(import.meta.dirname, '../Jenkinsfile');
+/** Debian's groovy is that of Jenkins (2.4), and finds no Java by itself. */
+const javaHomes = [process.env['JAVA_HOME'], '/usr/lib/jvm/default-java', '/usr/lib/jvm/java-17-openjdk-amd64'];
+
+const hasGroovy = await isThere('/usr/bin/groovy');
+if (!hasGroovy)
+  process.stderr.write('the Jenkinsfile is not executed: apt-get install -y groovy default-jre-headless\n');
+const withGroovy = hasGroovy ? describe : describe.skip;
+
+type Happened = Readonly<Record<string, unknown>> & { readonly kind: string };
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell (skipped without it: apt-get install groovy)', () => {
+  let workspace: string;
+  beforeEach(async () => {
+    workspace = await mkdtemp(join(tmpdir(), 'headgate-jenkins-'));
+    await mkdir(join(workspace, 'pipeline/dist/cli'), { recursive: true });
+    await mkdir(join(workspace, 'node_modules/.bin'), { recursive: true });
+    await writeFile(join(workspace, 'setup.js'), '');
+  });
+  afterEach(() => rm(workspace, { recursive: true, force: true }));
+
+  /** A program in the place of Headgate that writes down how it was called, leaves a report, and ends as it is told to. */
+  async function headgate(exits: Readonly<Record<string, number>>): Promise<void> {
+    const program = `#!/usr/bin/env node
+const { appendFileSync, mkdirSync, writeFileSync } = require('node:fs');
+const args = process.argv.slice(2);
+appendFileSync('calls.jsonl', JSON.stringify({ args, key: process.env.HEADGATE_SIGNING_KEY, parent: process.ppid }) + '\\n');
+mkdirSync('out/junit', { recursive: true });
+writeFileSync('out/junit/pipeline.xml', '<testsuites/>');
+process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
+`;
+    await writeFile(join(workspace, 'package.json'), '{}');
+    await writeFile(join(workspace, 'pipeline/dist/cli/bin.js'), program);
+    await writeFile(join(workspace, 'node_modules/.bin/headgate'), program, { mode: 0o755 });
+  }
+
+  async function play(file = jenkinsfile, env: Readonly<Record<string, string>> = {}) {
+    const javaHome = (
+      await Promise.all(javaHomes.map(async (home) => ((await isThere(`${home}/bin/java`)) ? home : '')))
+    )
+      .filter(Boolean)
+      .at(0);
+    const args = [join(import.meta.dirname, 'harness.groovy'), file, workspace, join(import.meta.dirname, '../vars')];
+    const { stdout } = await promisify(execFile)('groovy', args, {
+      env: { ...process.env, ...(javaHome === undefined ? {} : { JAVA_HOME: javaHome }), ...env },
+      timeout: 100_000,
+    });
+    const happened = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Happened);
+    const calls = await readFile(join(workspace, 'calls.jsonl'), 'utf8').catch(() => '');
+    return {
+      happened,
+      result: happened.at(-1)?.['result'],
+      of: (kind: string) => happened.filter((one) => one.kind === kind),
+      calls: calls
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as { args: readonly string[]; key?: string }),
+    };
+  }
+
+  test('goes through every target in order, as deliver does, and asks before production', async () => {
+    await headgate({});
+
+    const { result, calls, happened, of } = await play();
+
+    expect(result).toBe('SUCCESS');
+    expect(calls.map(({ args }) => args)).toEqual(
+      targets.filter((target) => target !== 'deliver').map((target) => ['run', target]),
+    );
+    const kinds = happened.map((one) => (one.kind === 'sh' ? String(one['script']).split(' ').at(-1) : one.kind));
+    expect(kinds.indexOf('input')).toBeGreaterThan(kinds.indexOf('perf'));
+    expect(kinds.indexOf('input')).toBeLessThan(kinds.indexOf('milestone'));
+    expect(kinds.indexOf('milestone')).toBeLessThan(kinds.lastIndexOf('checkout'));
+    expect(of('stage').find(({ stage }) => stage === 'Approve')).toMatchObject({ agent: false });
+  });
+
+  test('gives the signing key to publish alone', async () => {
+    await headgate({});
+
+    const { calls } = await play();
+
+    expect(calls.filter(({ key }) => key !== undefined).map(({ args }) => args)).toEqual([['run', 'publish']]);
+  });
+
+  test.each([
+    { exits: { check: 1 }, result: 'FAILURE', last: 'check' },
+    { exits: { images: 1 }, result: 'FAILURE', last: 'images' },
+    { exits: { publish: 69 }, result: 'FAILURE', last: 'publish' },
+    { exits: { staging: 13 }, result: 'FAILURE', last: 'staging' },
+    { exits: { perf: 1 }, result: 'FAILURE', last: 'perf' },
+    { exits: { perf: 10 }, result: 'UNSTABLE', last: 'perf' },
+    { exits: { production: 11 }, result: 'FAILURE', last: 'production' },
+    { exits: { production: 14 }, result: 'FAILURE', last: 'production' },
+  ])('after $exits it is $result, nothing follows, and the reports are kept', async ({ exits, result, last }) => {
+    await headgate(exits);
+
+    const played = await play();
+
+    expect(played.result).toBe(result);
+    expect(played.calls.at(-1)?.args).toEqual(['run', last]);
+    expect(played.happened.at(-2)).toMatchObject(
+      last === 'production' ? { kind: 'archive' } : { kind: 'skipped', stage: 'Production' },
+    );
+    expect(played.of('junit').every(({ files }) => files === 1)).toBe(true);
+    expect(played.of('archive').length).toBeGreaterThan(0);
+  });
+
+  test('when whoever is asked says no, nothing goes to production', async () => {
+    await headgate({});
+
+    const { result, calls } = await play(jenkinsfile, { HARNESS_INPUT: 'denied' });
+
+    expect(result).toBe('ABORTED');
+    expect(calls.at(-1)?.args).toEqual(['run', 'perf']);
+  });
+
+  test('the step of the library calls one command, and what somebody typed stays one word', async () => {
+    await headgate({ deliver: 10 });
+    const file = join(workspace, 'Jenkinsfile');
+    const reason = '$(touch owned) "; touch owned; `touch owned` *';
+    await writeFile(
+      file,
+      `pipeline {
+        agent none
+        stages {
+          stage('Deliver') {
+            agent { label 'x' }
+            steps { headgate(reason: '''${reason}''', 'run deliver') }
+          }
+        }
+      }`,
+    );
+
+    const { result, calls } = await play(file);
+
+    expect(result).toBe('UNSTABLE');
+    expect(calls.map(({ args }) => args)).toEqual([['run', 'deliver', '--reason', reason]]);
+    expect(await isThere(join(workspace, 'owned'))).toBe(false);
+  });
+});
+
+type Workflow = { readonly jobs: Readonly<Record<string, { needs?: string; with?: { args?: string } }>> };
+
+test('workflow, Jenkinsfile and deliver go through the same targets in the same order', async () => {
+  const { jobs } = load(await readFile(join(repository, '.github/workflows/deliver.yml'), 'utf8')) as Workflow;
+  const chain: string[] = [];
+  for (let name = 'check'; name !== undefined; ) {
+    const target = /^run (\w+)/.exec(jobs[name]?.with?.args ?? '')?.[1];
+    if (target !== undefined) chain.push(target);
+    name = Object.keys(jobs).find((other) => jobs[other]?.needs === name) as string; // Absent at the end.
+  }
+  const text = await readFile(jenkinsfile, 'utf8');
+  const stages = [...text.matchAll(/bin\.js run (\w+)/g)].map(([, target]) => target);
+  const order = [...new Set((await planOfDeliver()).map(targetOf))];
+
+  expect(chain).toEqual(targets.filter((target) => target !== 'deliver'));
+  expect(stages).toEqual(chain);
+  // Nothing is live here, so that there is nothing to compare with.
+  expect(order).toEqual(chain.filter((target) => target !== 'perf'));
+});
+
+/** Steps of `headgate run deliver --plan --json` in a copy of the repository, whose platform is stopped again. */
+async function planOfDeliver(): Promise<readonly string[]> {
+  const copy = await mkdtemp(join(tmpdir(), 'headgate-plan-'));
+  const filter = (path: string) => !/\/(node_modules|dist|out|\.git|\.headgate)$/.test(path);
+  await cp(repository, copy, { recursive: true, filter });
+  await symlink(join(repository, 'node_modules'), join(copy, 'node_modules'));
+  const headgate = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [join(repository, 'pipeline/dist/cli/bin.js'), ...args], {
+      cwd: copy,
+      env: { ...process.env, HEADGATE_HOST: 'local' },
+      maxBuffer: 16 * 1_048_576,
+    });
+  try {
+    const { stdout } = await headgate('run', 'deliver', '--plan', '--json');
+    const planned = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { step: string }[];
+    return planned.map(({ step }) => step);
+  } finally {
+    await headgate('cluster', 'down');
+    await rm(copy, { recursive: true, force: true });
+  }
+}

@@ -1,5 +1,6 @@
 /** The door of the package: from a change to a revision. */
-export { defineDelivery, type Releaser, stepsOf, targets } from './deploy/delivery.ts';
+export { defineDelivery, stepsOf, targets } from './deploy/delivery.ts';
+export type { Releaser } from './deploy/release-steps.ts';
 export { openGithubGuard, openPlainGuard } from './host/guard.ts';
 export { type Change, type CiHost, hostKindOf, openHost } from './host/host.ts';
 export { definePipeline, type Pipeline, type PipelineSpec } from './pipeline.ts';

@@ -1,8 +1,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Emit, ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
-import { defineDelivery, type Releaser, stepsOf, type Target, targets } from '../deploy/delivery.ts';
+import { defineDelivery, stepsOf, type Target, targets } from '../deploy/delivery.ts';
 import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
+import type { Releaser } from '../deploy/release-steps.ts';
 import { requireHistory } from '../host/git.ts';
 import { type CiHost, openHost } from '../host/host.ts';
 import { plan } from '../plan.ts';

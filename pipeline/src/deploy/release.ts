@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
 import type { Change } from '../host/host.ts';
-import type { Releaser } from './delivery.ts';
+import type { Releaser } from './release-steps.ts';
 import { releaseImages, revise } from './revise.ts';
 
 export type Releasing = {

@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import { type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { fromMachine } from '../image/base.ts';
+import { openImageBuilder } from '../image/image.ts';
+import { readRequests } from '../image/test/requests.ts';
+import { testImage } from '../image/test/test-image.ts';
+import { made, record, text } from '../plan/schema.ts';
+import { imageExists, pushImage } from '../registry/client.ts';
+import { type Step, step } from '../step.ts';
+import { imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
+
+/** Whose code these steps run is part of their keys. */
+export const imageStepsCode = import.meta.url;
+
+const grace = { graceMs: 8_000 };
+
+export function checkStep() {
+  return step('check', {
+    kind: 'pure',
+    inputs: {
+      files: [
+        'package.json',
+        'package-lock.json',
+        '*.json',
+        '*.js',
+        'headgate.yaml',
+        '{pipeline,rollout,services}/**',
+        '!**/dist/**',
+        '!**/out/**',
+      ],
+    },
+    run: async ({ $ }) => {
+      await $`npm run --silent check`;
+    },
+  });
+}
+
+export function imageBuild(place: Place, service: string, needs: readonly Step[]) {
+  const source = place.spec.services[service]?.source ?? service;
+  return step(`image:${service}`, {
+    kind: 'pure',
+    needs,
+    inputs: {
+      files: [`${source}/src/**`, `${source}/package.json`, '!**/*.{test,rig,contract}.ts'],
+      values: { node: process.version },
+    },
+    outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },
+    run: async ({ root, log, signal }) => {
+      const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(place.cache, 'base') }) });
+      const built = await builder.build(
+        { workspace: root, source, labels: {}, layout: join(root, layoutOf(service)) },
+        signal,
+      );
+      log(`${built.digest}, ${(built.sizeBytes / 1e6).toFixed(1)} MB`);
+      return { digest: built.digest };
+    },
+  });
+}
+
+/** Only what passed its test is ever published, so an image that the registry has was tested. */
+export function imageTest(place: Place, service: string, image: ReturnType<typeof imageBuild>) {
+  const given = (out: Readonly<Record<string, { readonly digest: Digest }>>) => out[image.id] ?? { digest: digest('') };
+  return step(`imagetest:${service}`, {
+    kind: 'effect',
+    needs: [image],
+    outputs: { values: record({ digest: made(text, digest) }) },
+    observe: async ({ out, signal }) => {
+      const values = given(out);
+      const known = await imageExists({ repository: repositoryOf(place, service), digest: values.digest }, signal);
+      return known ? { kind: 'done', values } : { kind: 'absent', diff: `test ${values.digest}` };
+    },
+    run: async ({ out, root, workDir, log, signal }) => {
+      const { spec, live } = place;
+      const requests = await requestsOf(place, root);
+      const layout = join(root, layoutOf(service));
+      const report = await testImage(
+        {
+          app: spec.app,
+          services: spec.services,
+          service,
+          layout,
+          imageFolder: imageFolder(place),
+          workFolder: join(workDir, 'ground'),
+          requests,
+          live,
+          ...grace,
+        },
+        signal,
+      );
+      for (const { outcome, name, detail, ms } of report.checks)
+        log(`${outcome.padEnd(7)} ${name}: ${detail} (${ms} ms)`);
+      if (report.ok) return given(out);
+      const bad = report.checks.filter(({ outcome }) => outcome === 'failed');
+      throw new HeadgateError(
+        'STEP_FAILED',
+        `Cannot publish ${service} as its image fails: ${bad.map(({ name, detail }) => `${name} (${detail})`).join('; ')}`,
+        {
+          hint: `run \`headgate run images\` again after a change; the whole log is out/logs/imagetest.${service}.log`,
+        },
+      );
+    },
+  });
+}
+
+type ImageTest = ReturnType<typeof imageTest>;
+
+export function publishStep(place: Place, tests: readonly ImageTest[]) {
+  const images = (out: Readonly<Record<string, { readonly digest: Digest }>>) =>
+    Object.keys(place.spec.services).map((service) => ({
+      service,
+      repository: repositoryOf(place, service),
+      digest: out[`imagetest:${service}`]?.digest ?? digest(''),
+    }));
+  const pinned = (out: Parameters<typeof images>[0]) =>
+    Object.fromEntries(images(out).map(({ service, repository, digest: of }) => [service, `${repository}@${of}`]));
+  return step('publish', {
+    kind: 'effect',
+    needs: tests,
+    outputs: {
+      values: { parse: (value): Readonly<Record<string, string>> => value as Readonly<Record<string, string>> },
+    },
+    observe: async ({ out, signal }) => {
+      const there = await Promise.all(images(out).map((image) => imageExists(image, signal)));
+      return there.every(Boolean)
+        ? { kind: 'done', values: pinned(out) }
+        : { kind: 'absent', diff: `push ${there.filter((known) => !known).length} images to ${place.registry}` };
+    },
+    run: async ({ out, root, log, signal }) => {
+      for (const { service, repository } of images(out)) {
+        const pushed = await pushImage(join(root, layoutOf(service)), { repository, mountFrom: undefined }, signal);
+        log(`${pushed.repository}@${pushed.digest}`);
+      }
+      return pinned(out);
+    },
+  });
+}
+
+export type Publish = ReturnType<typeof publishStep>;
+
+/** Of all services together. */
+export async function requestsOf({ spec }: Place, root: string) {
+  return (await Promise.all(Object.values(spec.services).map(({ source }) => readRequests(join(root, source))))).flat();
+}

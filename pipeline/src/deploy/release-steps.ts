@@ -1,0 +1,66 @@
+import { canonicalJson } from '@headgate/rollout';
+import { comparePerf, perfDefaults, requireNotSlower, verdictLines } from '../perf/gate.ts';
+import { type Step, step } from '../step.ts';
+import { type Publish, requestsOf } from './image-steps.ts';
+import { imageFolder, type Place } from './place.ts';
+
+/** As `imageStepsCode`. */
+export const releaseStepsCode = import.meta.url;
+
+/** Releases the published images and answers once the release has ended. */
+export interface Releaser {
+  /** The release that the images make is live already, or why not. */
+  observe(
+    images: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<{ kind: 'live' } | { kind: 'absent'; diff: string }>;
+  /** @throws {HeadgateError} `ROLLED_BACK`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
+  release(images: Readonly<Record<string, string>>, log: (line: string) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** Its result is a function of both versions: a version that was compared with this very live one is not compared again. */
+export function perfStep(place: Place, publish: Publish, after: readonly Step[]) {
+  const { spec, live = {} } = place;
+  return step('perf', {
+    kind: 'pure',
+    needs: [publish, ...after],
+    inputs: { values: { live, services: spec.services, ...perfDefaults } },
+    timeoutMs: 2 * perfDefaults.rounds * perfDefaults.roundMs * 2 + 300_000,
+    run: async ({ out, root, workDir, log, signal }) => {
+      const images = (out as { publish: Readonly<Record<string, string>> }).publish; // The first of its needs.
+      if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
+      const { app, services } = spec;
+      const requests = await requestsOf(place, root);
+      const asked = {
+        app,
+        services,
+        before: live,
+        after: images,
+        imageFolder: imageFolder(place),
+        workFolder: workDir,
+        requests,
+        say: log,
+      };
+      const verdict = await comparePerf({ ...asked, ...perfDefaults }, signal);
+      for (const line of verdictLines(verdict)) log(line);
+      requireNotSlower(verdict);
+    },
+  });
+}
+
+export function releaseStep(
+  id: 'staging' | 'release',
+  { place, publish, releaser, after }: { place: Place; publish: Publish; releaser: Releaser; after: readonly Step[] },
+) {
+  const imagesOf = (out: unknown) => (out as { publish: Readonly<Record<string, string>> }).publish; // The first of its needs.
+  return step(id, {
+    kind: 'effect',
+    needs: [publish, ...after],
+    timeoutMs: place.spec.release.deadlineMs + place.spec.release.watchMs + 600_000,
+    observe: async ({ out, signal }) => {
+      const seen = await releaser.observe(imagesOf(out), signal);
+      return seen.kind === 'live' ? { kind: 'done', values: undefined } : seen;
+    },
+    run: ({ out, log, signal }) => releaser.release(imagesOf(out), log, signal),
+  });
+}

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { closedWeights, percent, type Weights, weightsFor } from '../lane.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { findAccess } from '../platform/kubernetes/find-access.ts';
@@ -13,6 +13,9 @@ import { findReplicas } from './replicas.ts';
 import { keepSending, settled } from './sending.rig.ts';
 import { describeTrafficRouter } from './traffic.contract.ts';
 import type { TrafficRouter } from './traffic.ts';
+
+/** Some are long by what they show, such as a replica that is held back for 10 s; each wait has its own limit. */
+jest.setTimeout(90_000);
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 const blueAll = weightsFor('blue', percent(100));

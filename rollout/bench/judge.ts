@@ -1,9 +1,5 @@
-/**
- * Acceptance of the failure and share rules by simulation: prints every figure against its bound, and exits 1 on a miss.
- * `npx tsx --conditions=source rollout/bench/judge.ts [part …]`, parts: errors, power, times, ramp, guards.
- */
+/** The failure and share rules by simulation, and what the whole judge makes of them. */
 import { lineAt } from '../src/judge/block.ts';
-import { seeded } from '../src/judge/chance.rig.ts';
 import * as failures from '../src/judge/failures.ts';
 import { defaultJudge, primeJudge, startJudge, stepJudge, weightChanged } from '../src/judge/judge.ts';
 import { logSumExp } from '../src/judge/ledger.ts';
@@ -12,7 +8,8 @@ import { type Lines, presets } from '../src/judge/presets.ts';
 import { countsOnly } from '../src/judge/sample.ts';
 import * as shareGuard from '../src/judge/share.ts';
 import { readyForStep } from '../src/judge/steps.ts';
-import { allowed, type Figure, holds, line, mean, median, share } from './figures.ts';
+import { allowed, mean, median, share } from './figures.ts';
+import { nextChance, note, type Parts, report, runsOf } from './part.ts';
 import { clustered, type Ending, type Fail, play, primed, scrape, type World } from './world.ts';
 
 const never = 1e12;
@@ -25,19 +22,6 @@ const settingsOf = (lines: Lines, bakeSec = never): failures.PairSettings => ({
 const constant = (p: number) => () => p;
 const percentOf = (p: number) => `${+(100 * p).toFixed(3)} %`;
 
-let seed = 20_000;
-const figures: Figure[] = [];
-
-function report(figure: Figure): void {
-  figures.push(figure);
-  process.stdout.write(`${line(figure)}\n`);
-}
-
-/** A figure that no bound is given for. */
-function note(text: string): void {
-  process.stdout.write(`     ${text} (no bound given)\n`);
-}
-
 type Runs = {
   readonly runs: number;
   readonly settings: failures.PairSettings;
@@ -47,7 +31,7 @@ type Runs = {
 
 function playMany(world: World, { runs, settings, ends, fail }: Runs): Ending[] {
   return Array.from({ length: runs }, () => {
-    const chance = seeded(seed++);
+    const chance = nextChance();
     const given = fail === undefined ? { chance, ends } : { chance, ends, fail };
     return play(primed(settings, world, chance, fail), world, given);
   });
@@ -70,7 +54,7 @@ const byPreset = { strict: presets.strict, default: presets.default };
 
 /** A1 and A3: nulls and boundaries, both sides. */
 function errors(): void {
-  const runs = 10_000;
+  const runs = runsOf(10_000);
   for (const pL of [0.001, 0.01, 0.05]) {
     for (const [name, lines] of Object.entries(byPreset)) {
       const far = { pL, requestsPerSec: 5_000, endSec: 200, weight: 0.25 };
@@ -105,7 +89,7 @@ function errors(): void {
 }
 
 function fixedWeight(weight: number): void {
-  const runs = 2_000;
+  const runs = runsOf(2_000);
   for (const pL of [0.001, 0.01]) {
     const given = { pL, weight, scrapeSec: 5, endSec: 1800 };
     const equal = playMany(worldOf({ ...given, pC: pL }), {
@@ -142,7 +126,7 @@ function power(): void {
     for (const [pL, pC] of cases) {
       for (const weight of [0.05, 0.25, 0.5]) {
         const endings = playMany(worldOf({ pL, pC, weight, endSec: 36_000 }), {
-          runs: 1_000,
+          runs: runsOf(1_000),
           settings: settingsOf(lines),
           ends: 'rollback',
         });
@@ -159,7 +143,7 @@ function power(): void {
   for (const weight of [0.05, 0.25, 0.5]) {
     const outage = (requestsPerSec: number) => {
       const world = worldOf({ pL: 0.001, pC: 1, weight, requestsPerSec, endSec: 3_600 });
-      const endings = playMany(world, { runs: 1_000, settings: settingsOf(presets.default), ends: 'rollback' });
+      const endings = playMany(world, { runs: runsOf(1_000), settings: settingsOf(presets.default), ends: 'rollback' });
       return median(endings.map(({ requests }) => requests));
     };
     report({
@@ -190,11 +174,11 @@ function times(): void {
     ],
   ];
   for (const [name, bound, world] of onsets) {
-    const endings = playMany(world, { runs: 1_000, settings: settingsOf(presets.default), ends: 'rollback' });
+    const endings = playMany(world, { runs: runsOf(1_000), settings: settingsOf(presets.default), ends: 'rollback' });
     report({ name: `A4 ${name}, median`, measured: median(endings.map(({ sec }) => sec)), bound, unit: 's' });
   }
   const weak = { ...worldOf({ pL: 0.01, pC: 0.01 }), candidate: bursts(0.1) };
-  const found = playMany(weak, { runs: 1_000, settings: settingsOf(presets.default), ends: 'rollback' });
+  const found = playMany(weak, { runs: runsOf(1_000), settings: settingsOf(presets.default), ends: 'rollback' });
   note(`A4 bursts of half that height, median ${median(found.map(({ sec }) => sec))} s`);
   const good: readonly (readonly [string, number, World])[] = [
     ['0.1 % at 1000/s and 5 % (the bake binds)', 200, worldOf({ pL: 0.001, pC: 0.001, requestsPerSec: 1000 })],
@@ -202,7 +186,11 @@ function times(): void {
     ['0.1 % at 1/s and 50 %', 3600, worldOf({ pL: 0.001, pC: 0.001, requestsPerSec: 1, weight: 0.5, endSec: 36_000 })],
   ];
   for (const [name, bound, world] of good) {
-    const endings = playMany(world, { runs: 1_000, settings: settingsOf(presets.default, 180), ends: 'either' });
+    const endings = playMany(world, {
+      runs: runsOf(1_000),
+      settings: settingsOf(presets.default, 180),
+      ends: 'either',
+    });
     report({
       name: `A5 good release, ${name}, median`,
       measured: median(endings.map(({ sec }) => sec)),
@@ -221,7 +209,7 @@ function times(): void {
 
 /** A6: the whole judge with weight steps 5, 25, 50. */
 function ramp(): void {
-  const runs = 1_000;
+  const runs = runsOf(1_000);
   const end = (world: World) => Array.from({ length: runs }, () => rampOnce(world));
   for (const pL of [0.001, 0.01]) {
     const endings = end(worldOf({ pL, pC: pL }));
@@ -265,7 +253,7 @@ function ramp(): void {
 const rampWeights = [5, 25, 50] as const;
 
 function rampOnce(world: World): 'rollback' | 'promote' | 'end' {
-  const chance = seeded(seed++);
+  const chance = nextChance();
   const counts = ({ requests, failures: failed }: { requests: number; failures: number }) => ({
     requests,
     failed,
@@ -305,7 +293,7 @@ function rampOnce(world: World): 'rollback' | 'promote' | 'end' {
 
 /** A9, and the traffic-share guard: what must not be mistaken for a bad release. */
 function guards(): void {
-  const runs = 2_000;
+  const runs = runsOf(2_000);
   for (const size of [2, 5]) {
     const world = worldOf({ pL: 0.01, pC: 0.01, weight: 0.25, scrapeSec: 5, endSec: 1800 });
     const endings = playMany(world, {
@@ -339,7 +327,7 @@ function guards(): void {
     ...worldOf({ pL: 0.01, pC: 0, weight: 0.25, endSec: 5400 }),
     candidate: (t: number) => (t < 1800 ? 0.01 : 0.05),
   };
-  const late = playMany(onset, { runs: 500, settings: settingsOf(presets.default), ends: 'rollback' });
+  const late = playMany(onset, { runs: runsOf(500), settings: settingsOf(presets.default), ends: 'rollback' });
   report({
     name: 'A9 1 to 5 % after 30 good minutes at 100/s and 25 %, median delay',
     measured: median(late.map(({ sec }) => sec - 1800)),
@@ -361,11 +349,13 @@ function guards(): void {
     bound: allowed(0.01, runs),
     unit: '%',
   });
-  note(`share: half of the requests lost, median ${median(Array.from({ length: 500 }, () => shareRun(0.5).sec))} s`);
+  note(
+    `share: half of the requests lost, median ${median(Array.from({ length: runsOf(500) }, () => shareRun(0.5).sec))} s`,
+  );
 }
 
 function simpson(): boolean {
-  const chance = seeded(seed++);
+  const chance = nextChance();
   const p = (t: number) => 0.01 + 0.05 * Math.min(1, t / 600);
   const world = { ...worldOf({ pL: 0, pC: 0 }), live: p, candidate: p, scrapeSec: 5 };
   let state = primed(settingsOf(presets.default), world, chance);
@@ -381,7 +371,7 @@ function simpson(): boolean {
 }
 
 function eightMetrics(): boolean {
-  const chance = seeded(seed++);
+  const chance = nextChance();
   const world = worldOf({ pL: 0.01, pC: lineAt(presets.default.tolerated, 0.01), weight: 0.25, scrapeSec: 5 });
   const states = Array.from({ length: 8 }, () => primed(settingsOf(presets.default), world, chance));
   for (let t = 0; t < 600; t += world.scrapeSec) {
@@ -397,7 +387,7 @@ function eightMetrics(): boolean {
 }
 
 function stateBytes(): number {
-  const chance = seeded(seed++);
+  const chance = nextChance();
   const world = worldOf({ pL: 0.01, pC: 0.01 });
   let state = primed(settingsOf(presets.default), world, chance);
   let most = 0;
@@ -410,7 +400,7 @@ function stateBytes(): number {
 }
 
 function shareRun(part: number): { kind: string; sec: number } {
-  const chance = seeded(seed++);
+  const chance = nextChance();
   let state = shareGuard.start({ alpha: 0.01, weight: 0.05 });
   for (let t = 1; t <= 1800; t++) {
     const { live, candidate } = scrape({ ...worldOf({ pL: 0, pC: 0 }), weight: 0.05 * part }, t, chance);
@@ -421,11 +411,4 @@ function shareRun(part: number): { kind: string; sec: number } {
   return { kind: 'end', sec: 1800 };
 }
 
-const parts = { errors, power, times, ramp, guards };
-const asked = process.argv.slice(2);
-for (const [name, part] of Object.entries(parts)) {
-  if (asked.length === 0 || asked.includes(name)) part();
-}
-const missed = figures.filter((figure) => !holds(figure));
-process.stdout.write(`\n${figures.length - missed.length} of ${figures.length} figures within their bounds\n`);
-process.exitCode = missed.length === 0 ? 0 : 1;
+export const failureParts: Parts = { errors, power, times, ramp, guards };

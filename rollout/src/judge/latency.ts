@@ -44,6 +44,7 @@ export type LatencySettings = {
   readonly slackMs: number;
 };
 
+type Outlook = readonly (Threshold & { readonly kappa: number })[];
 type OpenBlock = { readonly live: Histogram; readonly candidate: Histogram; readonly seconds: number };
 
 export const levels: readonly number[] = [0.5, 0.9, 0.99, 0.999];
@@ -82,7 +83,8 @@ export function start(settings: LatencySettings, weight: number): LatencyState {
 
 /** Adds live's latencies from before the start, oldest first, in stretches of about 10 s; 10 minutes of them are enough. */
 export function prime(state: LatencyState, live: Histogram, seconds: number): LatencyState {
-  const dispersions = total(state.past) < pastMin ? state.dispersions : dispersed(state, live, seconds);
+  const dispersions =
+    total(state.past) < pastMin ? state.dispersions : dispersed(state, outlook(state), { live, seconds });
   return { ...state, dispersions, past: addTo(state.past, live) };
 }
 
@@ -115,7 +117,7 @@ export function read(state: LatencyState): RuleVerdict {
 }
 
 /** What the next block is bet with, for each of `levels`, then of `criticalLevels`; all of it from the past. */
-export function outlook({ past, dispersions }: LatencyState): readonly (Threshold & { readonly kappa: number })[] {
+export function outlook({ past, dispersions }: LatencyState): Outlook {
   return thresholds(past, [...levels, ...criticalLevels]).map((threshold, k) => ({
     ...threshold,
     kappa: designEffect(dispersions[k] ?? noDispersion),
@@ -147,10 +149,11 @@ function shifted(edge: number, shift: number, slackMs: number): number {
 function closeBlock(state: LatencyState): [LatencyState, RuleVerdict] {
   const { open } = state;
   if (open.seconds === 0) return [state, read(state)];
-  const scored = total(open.live) > 0 && total(open.candidate) > 0 ? score(state) : state;
+  const stakes = outlook(state);
+  const scored = total(open.live) > 0 && total(open.candidate) > 0 ? score(state, stakes) : state;
   const next: LatencyState = {
     ...scored,
-    dispersions: dispersed(state, open.live, open.seconds),
+    dispersions: dispersed(state, stakes, { live: open.live, seconds: open.seconds }),
     past: addTo(state.past, open.live, 2 ** (-open.seconds / halfLifeSec)),
     open: emptyBlock,
   };
@@ -167,9 +170,8 @@ function candidateEdge(
   return shifted(edge, k < levels.length ? toleratedShift : unacceptableShift, slackMs);
 }
 
-function score(state: LatencyState): LatencyState {
+function score(state: LatencyState, stakes: Outlook): LatencyState {
   const { open, settings } = state;
-  const stakes = outlook(state);
   const gainMax = blockGainMax(arms, open.seconds);
   const blocks = stakes.map(({ edge }, k) => exceedances(open, edge, candidateEdge(settings, k, edge)));
   const at = (k: number) => ({ block: blocks[k] ?? noBlock, stake: stakes[k] ?? { edge: 1, a: 0.99, kappa: 1 } });
@@ -202,9 +204,13 @@ function credited(wealth: readonly number[], gains: readonly number[], beta: num
 }
 
 /** Thresholds from before the stretch, so that what lies above them is counted on what was known. */
-function dispersed(state: LatencyState, live: Histogram, seconds: number): readonly Dispersion[] {
+function dispersed(
+  state: LatencyState,
+  stakes: Outlook,
+  { live, seconds }: Pick<OpenBlock, 'live' | 'seconds'>,
+): readonly Dispersion[] {
   const requests = total(live);
-  return outlook(state).map(({ edge }, k) =>
+  return stakes.map(({ edge }, k) =>
     disperse(state.dispersions[k] ?? noDispersion, { requests, failures: above(live, edge) }, seconds),
   );
 }

@@ -60,14 +60,14 @@ export type Prime = {
 /** @throws {InvariantError} if a number would poison the state */
 export function checkSample(sample: Sample): void {
   const { candidateShare } = sample;
-  const isSound = numbersIn(sample).every((value) => Number.isFinite(value) && value >= 0) && candidateShare <= 100;
+  if (isSound(sample) && candidateShare <= 100) return;
   invariant(
-    isSound,
+    false,
     `Cannot judge this sample as its numbers must be finite and not negative: current value is ${JSON.stringify(sample)}`,
   );
 }
 
-function numbersIn(value: unknown): number[] {
-  if (typeof value === 'number') return [value];
-  return value !== null && typeof value === 'object' ? Object.values(value).flatMap(numbersIn) : [];
+function isSound(value: unknown): boolean {
+  if (typeof value === 'number') return value >= 0 && value < Number.POSITIVE_INFINITY;
+  return value === null || typeof value !== 'object' || Object.values(value).every(isSound);
 }

@@ -2,6 +2,7 @@
 export { readHead } from './engine/book.ts';
 export type { Emit, Occurrence } from './engine/occurrence.ts';
 export { readStatus } from './engine/status.ts';
+export { readStory } from './engine/story.ts';
 export { type Drive, type Driven, drive } from './engine.ts';
 export type { ErrorCode } from './errors.ts';
 export { exitCodes, HeadgateError, InvariantError, invariant, unreachable } from './errors.ts';
@@ -24,7 +25,9 @@ export type { Head, Release, ReleaseRequest } from './policy/release.ts';
 export { bootstrap } from './queue/bootstrap.ts';
 export { openConnection } from './queue/connection.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
+export { explain } from './report/explain.ts';
 export { picture } from './report/picture.ts';
+export { plot } from './report/plot.ts';
 export { phaseText, type StatusFacts, statusCodes, statusState, statusText } from './report/status.ts';
 export { duration, failedRatio, odds, short } from './report/words.ts';
 export type { Digest, LaneTemplate, Revision } from './revision.ts';

@@ -1,19 +1,23 @@
-import { HeadgateError, odds, phaseText, readHead } from '@headgate/rollout';
+import { explain, type Head, HeadgateError, odds, phaseText, plot, readHead, readStory } from '@headgate/rollout';
 import { appOptions, openApp, openJournal } from './open.ts';
 import { clock } from './present.ts';
-import { flag, type Subcommand } from './shell.ts';
+import { flag, type Shell, type Subcommand } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '<release>',
   help: 'Every decision of a release with what was seen when it was taken, from the journal.',
-  options: appOptions,
+  options: {
+    ...appOptions,
+    plot: { type: 'boolean', help: 'one picture of the release as SVG: weights, failure ratios, odds' },
+  },
   positionals: { min: 0, max: 1 },
   async run(call, shell) {
     const app = await openApp(call, shell);
-    const head = await readHead(openJournal(app).journal, app.spec.app, shell.signal);
+    const records = openJournal(app);
+    const head = await readHead(records.journal, app.spec.app, shell.signal);
     const wanted = call.positionals[0] === undefined ? head.release?.id : Number(call.positionals[0]);
-    const records = head.decisions.filter(({ release }) => release === wanted);
-    if (records.length === 0) {
+    const decisions = head.decisions.filter(({ release }) => release === wanted);
+    if (decisions.length === 0 || wanted === undefined) {
       const known = [...new Set(head.decisions.map(({ release }) => release))].join(', ');
       throw new HeadgateError(
         'USAGE',
@@ -21,23 +25,37 @@ export const command: Subcommand = {
         { hint: `it keeps these: ${known || 'none'}` },
       );
     }
-    if (flag(call, 'json')) {
-      shell.out(`${JSON.stringify(records)}\n`);
+    const story = await readStory(records, wanted, shell.signal);
+    if (flag(call, 'plot')) {
+      shell.out(plot(story ?? nothingOnRecord(wanted)));
       return 0;
     }
-    for (const { look, after, why, commands } of records) {
-      const { evidence, weights } = look;
-      const state = phaseText({ ...(head.release ?? never()), state: after }, look.now).replace(/ for 0 s$/, '');
-      const good = evidence.logPromote === undefined ? '' : `, good enough ${odds(evidence.logPromote)}`;
-      shell.out(`${clock(look.now)}  ${state}: ${why}\n`);
-      shell.out(
-        `          seen: blue ${weights?.blue ?? '?'} %, green ${weights?.green ?? '?'} %; worse ${odds(evidence.logRollback)}${good}\n`,
-      );
-      for (const command of commands) shell.out(`          did: ${JSON.stringify(command)}\n`);
+    if (flag(call, 'json')) {
+      shell.out(`${JSON.stringify(decisions)}\n`);
+      return 0;
     }
+    for (const decision of decisions) tellDecision(shell, head, decision);
+    for (const line of story === undefined ? [] : explain(story)) shell.out(`${line}\n`);
     return 0;
   },
 };
+
+function tellDecision(shell: Shell, head: Head, { look, after, why, commands }: Head['decisions'][number]): void {
+  const { evidence, weights } = look;
+  const state = phaseText({ ...(head.release ?? never()), state: after }, look.now).replace(/ for 0 s$/, '');
+  const good = evidence.logPromote === undefined ? '' : `, good enough ${odds(evidence.logPromote)}`;
+  shell.out(`${clock(look.now)}  ${state}: ${why}\n`);
+  shell.out(
+    `          seen: blue ${weights?.blue ?? '?'} %, green ${weights?.green ?? '?'} %; worse ${odds(evidence.logRollback)}${good}\n`,
+  );
+  for (const command of commands) shell.out(`          did: ${JSON.stringify(command)}\n`);
+}
+
+function nothingOnRecord(release: number): never {
+  throw new HeadgateError('USAGE', `Cannot draw release ${release} as the journal keeps no evidence of it`, {
+    hint: 'name one of the last ten releases',
+  });
+}
 
 function never(): never {
   throw new RangeError('A journal with decisions has a release');

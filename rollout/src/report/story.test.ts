@@ -1,0 +1,78 @@
+import { describe, expect, test } from '@jest/globals';
+import { storyOf } from '../engine/story.ts';
+import { defaultJudge } from '../judge/judge.ts';
+import { countsOnly } from '../judge/sample.ts';
+import type { EvidenceEntry } from '../policy/evidence.ts';
+import { explain, stateName } from './explain.ts';
+import { plot } from './plot.ts';
+import type { Story } from './story.ts';
+
+/** A release at 5 % whose candidate begins to fail half of its requests after 20 s. */
+function aStory({ failing = 10, seconds = 30, latencySlow = false } = {}): Story {
+  const slow = latencySlow ? (['latency'] as const) : [];
+  const live = { requests: 380, failed: 1, refused: 0 };
+  const fast = [[80, 300] as const, [90, 20] as const];
+  const late = [[88, 15] as const, [98, 5] as const];
+  const prime = { ...countsOnly, seconds: 600, live: { requests: 57_000, failed: 60, refused: 0 } };
+  const entries: EvidenceEntry[] = [
+    { kind: 'start', settings: { ...defaultJudge, slow } },
+    { kind: 'prime', at: 0, ...prime, latency: latencySlow ? { seconds: 600, live: fast } : undefined },
+    { kind: 'share', share: 5 },
+  ];
+  for (let t = 1; t <= seconds; t++) {
+    const candidate = { requests: 20, failed: t > 20 ? failing : 0, refused: 0 };
+    const latency = latencySlow ? { seconds: 1, live: fast, candidate: late } : undefined;
+    const sample = { ...countsOnly, seconds: 1, candidateShare: 5, live, candidate, latency };
+    entries.push({ kind: 'sample', at: 1_000 * t, sample, lags: null });
+  }
+  const story = storyOf(7, entries);
+  if (story === undefined) throw new Error('it has a start');
+  return story;
+}
+
+describe('explain()', () => {
+  test('says what was decided, and of every rule its odds, what it must reach and what it saw', () => {
+    const [head, failed, ...others] = explain(aStory());
+
+    expect(head).toMatch(/^ROLLBACK: worse than tolerated \d+\+?:1 \(rolls back at 100:1\), good enough 1:/);
+    expect(failed).toMatch(
+      /requests failed +worse \d+\+?:1 \(alone it rolls back at 250:1\).*; 100 of 600 \(16\.67 %\), live 30 of 11400/,
+    );
+    expect(others).toHaveLength(2);
+  });
+
+  test('names the quantile that says most, in ms', () => {
+    const lines = explain(aStory({ failing: 0, latencySlow: true }));
+
+    expect(lines.find((line) => /answers slower/.test(line))).toMatch(
+      /p\d+(\.\d)? says most: \d+ of \d+ above \d+ ms, live/,
+    );
+  });
+
+  test('says how many requests are still needed, and names the state', () => {
+    const story = aStory({ failing: 0, seconds: 10 });
+
+    expect(explain(story)[0]).toMatch(/about \d+ candidate requests to go$/);
+    expect(stateName(story.last)).toBe('HEALTHY_PROGRESS');
+    expect(stateName({ ...story.last, reason: 'stale' })).toBe('HOLD_NO_METRICS');
+    expect(stateName({ ...story.last, reason: 'no-traffic' })).toBe('HOLD_NO_TRAFFIC');
+  });
+});
+
+describe('plot()', () => {
+  test('draws weights, both ratios with their bands, both odds and both lines that decide, for light and dark', () => {
+    const svg = plot(aStory());
+
+    expect(svg).toContain('Release 7: ROLLBACK after 29 s');
+    expect(svg.match(/<polyline /g)).toHaveLength(5);
+    expect(svg.match(/<polygon class="band /g)).toHaveLength(2);
+    expect(svg).toContain('rolls back here');
+    expect(svg).toContain('promotes here');
+    expect(svg).toContain('prefers-color-scheme: dark');
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  test('draws a release that has seen nothing', () => {
+    expect(plot(aStory({ seconds: 0 }))).not.toMatch(/NaN|Infinity|undefined/);
+  });
+});

@@ -68,7 +68,7 @@ export async function openStage(release: string): Promise<Stage> {
     children.add(child);
     return { child, ended: endOf(child).finally(() => children.delete(child)) };
   }
-  const head = () => readHead(records.journal, spec.app, AbortSignal.timeout(5_000));
+  const head = () => readHead(records.journal, spec.app, AbortSignal.timeout(30_000));
   return {
     file,
     state,

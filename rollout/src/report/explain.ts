@@ -69,6 +69,7 @@ function seen({ name, counts: { live, candidate }, spoke }: RuleReport): string 
   const part = ({ failures, requests }: typeof live) => `${failures} of ${requests}`;
   if (name === 'share') return `${candidate.requests} requests of ${live.requests + candidate.requests}`;
   if (spoke !== null) {
+    if (candidate.requests === 0) return 'nothing was compared yet';
     const quantile = `p${+(spoke.level * 100).toFixed(1)}`;
     return `${quantile} says most: ${part(candidate)} above ${ms(spoke.candidateMs)}, live ${part(live)} above its ${ms(spoke.liveMs)}`;
   }

@@ -13,7 +13,7 @@ export function plot(story: Story): string {
   const begun = points[0]?.at ?? 0;
   const spanMs = Math.max(1_000, (points.at(-1)?.at ?? begun) - begun);
   const x = (at: number) => round(left + ((at - begun) / spanMs) * wide);
-  const title = `Release ${release}: ${stateName(story.last)} after ${duration(spanMs)}`;
+  const title = `Release ${release}: ${ending(story)} after ${duration(spanMs)}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + wide + right} ${height}" role="img" aria-label="${title}">`,
     `<style>${style}</style><rect class="ground" width="100%" height="100%"/>`,
@@ -27,13 +27,19 @@ export function plot(story: Story): string {
   ].join('\n');
 }
 
+/** A watch says nothing of the comparison that led to it. */
+function ending({ last, compared, points }: Story): string {
+  if (last.kind === 'rollback') return 'ROLLBACK';
+  return points.some(({ watched }) => watched) ? 'PROMOTE' : stateName(compared);
+}
+
 type Across = (at: number) => number;
 
 const left = 64;
 const wide = 720;
 const right = 116;
 const height = 560;
-const panels = { weight: { top: 64, tall: 72 }, ratio: { top: 172, tall: 130 }, odds: { top: 342, tall: 170 } };
+const panels = { weight: { top: 64, tall: 72 }, ratio: { top: 182, tall: 120 }, odds: { top: 342, tall: 170 } };
 
 type Palette = {
   readonly [part in 'ground' | 'ink' | 'soft' | 'rule' | 'live' | 'candidate' | 'bad' | 'good']: string;

@@ -176,7 +176,7 @@ describe('run()', () => {
     await using bench = await aBench();
     const slow = step('slow', {
       kind: 'pure',
-      timeoutMs: 300,
+      timeoutMs: 2_000,
       run: async ({ $, root }) => {
         await $`sleep 60 & echo $! > ${join(root, 'pid')}; wait`;
       },

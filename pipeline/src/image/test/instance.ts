@@ -23,7 +23,7 @@ export async function startInstance(
   const template = services[service];
   invariant(template !== undefined, `a service without a template is tested: ${service}`);
   const revision = makeRevision({ digests: {}, repositories: {}, template: { services }, commit: undefined });
-  const ports = { port: await freePort(), adminPort: await freePort() };
+  const ports = { host: '127.0.0.1', port: await freePort(), adminPort: await freePort() };
   const database = template.pulls.length > 0 ? await ground.databaseUrl() : undefined;
   const env = environmentOf({ app, lane, service, revision, template }, { nats: ground.natsUrl, database }, ports);
   const logFile = join(ground.folder, `${service}-${ports.adminPort}.log`);

@@ -6,14 +6,15 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Failure } from '../../../workload/workload.ts';
+import { environmentOf, type Ports, type Seat, type ServerUrls } from '../../environment.ts';
 import type { PulledImage } from '../image/pull.ts';
 import type { Exit } from '../servers/process.ts';
 import { BoundedLog } from './bounded-log.ts';
 import { type Boxed, startBoxed } from './boxed.ts';
-import { environmentOf, type Ports, type Seat, type ServerUrls } from './environment.ts';
 import { recordPid } from './pids.ts';
 import { Route } from './route.ts';
 
+const loopback = '127.0.0.1';
 const askEveryMs = 200;
 const askReadyEveryMs = 1_000;
 const askMaxMs = 1_000;
@@ -56,7 +57,7 @@ export class Instance {
   readonly seat: Seat;
   readonly log: BoundedLog;
   #state: 'starting' | 'ready' | 'unready' | 'stopping' | 'ended' = 'starting';
-  #ports: Ports = { port: 0, adminPort: 0 };
+  #ports: Ports = { host: loopback, port: 0, adminPort: 0 };
   #everReady = false;
   #slow: Failure | undefined;
   #boxed: Boxed | undefined;
@@ -149,7 +150,7 @@ export class Instance {
   async #start(): Promise<Boxed> {
     const { seat, around, image, name } = this.#options;
     const port = this.#isProxy ? await around.takePort() : 0;
-    this.#ports = { port, adminPort: await around.takePort() };
+    this.#ports = { host: loopback, port, adminPort: await around.takePort() };
     if (this.#isProxy) this.#route = new Route(around.haproxySocket, { lane: seat.lane, name, port });
     const env = environmentOf(seat, around.servers, this.#ports);
     const boxed = await startBoxed({ bwrap: around.bwrap, image, env, log: this.log });

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { aRevision } from '../../../workload/revision.rig.ts';
+import { aRevision } from '../workload/revision.rig.ts';
 import { environmentOf } from './environment.ts';
 
 const revision = aRevision();
 const servers = { nats: 'nats://127.0.0.1:4222', database: 'postgres://x' };
-const ports = { port: 1234, adminPort: 1235 };
+const ports = { host: '127.0.0.1', port: 1234, adminPort: 1235 };
 
 function seat(service: 'proxy' | 'rating', env: Record<string, string>) {
   return {

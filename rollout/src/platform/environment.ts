@@ -1,5 +1,5 @@
-import type { Lane } from '../../../lane.ts';
-import type { Revision, ServiceTemplate } from '../../../revision.ts';
+import type { Lane } from '../lane.ts';
+import type { Revision, ServiceTemplate } from '../revision.ts';
 
 export type Seat = {
   readonly app: string;
@@ -9,11 +9,11 @@ export type Seat = {
   readonly template: ServiceTemplate;
 };
 
-/** Where a lane process finds the servers of its machine. */
+/** Where a lane process finds the servers that its platform knows. */
 export type ServerUrls = { readonly nats: string; readonly database: string | undefined };
 
-/** 0 for a worker's `port`. */
-export type Ports = { readonly port: number; readonly adminPort: number };
+/** Where it listens. 0 for a worker's `port`. */
+export type Ports = { readonly host: string; readonly port: number; readonly adminPort: number };
 
 /**
  * What a lane process is told. Names on the queue and the servers' addresses are defaults that the template may replace; who the
@@ -33,7 +33,7 @@ export function environmentOf(seat: Seat, servers: ServerUrls, ports: Ports): Re
     ...Object.fromEntries(written),
     ...(template.port === undefined ? {} : { PORT: String(ports.port) }),
     ADMIN_PORT: String(ports.adminPort),
-    HOST: '127.0.0.1',
+    HOST: ports.host,
     HEADGATE_APP: app,
     HEADGATE_LANE: lane,
     HEADGATE_SERVICE: service,

@@ -24,6 +24,19 @@ export type ServiceTemplate = {
   readonly pulls: readonly string[];
   /** Path of the synthetic request of the start checks; `undefined` for a worker. */
   readonly probe: string | undefined;
+  /** What `kubectl kustomize` made of the service's own manifests; what Headgate must set is set over it. Not written: all by default. */
+  readonly podTemplate?: PodTemplate;
+};
+
+/** A pod template as Kubernetes knows it, `$(LANE)` in its texts. */
+export type PodTemplate = {
+  readonly metadata?: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: Readonly<Record<string, unknown>> & {
+    readonly containers?: readonly (Readonly<Record<string, unknown>> & { readonly name: string })[];
+  };
 };
 
 export type LaneTemplate = { readonly services: Readonly<Record<string, ServiceTemplate>> };

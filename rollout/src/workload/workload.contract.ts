@@ -21,7 +21,7 @@ const none = { proxy: 0, rating: 0 };
 export function describeWorkload(name: string, open: () => Promise<WorkloadRig>): void {
   describe(`${name} as a Workload`, () => {
     let rig: WorkloadRig;
-    const signal = AbortSignal.timeout(60_000);
+    let signal: AbortSignal;
 
     const until = async (lane: Lane, holds: (seen: LaneSeen) => boolean): Promise<LaneSeen> => {
       const deadline = Date.now() + 15_000;
@@ -41,6 +41,7 @@ export function describeWorkload(name: string, open: () => Promise<WorkloadRig>)
 
     beforeAll(async () => {
       rig = await open();
+      signal = AbortSignal.timeout(120_000);
     });
 
     afterAll(async () => {

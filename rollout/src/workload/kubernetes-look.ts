@@ -1,0 +1,102 @@
+import type { Lane } from '../lane.ts';
+import type { KubeClient } from '../platform/kubernetes/client.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
+import { laneSelector, marks } from '../platform/kubernetes/lane-names.ts';
+import { laneServices } from '../traffic/lane-services.ts';
+import { failureOf } from './kubernetes-failure.ts';
+import type { Deployment, EndpointSlice, Pod } from './kubernetes-objects.ts';
+import { conditionOf, troubleOf } from './kubernetes-trouble.ts';
+import type { LaneSeen, ServiceSeen } from './workload.ts';
+
+export type LaneObjects = {
+  readonly deployments: readonly Deployment[];
+  /** Those that still exist, whoever made them. */
+  readonly pods: readonly Pod[];
+  /** Names of pods that the lane's Service sends requests to. */
+  readonly serving: ReadonlySet<string>;
+};
+
+export async function readLane(
+  client: KubeClient,
+  { app, lane }: { readonly app: string; readonly lane: Lane },
+  signal: AbortSignal,
+): Promise<LaneObjects> {
+  const labels = laneSelector(app, lane);
+  const ofService = `kubernetes.io/service-name=${laneServices(app).weighted[lane]}`;
+  const [deployments, pods, slices] = await Promise.all([
+    client.list<Deployment>(kinds.Deployment, { labels }, signal),
+    client.list<Pod>(kinds.Pod, { labels }, signal),
+    client.list<EndpointSlice>(kinds.EndpointSlice, { labels: ofService }, signal),
+  ]);
+  return { deployments: deployments.items, pods: pods.items.filter(exists), serving: servingIn(slices.items) };
+}
+
+/** An evicted pod leaves an object behind that nothing runs in. */
+function exists({ status }: Pod): boolean {
+  return status?.phase !== 'Failed' && status?.phase !== 'Succeeded';
+}
+
+function servingIn(slices: readonly EndpointSlice[]): ReadonlySet<string> {
+  const ready = slices
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter(({ conditions, targetRef }) => conditions?.ready === true && targetRef?.kind === 'Pod');
+  return new Set(ready.map(({ targetRef }) => targetRef?.name ?? ''));
+}
+
+/** The revision that every service has which it names; `undefined` before the first and in the midst of a change. */
+export function revisionIn(deployments: readonly Deployment[]): string | undefined {
+  const set = new Map(deployments.map((one) => [serviceOf(one), revisionOf(one)]));
+  const whole = deployments.filter((one) => {
+    const services = one.metadata.annotations?.[marks.services]?.split(',') ?? [];
+    return revisionOf(one) !== undefined && services.every((service) => set.get(service) === revisionOf(one));
+  });
+  const ids = new Set(whole.map(revisionOf));
+  return ids.size === 1 ? [...ids][0] : undefined;
+}
+
+export async function lookAtLane(
+  client: KubeClient,
+  { lane, objects, now }: { readonly lane: Lane; readonly objects: LaneObjects; readonly now: number },
+  signal: AbortSignal,
+): Promise<LaneSeen> {
+  const { deployments, pods, serving } = objects;
+  const shown = deployments.filter(
+    (one) => revisionOf(one) !== undefined || pods.some((pod) => serviceOf(pod) === serviceOf(one)),
+  );
+  const services = await Promise.all(
+    shown.map(async (deployment): Promise<[string, ServiceSeen]> => {
+      const service = serviceOf(deployment);
+      const own = pods.filter((pod) => serviceOf(pod) === service);
+      const current = own.filter((pod) => revisionOf(pod) === revisionOf(deployment));
+      const going = current.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+      const trouble = (deployment.spec.replicas ?? 1) === 0 ? undefined : troubleOf(deployment, going, now);
+      const seen = {
+        wanted: deployment.spec.replicas ?? 1,
+        ready: going.filter((pod) => isReady(pod, serving)).length,
+        present: own.length,
+        stale: own.length - current.length,
+        failure: trouble && (await failureOf(client, { lane, service, trouble }, signal)),
+      };
+      return [service, seen];
+    }),
+  );
+  return { revision: revisionIn(deployments), services: Object.fromEntries(services) };
+}
+
+/** Available, and for a proxy also among those that requests are sent to: between the two lies the work of a controller. */
+export function isReady(pod: Pod, serving: ReadonlySet<string>): boolean {
+  const isAvailable = conditionOf(pod.status?.conditions, 'Ready')?.status === 'True';
+  return isAvailable && (httpPortOf(pod) === undefined || serving.has(pod.metadata.name));
+}
+
+export function httpPortOf({ spec }: Pod): number | undefined {
+  return spec?.containers?.flatMap(({ ports }) => ports ?? []).find(({ name }) => name === 'http')?.containerPort;
+}
+
+export function serviceOf({ metadata }: Deployment | Pod): string {
+  return metadata.labels?.[marks.service] ?? '';
+}
+
+export function revisionOf({ metadata }: Deployment | Pod): string | undefined {
+  return metadata.annotations?.[marks.revision];
+}

@@ -1,0 +1,64 @@
+import { HeadgateError } from '../errors.ts';
+import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
+import type { Kind } from '../platform/kubernetes/kinds.ts';
+import { marks } from '../platform/kubernetes/lane-names.ts';
+
+export type Writer = {
+  readonly client: KubeClient;
+  /** The driver's number in the journal; every write carries it. */
+  readonly fence: () => number;
+};
+
+const writesMax = 5;
+
+/**
+ * Changes one object over the version that was read after its fence was checked, and again when somebody else was quicker. Nothing
+ * is written when it is so already and carries our number.
+ * @returns `undefined` if there is no such object
+ * @throws {HeadgateError} `LOCK_HELD` if a newer driver has written it
+ */
+export async function change<T extends KubeObject>(
+  { client, fence }: Writer,
+  { kind, name, alter }: { readonly kind: Kind; readonly name: string; readonly alter: (current: T) => T },
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  for (let n = 0; n < writesMax; n++) {
+    const current = await client.get<T>(kind, name, signal);
+    if (current === undefined) return undefined;
+    const number = fence();
+    refuseReplaced(`${kind.kind} ${client.namespace}/${name}`, current, number);
+    const wanted = annotated(alter(current), { [marks.fence]: String(number) });
+    if (JSON.stringify(wanted) === JSON.stringify(current)) return current;
+    const written = await client.replace<T>(kind, wanted, signal);
+    if (written.kind === 'missing') return undefined;
+    if (written.kind === 'written') return written.object;
+  }
+  throw new HeadgateError(
+    'WORKLOAD_UNREACHABLE',
+    `Cannot change ${kind.kind} ${client.namespace}/${name} as somebody else wrote it ${writesMax} times in between`,
+    { hint: `look who does: \`kubectl get ${kind.plural} ${name} -o yaml --show-managed-fields\`` },
+  );
+}
+
+/** `undefined` takes an annotation away. */
+export function annotated<T extends KubeObject>(
+  object: T,
+  annotations: Readonly<Record<string, string | undefined>>,
+): T {
+  const all = Object.entries({ ...object.metadata.annotations, ...annotations });
+  const kept = all.filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { ...object, metadata: { ...object.metadata, annotations: Object.fromEntries(kept) } };
+}
+
+/** A driver that was replaced and does not know it yet must not write over the one that replaced it. */
+function refuseReplaced(what: string, { metadata }: KubeObject, fence: number): void {
+  const newer = metadata.annotations?.[marks.fence];
+  if (newer === undefined || Number(newer) <= fence) return;
+  throw new HeadgateError(
+    'LOCK_HELD',
+    `Cannot write ${what} as driver ${fence} was replaced: current value is "${newer}"`,
+    {
+      hint: 'run `headgate status` to see who drives now',
+    },
+  );
+}

@@ -1,0 +1,180 @@
+import { describe, expect, test } from '@jest/globals';
+import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
+import { type KubernetesRig, podRevision, startKubernetesRig } from './kubernetes.rig.ts';
+import type { Autoscaler } from './kubernetes-objects.ts';
+import { describeWorkload } from './workload.contract.ts';
+import type { Failure, LaneSeen } from './workload.ts';
+
+const signal = (): AbortSignal => AbortSignal.timeout(20_000);
+const one = { proxy: 1, rating: 1 };
+const up = (seen: LaneSeen): boolean => Object.values(seen.services).every(({ ready, wanted }) => ready >= wanted);
+
+// Lanes need a node that runs pods, and a registry that they pull from.
+const withPods = testCluster().registry === null ? describe.skip : describe;
+
+withPods('with pods', () => {
+  for (const reach of ['pod', 'api-server'] as const) {
+    describeWorkload(`kubernetes, reached by ${reach}`, async () => {
+      const rig = await startKubernetesRig();
+      return {
+        workload: rig.open({ reach }),
+        sound: [await podRevision({ commit: 'a' }), await podRevision({ commit: 'b' })],
+        crashing: await podRevision({ rating: 'crashing' }),
+        imageless: await podRevision({ rating: 'imageless' }),
+        [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
+      };
+    });
+  }
+
+  test('commands to one lane leave the other lane untouched, and repeated ones restart nothing', async () => {
+    await using rig = await startKubernetesRig();
+    const revision = await podRevision();
+    await rig.workload.setRevision('blue', revision, signal());
+    await rig.workload.scale('blue', one, signal());
+    await rig.until('blue', up);
+    const before = await fingerprint(rig);
+
+    await rig.workload.setRevision('blue', revision, signal());
+    await rig.workload.scale('blue', one, signal());
+    await rig.workload.setRevision('green', await podRevision({ rating: 'crashing' }), signal());
+    await rig.workload.scale('green', one, signal());
+    await rig.until('green', ({ services }) => services['rating']?.failure !== undefined);
+    await rig.workload.scale('green', { proxy: 0, rating: 0 }, signal());
+
+    expect(await fingerprint(rig)).toEqual(before);
+  });
+
+  test('setRevision() says who and what in labels and annotations, the revision alone in the pods', async () => {
+    await using rig = await startKubernetesRig();
+    const revision = await podRevision();
+
+    await rig.workload.setRevision('blue', revision, signal());
+
+    const { metadata, spec } = await rig.deployment('blue', 'rating');
+    expect(metadata.labels).toMatchObject({
+      'headgate.dev/app': 'ratings',
+      'headgate.dev/lane': 'blue',
+      'headgate.dev/service': 'rating',
+    });
+    expect(metadata.annotations).toMatchObject({
+      'headgate.dev/revision': revision.id,
+      'headgate.dev/fence': '1',
+      'headgate.dev/release': 'release-1',
+      'headgate.dev/commit': 'a1b2c3',
+    });
+    expect(Object.keys(spec.template.metadata?.annotations ?? {})).toEqual(['headgate.dev/revision']);
+  });
+
+  test('a driver that was replaced is refused', async () => {
+    await using rig = await startKubernetesRig();
+    await rig.open({ fence: () => 7 }).setRevision('blue', await podRevision(), signal());
+    const late = rig.open({ fence: () => 6 });
+
+    await expect(late.scale('blue', one, signal())).rejects.toMatchObject({ code: 'LOCK_HELD' });
+    await expect(late.setRevision('blue', await podRevision(), signal())).rejects.toMatchObject({ code: 'LOCK_HELD' });
+
+    expect((await rig.deployment('blue', 'proxy')).spec.replicas).toBe(0);
+  });
+
+  test('an autoscaler is raised with its lane, takes nothing away, and gets its bounds back', async () => {
+    await using rig = await startKubernetesRig();
+    const bounds = async () => {
+      const { spec } = (await rig.client.get<Autoscaler>(kinds.HorizontalPodAutoscaler, 'mine', signal()))!;
+      return [spec.minReplicas, spec.maxReplicas];
+    };
+    const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'ratings-blue-rating' };
+    const metrics = [
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
+    ];
+    const spec = { scaleTargetRef, minReplicas: 1, maxReplicas: 2, metrics };
+    await rig.client.create(
+      kinds.HorizontalPodAutoscaler,
+      { metadata: { name: 'mine' }, spec } as Autoscaler,
+      signal(),
+    );
+    await rig.workload.setRevision('blue', await podRevision(), signal());
+
+    await rig.workload.scale('blue', { rating: 3 }, signal());
+    await rig.workload.scale('blue', { rating: 2 }, signal());
+    expect(await bounds()).toEqual([3, 3]);
+    await rig.until('blue', ({ services }) => services['rating']?.ready === 3);
+
+    await rig.workload.letGo('blue', signal());
+    expect(await bounds()).toEqual([1, 2]);
+    await rig.workload.scale('blue', { rating: 3 }, signal());
+    await rig.workload.scale('blue', { rating: 0 }, signal());
+    expect(await bounds()).toEqual([1, 2]);
+  });
+
+  const inPod = (spec: Record<string, unknown>) => ({ spec });
+  const oneContainer = (more: Record<string, unknown>) => inPod({ containers: [{ name: 'rating', ...more }] });
+  const missingMap = { name: 'settings', configMap: { name: 'settings-1' } };
+  const failures: readonly (readonly [Failure['reason'], string, Parameters<typeof podRevision>[0], string])[] = [
+    ['image', 'an image that nobody has', { rating: 'imageless' }, 'not found'],
+    ['crash', 'a crash loop', { rating: 'crashing' }, 'exit code 3'],
+    ['probe', 'never ready', { rating: 'never-ready' }, 'statuscode: 503'],
+    ['schedule', 'no such node', { pod: inPod({ nodeSelector: { disk: 'golden' } }) }, 'node affinity/selector'],
+    [
+      'config',
+      'a ConfigMap missing in its environment',
+      { pod: oneContainer({ envFrom: [{ configMapRef: { name: 'settings-1' } }] }) },
+      '"settings-1" not found',
+    ],
+    [
+      'config',
+      'a ConfigMap missing as a volume',
+      {
+        pod: inPod({
+          volumes: [missingMap],
+          containers: [{ name: 'rating', volumeMounts: [{ name: 'settings', mountPath: '/settings' }] }],
+        }),
+      },
+      '"settings-1" not found',
+    ],
+    [
+      'quota',
+      'more than the quota',
+      { pod: oneContainer({ resources: { requests: { cpu: '90', memory: '1Mi' } } }) },
+      'exceeded quota',
+    ],
+  ];
+  test.each(failures)(
+    '%s is known in under 20 s: %s',
+    async (reason, _what, changed, told) => {
+      await using rig = await startKubernetesRig();
+      const quota = { metadata: { name: 'small' }, spec: { hard: { 'requests.cpu': '10' } } };
+      if (reason === 'quota') await rig.client.create(kinds.ResourceQuota, quota, signal());
+      await rig.workload.setRevision('green', await podRevision(changed), signal());
+      const began = performance.now();
+      await rig.workload.scale('green', { rating: 1 }, signal());
+
+      const seen = await rig.until('green', ({ services }) => services['rating']?.failure !== undefined);
+
+      const tookMs = Math.round(performance.now() - began);
+      expect(seen.services['rating']).toMatchObject({
+        ready: 0,
+        failure: { reason, message: expect.stringContaining(told) },
+      });
+      if (reason === 'crash') expect(seen.services['rating']?.failure?.logLines).toContain('no table');
+      expect(tookMs).toBeLessThan(20_000);
+      process.stdout.write(`${reason} (${_what}) known after ${tookMs} ms\n`);
+    },
+    60_000,
+  );
+});
+
+/** All that a restart or a write of what shall run would change. */
+async function fingerprint(rig: KubernetesRig): Promise<unknown> {
+  const deployments = [await rig.deployment('blue', 'proxy'), await rig.deployment('blue', 'rating')];
+  const pods = await rig.pods('blue');
+  return {
+    deployments: deployments.map(({ metadata: { uid, generation } }) => ({
+      uid,
+      generation,
+    })),
+    pods: pods
+      .map(({ metadata, status }) => [metadata.uid, status?.containerStatuses?.map(({ restartCount }) => restartCount)])
+      .sort(),
+  };
+}

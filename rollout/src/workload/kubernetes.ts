@@ -1,0 +1,161 @@
+/**
+ * The lanes as Deployments: one for each service and lane, which Headgate alone sets. A command reads the object, checks the fence in
+ * it, and writes over the version that it read; a command to one lane reads and writes nothing of the other.
+ */
+import { HeadgateError } from '../errors.ts';
+import type { Lane } from '../lane.ts';
+import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
+import { laneObjectName, marks } from '../platform/kubernetes/lane-names.ts';
+import { newDeployment } from '../platform/kubernetes/lane-objects.ts';
+import type { PodTemplate, Revision } from '../revision.ts';
+import { giveBackAutoscalers, raiseAutoscalers } from './kubernetes-autoscaler.ts';
+import { lookAtLane, readLane, revisionOf, serviceOf } from './kubernetes-look.ts';
+import type { Deployment } from './kubernetes-objects.ts';
+import { podTemplateOf } from './kubernetes-pod.ts';
+import { probeLane, type Reach } from './kubernetes-probe.ts';
+import { annotated, change, type Writer } from './kubernetes-write.ts';
+import type { LaneSeen, ProbeAnswer, Workload } from './workload.ts';
+
+export type KubernetesTarget = Writer & {
+  /** In the app's namespace. */
+  readonly client: KubeClient;
+  readonly app: string;
+  /** Address of NATS as pods reach it; `undefined` for an app without a queue. */
+  readonly natsUrl: string | undefined;
+  readonly reach: Reach;
+  /** Id of the release that drives, for people to see; `undefined` if none does. */
+  readonly release: () => string | undefined;
+};
+
+export interface KubernetesWorkload extends Workload {
+  /** Nothing holds the lane's size any more: its autoscalers get back the bounds that they had before `scale()`. Safe to repeat. */
+  letGo(lane: Lane, signal: AbortSignal): Promise<void>;
+}
+
+export function openKubernetesWorkload(target: KubernetesTarget): KubernetesWorkload {
+  const { client, app } = target;
+  let probes = 0;
+  return {
+    setRevision: (lane, revision, signal) => saidAsWorkload(signal, () => setRevision(target, lane, revision, signal)),
+    scale: (lane, replicas, signal) => saidAsWorkload(signal, () => scale(target, lane, replicas, signal)),
+    observe: (lane, signal) =>
+      saidAsWorkload(signal, async (): Promise<LaneSeen> => {
+        const objects = await readLane(client, { app, lane }, signal);
+        return lookAtLane(client, { lane, objects, now: Date.now() }, signal);
+      }),
+    probe: (lane, signal) =>
+      saidAsWorkload(signal, async (): Promise<ProbeAnswer> => {
+        const objects = await readLane(client, { app, lane }, signal);
+        return probeLane(client, { lane, objects, reach: target.reach, turn: probes++ }, signal);
+      }),
+    letGo: (lane, signal) =>
+      saidAsWorkload(signal, async () => {
+        const { deployments } = await readLane(client, { app, lane }, signal);
+        await giveBackAutoscalers(target, new Set(deployments.map(({ metadata }) => metadata.name)), signal);
+      }),
+  };
+}
+
+/** Every service has its Deployment before the first gets the revision, and those that the revision lacks lose theirs last. */
+async function setRevision(
+  target: KubernetesTarget,
+  lane: Lane,
+  revision: Revision,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, app } = target;
+  const services = Object.keys(revision.template.services).sort();
+  const { deployments } = await readLane(client, { app, lane }, signal);
+  const known = new Set(deployments.map(serviceOf));
+  for (const service of services.filter((each) => !known.has(each))) {
+    // A conflict is somebody who made it meanwhile.
+    await client.create<KubeObject>(kinds.Deployment, newDeployment({ app, lane, service }), signal);
+  }
+  for (const service of services) await setService(target, { lane, service, services, revision }, signal);
+  for (const service of [...known].filter((each) => !services.includes(each))) {
+    await changeDeployment(target, { lane, service }, unset, signal);
+  }
+}
+
+type Setting = {
+  readonly lane: Lane;
+  readonly service: string;
+  readonly services: readonly string[];
+  readonly revision: Revision;
+};
+
+async function setService(target: KubernetesTarget, setting: Setting, signal: AbortSignal): Promise<void> {
+  const { app, natsUrl, release } = target;
+  const { service, services, revision } = setting;
+  const template = revision.template.services[service];
+  if (template === undefined) return;
+  const pod = podTemplateOf({ app, template, ...setting }, natsUrl);
+  const annotations = {
+    [marks.revision]: revision.id,
+    [marks.services]: services.join(','),
+    [marks.release]: release(),
+    [marks.commit]: revision.commit,
+  };
+  await changeDeployment(target, setting, (current) => annotated(withTemplate(current, pod), annotations), signal);
+}
+
+function withTemplate(current: Deployment, template: PodTemplate): Deployment {
+  return { ...current, spec: { ...current.spec, template } };
+}
+
+function unset(current: Deployment): Deployment {
+  const none = { [marks.revision]: undefined, [marks.services]: undefined, [marks.commit]: undefined };
+  return annotated({ ...current, spec: { ...current.spec, replicas: 0 } }, none);
+}
+
+async function scale(
+  target: KubernetesTarget,
+  lane: Lane,
+  replicas: Readonly<Record<string, number>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const nameOf = (service: string) => laneObjectName(target.app, lane, service);
+  const raised = Object.entries(replicas).filter(([, n]) => n > 0);
+  // The minimum first, or an autoscaler takes away in between what is asked for; back only when there is nothing to take.
+  await raiseAutoscalers(target, new Map(raised.map(([service, n]) => [nameOf(service), n])), signal);
+  for (const [service, n] of Object.entries(replicas)) {
+    await changeDeployment(target, { lane, service }, (current) => scaled(current, n), signal);
+  }
+  const stopped = Object.keys(replicas).filter((service) => replicas[service] === 0);
+  if (stopped.length > 0) await giveBackAutoscalers(target, new Set(stopped.map(nameOf)), signal);
+}
+
+function scaled(current: Deployment, n: number): Deployment {
+  if (n > 0 && revisionOf(current) === undefined) throw missing(current.metadata.name, 'no revision is set in it');
+  const replicas = n === 0 ? 0 : Math.max(n, current.spec.replicas ?? 1);
+  return { ...current, spec: { ...current.spec, replicas } };
+}
+
+async function changeDeployment(
+  target: KubernetesTarget,
+  { lane, service }: { readonly lane: Lane; readonly service: string },
+  alter: (current: Deployment) => Deployment,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = laneObjectName(target.app, lane, service);
+  const changed = await change<Deployment>(target, { kind: kinds.Deployment, name, alter }, signal);
+  if (changed === undefined) throw missing(name, 'it is not there');
+}
+
+function missing(name: string, why: string): HeadgateError {
+  return new HeadgateError('WORKLOAD_UNREACHABLE', `Cannot use Deployment ${name} as ${why}`, {
+    hint: 'run `headgate bootstrap`, then the same command again',
+  });
+}
+
+/** A driver that was replaced must be told so; all else means that the lanes cannot be reached. */
+async function saidAsWorkload<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  try {
+    return await act();
+  } catch (cause) {
+    if (!(cause instanceof HeadgateError) || cause.code === 'LOCK_HELD') throw cause;
+    throw new HeadgateError('WORKLOAD_UNREACHABLE', cause.message, { hint: cause.hint, cause });
+  }
+}

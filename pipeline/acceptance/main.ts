@@ -1,4 +1,7 @@
-/** What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n]`; all parts by default. */
+/**
+ * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n]`; by default all parts but
+ * those that need a cluster (`npm run cluster:up`).
+ */
 import { parseArgs } from 'node:util';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
@@ -7,6 +10,7 @@ import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
 import { judgeParts } from './judge.ts';
 import { killedDriver } from './killed-driver.ts';
+import { kubernetes } from './kubernetes.ts';
 import { Report } from './report.ts';
 import { split } from './split.ts';
 import { tenReleases } from './ten-releases.ts';
@@ -23,7 +27,10 @@ const parts = {
   'interrupted-tests': interruptedTests,
   'bad-versions': badVersions,
   ...judgeParts,
+  kubernetes,
 } as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;
+
+const needCluster: readonly string[] = ['kubernetes'];
 
 const { values, positionals } = parseArgs({
   options: { runs: { type: 'string', default: '10' } },
@@ -31,7 +38,7 @@ const { values, positionals } = parseArgs({
 });
 const report = new Report();
 for (const [name, part] of Object.entries(parts)) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  if (positionals.length === 0 ? needCluster.includes(name) : !positionals.includes(name)) continue;
   process.stdout.write(`\n${name}\n`);
   const begun = performance.now();
   try {

@@ -14,6 +14,8 @@ export type { Records } from './journal/journal.ts';
 export type { Instant, Lane, Percent, Pin, Weights } from './lane.ts';
 export { instant, lanes, otherLane, percent } from './lane.ts';
 export { environmentOf } from './platform/environment.ts';
+export { bootstrapCluster, type Entrance } from './platform/kubernetes/bootstrap.ts';
+export { openKubeClient } from './platform/kubernetes/client.ts';
 export { type PulledImage, pullImage } from './platform/local/image/pull.ts';
 export { BoundedLog } from './platform/local/supervisor/bounded-log.ts';
 export { startBoxed } from './platform/local/supervisor/boxed.ts';

@@ -30,6 +30,10 @@ export const subcommands = {
   history: { load: () => import('./history.ts'), summary: 'which releases there were, and how they ended' },
   why: { load: () => import('./why.ts'), summary: 'what was decided in a release, and from which evidence' },
   config: { load: () => import('./config.ts'), summary: 'headgate.yaml as Headgate reads it, every mistake at once' },
+  bootstrap: {
+    load: () => import('./bootstrap.ts'),
+    summary: 'on Kubernetes, once: lanes, route, streams and consumers',
+  },
   cluster: { load: () => import('./cluster.ts'), summary: 'the local platform: up, down, info, logs' },
 } as const satisfies Record<string, { load: () => Promise<{ command: Subcommand }>; summary: string }>;
 

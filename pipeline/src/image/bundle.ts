@@ -28,15 +28,17 @@ const options = {
   logLevel: 'silent',
 } as const satisfies BuildOptions;
 
-/** Bundles `<source>/src/main.ts`; `source` is relative to `workspace`. esbuild takes no signal, and well under a second. @throws {HeadgateError} `STEP_FAILED` */
+/** Bundles the program of a service; `source` is relative to `workspace`. esbuild takes no signal, and well under a second. @throws {HeadgateError} `STEP_FAILED` */
 export async function bundleService({
   workspace,
   source,
+  program = 'src/main.ts',
 }: {
   workspace: string;
   source: string;
+  program?: string;
 }): Promise<LayerEntry[]> {
-  const main = `./${join(source, 'src', 'main.ts')}`;
+  const main = `./${join(source, program)}`;
   try {
     const { outputFiles } = await build({
       ...options,

@@ -6,8 +6,10 @@ import type { Layer } from './layer.ts';
 export type BuildRequest = {
   /** Absolute folder of the workspaces; bundled paths are told relative to it, so that two clones give equal bytes. */
   readonly workspace: string;
-  /** The service's folder relative to `workspace`, e.g. `services/proxy`. Its program is `src/main.ts`. */
+  /** The service's folder relative to `workspace`, e.g. `services/proxy`. */
   readonly source: string;
+  /** What is started, relative to `source` (default `src/main.ts`). */
+  readonly program?: string;
   /** Labels of the image's config. Each one is part of the digest: a commit here makes a new image of every commit. */
   readonly labels: Readonly<Record<string, string>>;
   /** Folder that becomes the layout. It is replaced whole, and only when the build has succeeded. */

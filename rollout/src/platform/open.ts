@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { HeadgateError } from '../errors.ts';
 import { openFileJournal } from '../journal/file.ts';
 import type { Records } from '../journal/journal.ts';
 import { openKubernetesJournal } from '../journal/kubernetes.ts';
@@ -23,18 +22,20 @@ export function openRecords({ app, kubernetes }: Spec, state: string): Records {
 
 /** All ports of an app. The local platform is started when it does not run yet. */
 export async function openPlatform(spec: Spec, opening: Opening): Promise<Platform> {
-  refuseKubernetes(spec);
+  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace, opening.signal);
   const { openLocalPlatform } = await import('./local/open.ts');
   return openLocalPlatform(spec, opening);
 }
 
-function refuseKubernetes({ kubernetes, app }: Spec): void {
-  if (kubernetes === undefined) return;
-  throw new HeadgateError(
-    'UNKNOWN_KIND',
-    `Cannot open ${app} on Kubernetes as this version knows one platform: "local"`,
-    {
-      hint: 'leave "kubernetes" out of headgate.yaml to use the local platform',
+async function openCluster(spec: Spec, namespace: string, signal: AbortSignal): Promise<Platform> {
+  const { openKubernetesPlatform } = await import('./kubernetes/open.ts');
+  const client = openKubeClient({ namespace });
+  const platform = await openKubernetesPlatform(spec, client, signal);
+  return {
+    ...platform,
+    async [Symbol.asyncDispose]() {
+      await platform[Symbol.asyncDispose]();
+      client[Symbol.dispose]();
     },
-  );
+  };
 }

@@ -37,6 +37,9 @@ export function laneSelector(app: string, lane: Lane): string {
     .join(',');
 }
 
+/** Of the lanes' Services, whatever port the pods have. */
+export const servicePort = 80;
+
 /** Ports of a lane's pods. The admin port gives way to a proxy that uses its number. */
 export function adminPortBeside(port: number | undefined): number {
   return port === 9090 ? 9091 : 9090;

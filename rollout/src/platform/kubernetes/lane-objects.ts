@@ -4,7 +4,7 @@ import type { ServiceSpec } from '../../spec.ts';
 import { laneServices } from '../../traffic/lane-services.ts';
 import type { KubeObject } from './client.ts';
 import { type Kind, kinds } from './kinds.ts';
-import { adminPortBeside, laneLabels, laneObjectName, managedBy } from './lane-names.ts';
+import { adminPortBeside, laneLabels, laneObjectName, managedBy, servicePort } from './lane-names.ts';
 
 /** What Headgate says of the object; whatever else is in it is the cluster's or the user's. */
 export type Described = KubeObject & { readonly spec: Readonly<Record<string, unknown>> };
@@ -39,7 +39,7 @@ function bothServices(seat: Seat): readonly LaneObject[] {
       spec: {
         type: 'ClusterIP',
         selector: laneLabels(seat.app, seat.lane, seat.service),
-        ports: [{ name: 'http', port: 80, targetPort: 'http', protocol: 'TCP' }],
+        ports: [{ name: 'http', port: servicePort, targetPort: 'http', protocol: 'TCP' }],
       },
     }),
   );

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type Head, openRecords, parseSpec, readHead, type Spec } from '@headgate/rollout';
+import { fromMachine } from '../../src/image/base.ts';
+import { openImageBuilder } from '../../src/image/image.ts';
+import { ratingOf } from '../../src/perf/ledger.ts';
+import { type Load, startLoad } from '../../src/perf/open-loop.ts';
+import { pushImage } from '../../src/registry/client.ts';
+import type { Ran, Running } from '../stage.ts';
+import { openVersions } from '../versions.ts';
+import { controllerObjects } from './controller-objects.ts';
+import { type Ground, openGround, readCluster } from './ground.ts';
+
+const repository = resolve(import.meta.dirname, '../../..');
+const bin = join(repository, 'pipeline/dist/cli/bin.js');
+const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
+const host = 'ratings.test';
+
+/** A real app on the test cluster, and the hands of a person on the command line outside. */
+export interface ClusterStage extends AsyncDisposable {
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly kubectl: Ground['kubectl'];
+  /** `service=image` of a version of the rating service. */
+  images(version: string): Promise<readonly string[]>;
+  start(...args: string[]): Running;
+  run(...args: string[]): Promise<Ran>;
+  release(version: string, ...args: string[]): Promise<Ran>;
+  head(): Promise<Head>;
+  until(holds: (head: Head) => boolean, ms?: number): Promise<Head>;
+  load(perSecond: number): Load;
+}
+
+export async function openClusterStage(release: string, driver = 'controller'): Promise<ClusterStage> {
+  const { registry, kubeconfig } = await readCluster();
+  // For this process and for the commands that it starts.
+  process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
+  process.env['KUBECONFIG'] = kubeconfig;
+  process.env['HEADGATE_POD_NETWORK'] = '1';
+  const namespace = `acceptance-${process.pid}`;
+  const ground = await openGround(namespace);
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-acceptance-'));
+  const sources = join(repository, '.headgate', `acceptance-${process.pid}`);
+  await mkdir(sources, { recursive: true });
+  const file = join(folder, 'headgate.yaml');
+  await writeFile(file, specText(namespace, driver, release));
+  const stage = stageOn(ground, { file, spec: await readSpec(file), sources }, async () => {
+    await rm(folder, { recursive: true, force: true });
+    await rm(sources, { recursive: true, force: true });
+  });
+  try {
+    const made = await stage.run('bootstrap', '--gateway', 'gateway/main', '--host', host, '--path', '/api');
+    if (made.code !== 0) throw new Error(`bootstrap: ${made.out}${made.err}`);
+    if (driver === 'controller') await startController(ground, sources);
+    return stage;
+  } catch (error) {
+    await stage[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function readSpec(file: string): Promise<Spec> {
+  const parsed = parseSpec(await readFile(file, 'utf8'), { file });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  return parsed.spec;
+}
+
+type Written = { readonly file: string; readonly spec: Spec; readonly sources: string };
+
+function stageOn(ground: Ground, { file, spec, sources }: Written, cleanUp: () => Promise<void>): ClusterStage {
+  const { cluster, kubectl, namespace } = ground;
+  const image = openVersions(repository, sources, cache, `${cluster.registry}/ratings`);
+  const images = async (version: string) => [
+    `proxy=${await image('proxy', 'v1')}`,
+    `rating=${await image('rating', version)}`,
+  ];
+  const children = new Set<ChildProcess>();
+  const records = openRecords(spec, sources);
+  const [origin = ''] = cluster.gateways;
+  const start = (...[name = '', ...args]: string[]): Running => {
+    const child = spawn(process.execPath, [bin, name, '--file', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    children.add(child);
+    return { child, ended: endOf(child).finally(() => children.delete(child)) };
+  };
+  const head = () => readHead(records.journal, spec.app, AbortSignal.timeout(5_000));
+  return {
+    origin,
+    headers: { host },
+    kubectl,
+    images,
+    start,
+    head,
+    run: (...args) => start(...args).ended,
+    release: async (version, ...args) =>
+      start('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args).ended,
+    async until(holds, ms = 120_000) {
+      for (const end = Date.now() + ms; Date.now() < end; await new Promise((done) => setTimeout(done, 200))) {
+        const seen = await head();
+        if (holds(seen)) return seen;
+      }
+      throw new Error(`The journal did not get there: ${JSON.stringify((await head()).release?.state)}`);
+    },
+    load: (perSecond) => startLoad({ origin, perSecond, make: request, headers: { host } }),
+    async [Symbol.asyncDispose]() {
+      for (const child of children) child.kill('SIGKILL');
+      const roles = ['role,rolebinding', `headgate-controller-${namespace}`, '--ignore-not-found'];
+      await kubectl(['delete', '--namespace', 'gateway', ...roles]);
+      await ground[Symbol.asyncDispose]();
+      await cleanUp();
+    },
+  };
+}
+
+async function startController({ cluster, kubectl, namespace }: Ground, folder: string): Promise<void> {
+  const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(cache, 'base') }) });
+  const layout = join(folder, 'controller');
+  const signal = AbortSignal.timeout(120_000);
+  const request = { workspace: repository, source: 'rollout', program: 'src/controller/main.ts', labels: {}, layout };
+  await builder.build(request, signal);
+  const pushed = await pushImage(
+    layout,
+    { repository: `${cluster.registry}/controller`, mountFrom: undefined },
+    signal,
+  );
+  const objects = controllerObjects(namespace, `${pushed.repository}@${pushed.digest}`);
+  for (const place of [namespace, 'gateway']) {
+    const items = objects.filter(({ metadata }) => (metadata.namespace ?? namespace) === place);
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    await kubectl(['apply', '--namespace', place, '-f', '-'], list);
+  }
+  await kubectl(['rollout', 'status', 'deployment/headgate-controller', '--timeout=120s']);
+}
+
+function specText(namespace: string, driver: string, release: string): string {
+  return `app: ratings
+services:
+  proxy: { source: services/proxy, port: 8080, replicas: 2, env: { PATH_PREFIX: /api }, probe: '/api/ratings?limit=1' }
+  rating:
+    source: services/rating
+    replicas: 2
+    env: { DATABASE_URL: 'postgres://headgate@postgres:5432/ratings' }
+    pulls: [get.ratings, post.ratings, delete.ratings, get.users, post.users, get.services, post.services]
+queue: { jetstream: nats://nats:4222 }
+kubernetes:
+  namespace: ${namespace}
+  traffic:
+    gateway-api: { route: ratings }
+    replicas: { namespace: gateway, service: traefik, listener: web, metrics: traefik }
+  driver: ${driver}
+release:
+${release}`;
+}
+
+function request(n: number, id: string) {
+  return n % 2 === 0
+    ? ({ method: 'GET', path: '/api/ratings?limit=10', body: undefined } as const)
+    : ({ method: 'POST', path: '/api/ratings', body: ratingOf(id) } as const);
+}
+
+async function endOf(child: ChildProcess): Promise<Ran> {
+  if (child.stdout === null || child.stderr === null) throw new Error('its output is piped');
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: child.exitCode ?? 128, out, err };
+}

@@ -1,0 +1,56 @@
+import { compare, readRows } from '../src/perf/ledger.ts';
+import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
+import type { Report } from './report.ts';
+
+/**
+ * The main job on a real cluster: controller, NATS, Postgres and services in pods, users through two replicas of a real gateway. A good
+ * version is promoted, a bad one rolled back, one by hand; nothing is lost or done twice.
+ */
+export async function kubernetes(report: Report): Promise<void> {
+  await using stage = await openClusterStage('  steps: [25%, 50%]\n  bake: 6s\n  watch: 5s\n  keepWarm: 10m\n');
+  const first = await stage.release('v1');
+  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  const load = stage.load(100);
+  const promoting = stage.start('release', ...(await stage.images('v2')), '--reason', 'acceptance: v2');
+  await stage.until(({ release }) => release?.id === 2 && release.state.phase.kind === 'holding');
+  const leader = await leaderOf(stage);
+  await stage.kubectl(['delete', 'pod', leader, '--force', '--grace-period=0']);
+  const second = await promoting.ended;
+  report.check(
+    'a good version is promoted, and its controller may be killed meanwhile',
+    second.code === 0,
+    second.code === 0 ? '' : `${second.out} ${second.err}`,
+  );
+  const third = await stage.release('answers 404');
+  report.check('a bad version is rolled back', third.code === 11, third.code === 11 ? '' : `${third.out} ${third.err}`);
+  const again = await stage.release('answers 404');
+  report.check('and does not come back', again.code === 11 && /release 3/.test(again.err), again.err.trim());
+  const releasing = stage.start('release', ...(await stage.images('v3')), '--reason', 'by hand');
+  await stage.until(({ release }) => release?.reason === 'by hand' && release.state.phase.kind === 'holding');
+  const asked = performance.now();
+  const back = await stage.run('rollback', '--reason', 'by hand');
+  report.check(
+    'a person rolls back',
+    back.code === 0,
+    `${Math.round(performance.now() - asked)} ms ${back.err.trim()}`,
+  );
+  report.check('who released hears of it', (await releasing.ended).code === 11);
+  const exchanges = await load.stop();
+  const ledger = compare(exchanges, await readRows(stage.origin, AbortSignal.timeout(30_000), stage.headers));
+  const bad = new Set((await stage.head()).quarantined.map(({ revision }) => revision));
+  const others = Object.entries(ledger.failedBy).filter(([revision]) => !bad.has(revision));
+  report.check(
+    'POST 2xx and rows are one to one',
+    ledger.lost.length + ledger.doubled.length === 0,
+    `${ledger.posts} POST, ${ledger.lost.length} lost, ${ledger.doubled.length} twice`,
+  );
+  report.check('every request is answered', ledger.unanswered.length === 0, `${ledger.requests} requests`);
+  report.check('nobody but the bad version fails', others.length === 0, JSON.stringify(others));
+  const events = await stage.kubectl(['get', 'events', '--field-selector', 'involvedObject.name=headgate-ratings']);
+  report.check('kubectl shows what was decided', /RolledBack/.test(events) && /Promoted/.test(events));
+}
+
+async function leaderOf({ kubectl }: ClusterStage): Promise<string> {
+  const holder = await kubectl(['get', 'lease', 'headgate.controller', '-o', 'jsonpath={.spec.holderIdentity}']);
+  return holder.replace('controller/', '');
+}

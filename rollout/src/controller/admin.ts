@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+
+/** What a controller counts of itself, and whether it lives. */
+export type Vitals = {
+  leading: boolean;
+  /** Apps that are being driven or looked at now. */
+  readonly tending: Set<string>;
+  readonly decisions: Map<string, number>;
+  failures: number;
+  /** When news of the board was last heard, in ms since the epoch; 0: never. */
+  heardAt: number;
+};
+
+export function newVitals(): Vitals {
+  return { leading: false, tending: new Set(), decisions: new Map(), failures: 0, heardAt: 0 };
+}
+
+/** `/healthz`, `/readyz` and `/metrics`. A replica that does not lead is ready too: it is there to take over. */
+export async function openAdmin(port: number, vitals: Vitals): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createServer((request, response) => {
+    const path = request.url?.split('?')[0];
+    if (path === '/healthz' || path === '/readyz') response.end('ok\n');
+    else if (path === '/metrics')
+      response.setHeader('content-type', 'text/plain; version=0.0.4').end(metricsOf(vitals));
+    else response.writeHead(404).end('this port has /healthz, /readyz and /metrics\n');
+  });
+  server.listen(port);
+  await once(server, 'listening');
+  return { port: portOf(server), [Symbol.asyncDispose]: () => close(server) };
+}
+
+function metricsOf({ leading, tending, decisions, failures }: Vitals): string {
+  const lines = [
+    '# TYPE headgate_controller_leading gauge',
+    `headgate_controller_leading ${leading ? 1 : 0}`,
+    '# TYPE headgate_controller_apps_tended gauge',
+    `headgate_controller_apps_tended ${tending.size}`,
+    '# TYPE headgate_controller_failures_total counter',
+    `headgate_controller_failures_total ${failures}`,
+    '# TYPE headgate_controller_resident_bytes gauge',
+    `headgate_controller_resident_bytes ${process.memoryUsage.rss()}`,
+    '# TYPE headgate_decisions_total counter',
+    ...[...decisions].map(([phase, count]) => `headgate_decisions_total{phase="${phase}"} ${count}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+async function close(server: Server): Promise<void> {
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+}

@@ -1,0 +1,105 @@
+/**
+ * The controller's process. `HEADGATE_NAMESPACE` is what it tends, by default the pod's own; `POD_NAME` tells two replicas apart;
+ * `ADMIN_PORT` has /healthz, /readyz and /metrics (9090 by default). It knows no app beforehand: each names its servers in its order.
+ */
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Emit } from '../engine/occurrence.ts';
+import { openControllerLock, openKubernetesJournal } from '../journal/kubernetes.ts';
+import { openKubeClient } from '../platform/kubernetes/client.ts';
+import { eventsOf } from '../platform/kubernetes/events.ts';
+import { openKubernetesPlatform } from '../platform/kubernetes/open.ts';
+import { serviceAccountFolder } from '../platform/kubernetes/service-account.ts';
+import { newVitals, openAdmin } from './admin.ts';
+import { openBoard } from './board.ts';
+import { type ControllerEvent, runController } from './controller.ts';
+import { whileLeading } from './leader.ts';
+import type { Tended } from './tend.ts';
+
+const told = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => told.abort());
+
+const namespace =
+  process.env['HEADGATE_NAMESPACE'] ?? (await readFile(join(serviceAccountFolder, 'namespace'), 'utf8')).trim();
+const holder = `controller/${process.env['POD_NAME'] ?? hostname()}`;
+using client = openKubeClient({ namespace });
+const vitals = newVitals();
+await using _admin = await openAdmin(Number(process.env['ADMIN_PORT'] ?? 9_090), vitals);
+
+log('started', { namespace, holder });
+await whileLeading(
+  openControllerLock(client),
+  holder,
+  async (signal) => {
+    log('leading', { holder });
+    vitals.leading = true;
+    await runController(openBoard(client, tendedOf), tell, signal);
+    vitals.leading = false;
+  },
+  told.signal,
+);
+log('stopped', { holder });
+
+function tendedOf(app: string): Tended {
+  return {
+    app,
+    holder,
+    records: openKubernetesJournal(client, app),
+    open: (spec, signal) => openKubernetesPlatform(spec, client, signal),
+    emit: both(
+      emitTo(app),
+      eventsOf(client, app, (error) => log('event-unwritten', { app, error: String(error) })),
+    ),
+  };
+}
+
+function both(one: Emit, other: Emit): Emit {
+  return (occurrence) => {
+    one(occurrence);
+    other(occurrence);
+  };
+}
+
+function emitTo(app: string): Emit {
+  return (occurrence) => {
+    switch (occurrence.kind) {
+      case 'decided': {
+        const { release, decision } = occurrence;
+        const phase = decision.state.phase.kind;
+        vitals.decisions.set(phase, (vitals.decisions.get(phase) ?? 0) + 1);
+        log('decided', { app, release: release.id, phase: decision.state.phase, why: decision.why });
+        break;
+      }
+      case 'commandFailed':
+        log('command-failed', { app, command: occurrence.command, message: occurrence.message });
+        break;
+      case 'unseen':
+        log('unseen', { app, port: occurrence.port, message: occurrence.message });
+        break;
+      case 'looked':
+        break;
+    }
+  };
+}
+
+function tell(event: ControllerEvent): void {
+  switch (event.kind) {
+    case 'tending':
+      vitals.tending.add(event.app);
+      break;
+    case 'rested':
+      vitals.tending.delete(event.app);
+      break;
+    case 'failed':
+      vitals.tending.delete(event.app);
+      vitals.failures++;
+      log('failed', { app: event.app, error: String(event.error), againMs: event.againMs });
+      break;
+  }
+}
+
+/** One JSON object a line. */
+function log(event: string, facts: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), event, ...facts })}\n`);
+}

@@ -1,0 +1,76 @@
+import { bootstrap } from '../../queue/bootstrap.ts';
+import { openConnection } from '../../queue/connection.ts';
+import type { Spec } from '../../spec.ts';
+import { newRoute } from '../../traffic/gateway-api-new-route.ts';
+import { laneServices } from '../../traffic/lane-services.ts';
+import type { KubeClient } from './client.ts';
+import { kinds } from './kinds.ts';
+import { servicePort } from './lane-names.ts';
+import { bootstrapLanes } from './lanes.ts';
+import { queueAddress } from './queue-address.ts';
+
+/** What no headgate.yaml says, as it is asked only once: where users come in. */
+export type Entrance = {
+  readonly gateway: { readonly namespace: string; readonly name: string };
+  /** None: any host. */
+  readonly hosts: readonly string[];
+  /** Prefixes of the paths that go to the lanes. */
+  readonly paths: readonly string[];
+};
+
+/**
+ * Makes what stands for ever: both lanes, the route to them, streams and consumers. What is there stays as it is.
+ * @returns one sentence for each thing that was made; none when all was there
+ * @throws {HeadgateError} `QUEUE_CONFIG_DIFFERS`, `QUEUE_UNREACHABLE`, `CLUSTER_REFUSED`, `CLUSTER_UNREACHABLE`
+ */
+export async function bootstrapCluster(
+  spec: Spec,
+  client: KubeClient,
+  entrance: Entrance,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  return [
+    ...(await bootstrapLanes(client, spec, signal)).map(
+      ({ kind, object }) => `${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`,
+    ),
+    ...(await bootstrapRoute(spec, client, entrance, signal)),
+    ...(await bootstrapQueue(spec, client, signal)),
+  ];
+}
+
+async function bootstrapRoute(
+  { app, kubernetes }: Spec,
+  client: KubeClient,
+  { gateway, hosts, paths }: Entrance,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const name = kubernetes?.traffic.route ?? app;
+  if ((await client.get(kinds.HTTPRoute, name, signal)) !== undefined) return [];
+  const route = newRoute(
+    {
+      namespace: client.namespace,
+      name,
+      parentRefs: [gateway],
+      hostnames: hosts,
+      paths,
+      port: servicePort,
+      mark: true,
+    },
+    { app, services: laneServices(app) },
+  );
+  const written = await client.create(kinds.HTTPRoute, route, signal);
+  return written.kind === 'written'
+    ? [`made HTTPRoute ${name} through gateway ${gateway.namespace}/${gateway.name}`]
+    : [];
+}
+
+async function bootstrapQueue(
+  { app, services, queue }: Spec,
+  client: KubeClient,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (queue === undefined) return [];
+  await using connection = openConnection(app, await queueAddress(queue.url, client, signal));
+  const changes = await bootstrap(connection, { app, services }, signal);
+  return changes.map(({ kind, object }) => `${kind === 'make' ? 'made' : 'extended'} ${object.kind} ${object.name}`);
+}

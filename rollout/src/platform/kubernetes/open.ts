@@ -1,0 +1,77 @@
+import { invariant } from '../../errors.ts';
+import { openKubernetesJournal } from '../../journal/kubernetes.ts';
+import { openPodProcesses } from '../../metrics/pod-processes.ts';
+import { openJetStreamQueue } from '../../queue/jetstream.ts';
+import type { Spec } from '../../spec.ts';
+import type { HttpRoute } from '../../traffic/http-route.ts';
+import { findReplicas } from '../../traffic/replicas.ts';
+import { openKubernetesWorkload } from '../../workload/kubernetes.ts';
+import { ask } from '../local/ask.ts';
+import type { Platform, RouterRequest } from '../platform.ts';
+import type { KubeClient, KubeObject } from './client.ts';
+import { kinds } from './kinds.ts';
+import { adminPortBeside, laneSelector } from './lane-names.ts';
+import { queueAddress } from './queue-address.ts';
+import { openRouting } from './routing.ts';
+
+/**
+ * All ports of an app on a cluster. The client stays the caller's, who closes it. Pods and router are asked at their own addresses from
+ * inside of the cluster, and from a machine that `HEADGATE_POD_NETWORK=1` says is routed to it; else through the API server.
+ * @throws {HeadgateError} `QUEUE_UNREACHABLE`
+ */
+export async function openKubernetesPlatform(
+  spec: Spec,
+  client: KubeClient,
+  signal: AbortSignal,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Platform> {
+  const { app, services, queue: queued, kubernetes } = spec;
+  invariant(kubernetes !== undefined, `Cannot open ${app} on a cluster as its spec names none`);
+  const isDirect = env['KUBERNETES_SERVICE_HOST'] !== undefined || env['HEADGATE_POD_NETWORK'] === '1';
+  const way = isDirect ? 'direct' : 'proxy';
+  const port = adminPortBeside(Object.values(services).find((service) => service.port !== undefined)?.port);
+  let driver = 0;
+  const fence = () => driver;
+  const proxies = { labels: `headgate.dev/app=${app}`, port };
+  const queue =
+    queued === undefined
+      ? undefined
+      : openJetStreamQueue({ app, services, url: await queueAddress(queued.url, client, signal) });
+  return {
+    ...openRouting({ app, kubernetes, client, fence, way, proxies }),
+    processes: openPodProcesses({ app, client, port, way, labelsOf: (lane) => laneSelector(app, lane) }),
+    workload: openKubernetesWorkload({
+      client,
+      app,
+      fence,
+      natsUrl: queued?.url,
+      reach: isDirect ? 'pod' : 'api-server',
+      release: () => undefined,
+    }),
+    queue,
+    ...openKubernetesJournal(client, app),
+    setFence(number) {
+      driver = number;
+    },
+    send: (request, within) => sendThrough(kubernetes, client, request, within),
+    [Symbol.asyncDispose]: async () => queue?.[Symbol.asyncDispose](),
+  };
+}
+
+/** Through one replica of the router, as a user's request for a host of the route. */
+async function sendThrough(
+  { traffic }: NonNullable<Spec['kubernetes']>,
+  client: KubeClient,
+  { path, headers }: RouterRequest,
+  signal: AbortSignal,
+) {
+  const { namespace, service, listener, metrics } = traffic.replicas;
+  const place = { client: client.in(namespace), service, ports: { listener, metrics }, way: 'direct' } as const;
+  const [[replica], object] = await Promise.all([
+    findReplicas(place, signal),
+    client.get<KubeObject & HttpRoute>(kinds.HTTPRoute, traffic.route, signal),
+  ]);
+  if (replica === undefined) return { kind: 'unanswered', why: 'no replica of the router was found' } as const;
+  const host = object?.spec.hostnames?.[0]?.replace('*', 'headgate');
+  return ask(`http://${replica.name}${path}`, { ...headers, ...(host === undefined ? {} : { host }) }, signal);
+}

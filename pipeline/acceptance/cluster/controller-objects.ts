@@ -1,4 +1,4 @@
-/** The controller of a namespace, with the rights that it needs and no others. */
+/** The controller of a namespace, with the roles that bootstrap makes and no others. */
 type Named = {
   readonly [key: string]: unknown;
   readonly metadata: { readonly name: string; readonly namespace?: string };
@@ -8,46 +8,21 @@ export function controllerObjects(namespace: string, image: string): readonly Na
   const name = 'headgate-controller';
   const subjects = [{ kind: 'ServiceAccount', name, namespace }];
   const labels = { app: name };
-  const rule = (apiGroups: string, resources: readonly string[], verbs: readonly string[]) => ({
-    apiGroups: [apiGroups],
-    resources,
-    verbs,
-  });
-  const all = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
   const roleRef = (of: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: of });
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'Role',
-      metadata: { name },
-      rules: [
-        rule('', ['configmaps', 'events'], all),
-        rule('', ['pods', 'pods/log', 'services'], ['get', 'list']),
-        rule('apps', ['deployments'], all),
-        rule('coordination.k8s.io', ['leases'], all),
-        rule('discovery.k8s.io', ['endpointslices'], ['get', 'list']),
-        rule('gateway.networking.k8s.io', ['httproutes'], ['get', 'list', 'patch']),
-      ],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'RoleBinding',
       metadata: { name },
-      roleRef: roleRef(name),
+      roleRef: roleRef('headgate-ratings-driver'),
       subjects,
     },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'Role',
-      metadata: { name: `${name}-${namespace}`, namespace: 'gateway' },
-      rules: [rule('discovery.k8s.io', ['endpointslices'], ['get', 'list'])],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'RoleBinding',
       metadata: { name: `${name}-${namespace}`, namespace: 'gateway' },
-      roleRef: roleRef(`${name}-${namespace}`),
+      roleRef: roleRef('headgate-ratings-gateway'),
       subjects,
     },
     {

@@ -107,7 +107,7 @@ function stageOn(ground: Ground, { file, spec, sources }: Written, cleanUp: () =
     load: (perSecond) => startLoad({ origin, perSecond, make: request, headers: { host } }),
     async [Symbol.asyncDispose]() {
       for (const child of children) child.kill('SIGKILL');
-      const roles = ['role,rolebinding', `headgate-controller-${namespace}`, '--ignore-not-found'];
+      const roles = ['rolebinding', `headgate-controller-${namespace}`, '--ignore-not-found'];
       await kubectl(['delete', '--namespace', 'gateway', ...roles]);
       await ground[Symbol.asyncDispose]();
       await cleanUp();

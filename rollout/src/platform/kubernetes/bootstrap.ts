@@ -8,6 +8,7 @@ import { kinds } from './kinds.ts';
 import { servicePort } from './lane-names.ts';
 import { bootstrapLanes } from './lanes.ts';
 import { queueAddress } from './queue-address.ts';
+import { gatewayRole, type Role, rolesOf } from './roles.ts';
 
 /** What no headgate.yaml says, as it is asked only once: where users come in. */
 export type Entrance = {
@@ -34,6 +35,7 @@ export async function bootstrapCluster(
       ({ kind, object }) => `${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`,
     ),
     ...(await bootstrapRoute(spec, client, entrance, signal)),
+    ...(await bootstrapRoles(spec, client, signal)),
     ...(await bootstrapQueue(spec, client, signal)),
   ];
 }
@@ -62,6 +64,28 @@ async function bootstrapRoute(
   return written.kind === 'written'
     ? [`made HTTPRoute ${name} through gateway ${gateway.namespace}/${gateway.name}`]
     : [];
+}
+
+/** The roles alone: who has them is the cluster's owner to say. */
+async function bootstrapRoles(
+  { app, kubernetes }: Spec,
+  client: KubeClient,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const near = rolesOf({ app, route: kubernetes?.traffic.route ?? app });
+  const far = kubernetes?.traffic.replicas.namespace ?? client.namespace;
+  const places = [
+    ...near.map((role) => ({ role, namespace: client.namespace })),
+    { role: gatewayRole(app), namespace: far },
+  ];
+  const made: string[] = [];
+  for (const { role, namespace } of places) {
+    const before = await client.in(namespace).get<Role>(kinds.Role, role.metadata.name, signal);
+    if (before !== undefined && JSON.stringify(before.rules) === JSON.stringify(role.rules)) continue;
+    await client.in(namespace).apply(kinds.Role, role, signal);
+    made.push(`${before === undefined ? 'made' : 'set'} Role ${namespace}/${role.metadata.name}`);
+  }
+  return made;
 }
 
 async function bootstrapQueue(

@@ -117,16 +117,22 @@ async function prepare(delivering: Delivering, target: Target, shell: Shell) {
   const { app, ports, host, emit, check, reason } = delivering;
   const { spec, folder: root } = app;
   const change = await host.change(shell.signal);
-  const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason });
+  const verifyKey = shell.env['HEADGATE_VERIFY_KEY'];
+  const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason, verifyKey });
   const live = await liveImages(ports, spec, shell.signal);
   const place = { spec, root, cache: cacheFolder(shell), registry: await registryFor(app, shell), live };
-  const staging = delivering.staging && stagingReleaser(delivering.staging, { root, change, reason }, shell);
-  const pipeline = defineDelivery(place, releaser, { check, staging });
+  const staging = delivering.staging && stagingReleaser(delivering.staging, { root, change, reason, verifyKey }, shell);
+  const pipeline = defineDelivery(place, releaser, { check, staging, sign: signingOf(shell) });
   const { env, signal } = shell;
   return {
     pipeline,
     options: { root, change, env, secrets: secretsOf(env), targets: stepsOf(target, pipeline), signal },
   };
+}
+
+/** The key itself stays a secret of the run: a step asks for it by name. */
+function signingOf({ env }: Shell): { secret: string } | undefined {
+  return env['HEADGATE_SIGNING_KEY'] ? { secret: 'HEADGATE_SIGNING_KEY' } : undefined;
 }
 
 /** Looks by the journal alone; the servers of staging start when there is something to release. */

@@ -1,6 +1,10 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Emit, ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
+import type { StepCache } from '../cache/cache.ts';
+import { openFolderCache } from '../cache/folder.ts';
+import { layered } from '../cache/layered.ts';
+import { openRegistryCache } from '../cache/registry.ts';
 import { defineDelivery, stepsOf, type Target, targets } from '../deploy/delivery.ts';
 import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
@@ -124,10 +128,21 @@ async function prepare(delivering: Delivering, target: Target, shell: Shell) {
   const staging = delivering.staging && stagingReleaser(delivering.staging, { root, change, reason, verifyKey }, shell);
   const pipeline = defineDelivery(place, releaser, { check, staging, sign: signingOf(shell) });
   const { env, signal } = shell;
+  const cache = cacheFor(root, place.registry, shell);
   return {
     pipeline,
-    options: { root, change, env, secrets: secretsOf(env), targets: stepsOf(target, pipeline), signal },
+    options: { root, change, env, cache, secrets: secretsOf(env), targets: stepsOf(target, pipeline), signal },
   };
+}
+
+/** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */
+function cacheFor(root: string, registry: string, { env, err }: Shell): StepCache {
+  const folder = openFolderCache(join(root, '.headgate', 'cache'));
+  const secret = env['HEADGATE_CACHE_KEY'];
+  if (secret === undefined || secret === '') return folder;
+  const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.
+  const warn = (message: string) => err(`${message}\n`);
+  return layered(folder, openRegistryCache({ repository: `${registry}/ci-cache`, secret, writes, warn }));
 }
 
 /** The key itself stays a secret of the run: a step asks for it by name. */

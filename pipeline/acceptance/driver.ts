@@ -23,6 +23,7 @@ const hands: Hands = {
 };
 const wanted = {
   commit: undefined,
+  verifyKey: undefined,
   ancestry: 'unknown',
   reason: 'a driver that dies',
   insist: true,

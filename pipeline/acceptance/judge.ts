@@ -128,11 +128,11 @@ const metricsDown: Good = {
     await sleep(110_000);
     const { hold, head } = await statusOf(stage);
     const { phase } = head.release?.state ?? {};
-    const blind = /not read of late/.test(hold?.why ?? '') && phase?.kind === 'holding';
+    const blind = hold?.reason === 'no-metrics' && phase?.kind === 'holding';
     await sleep(60_000);
     const after = await statusOf(stage);
     if (!blind) return `after 110 s it does not say that it is blind: ${JSON.stringify(hold)} ${phase?.kind}`;
-    return /not read of late/.test(after.hold?.why ?? '') ? `it still says ${after.hold?.why}` : '';
+    return after.hold?.reason === 'no-metrics' ? `it still says ${after.hold.why}` : '';
   },
 };
 

@@ -30,6 +30,7 @@ export const exitCodes = {
   CLUSTER_REFUSED: 69,
   LOCK_HELD: 75,
   REFUSED: 12,
+  UNSIGNED: 12,
   QUARANTINED: 11,
   ROLLED_BACK: 11,
 } as const satisfies Record<string, number>;

@@ -21,6 +21,7 @@ export const command: Subcommand = {
     const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const handled = await releaseImages(hands, app.spec, images, {
       commit: undefined,
+      verifyKey: shell.env['HEADGATE_VERIFY_KEY'],
       ancestry: 'unknown',
       reason: text(call, 'reason') ?? '',
       insist: flag(call, 'insist'),

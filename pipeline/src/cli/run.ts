@@ -1,6 +1,10 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Emit, ensureSupervisor, HeadgateError, type Platform, readHead, type Spec } from '@headgate/rollout';
+import type { StepCache } from '../cache/cache.ts';
+import { openFolderCache } from '../cache/folder.ts';
+import { layered } from '../cache/layered.ts';
+import { openRegistryCache } from '../cache/registry.ts';
 import { defineDelivery, stepsOf, type Target, targets } from '../deploy/delivery.ts';
 import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
@@ -117,16 +121,33 @@ async function prepare(delivering: Delivering, target: Target, shell: Shell) {
   const { app, ports, host, emit, check, reason } = delivering;
   const { spec, folder: root } = app;
   const change = await host.change(shell.signal);
-  const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason });
+  const verifyKey = shell.env['HEADGATE_VERIFY_KEY'];
+  const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason, verifyKey });
   const live = await liveImages(ports, spec, shell.signal);
   const place = { spec, root, cache: cacheFolder(shell), registry: await registryFor(app, shell), live };
-  const staging = delivering.staging && stagingReleaser(delivering.staging, { root, change, reason }, shell);
-  const pipeline = defineDelivery(place, releaser, { check, staging });
+  const staging = delivering.staging && stagingReleaser(delivering.staging, { root, change, reason, verifyKey }, shell);
+  const pipeline = defineDelivery(place, releaser, { check, staging, sign: signingOf(shell) });
   const { env, signal } = shell;
+  const cache = cacheFor(root, place.registry, shell);
   return {
     pipeline,
-    options: { root, change, env, secrets: secretsOf(env), targets: stepsOf(target, pipeline), signal },
+    options: { root, change, env, cache, secrets: secretsOf(env), targets: stepsOf(target, pipeline), signal },
   };
+}
+
+/** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */
+function cacheFor(root: string, registry: string, { env, err }: Shell): StepCache {
+  const folder = openFolderCache(join(root, '.headgate', 'cache'));
+  const secret = env['HEADGATE_CACHE_KEY'];
+  if (secret === undefined || secret === '') return folder;
+  const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.
+  const warn = (message: string) => err(`${message}\n`);
+  return layered(folder, openRegistryCache({ repository: `${registry}/ci-cache`, secret, writes, warn }));
+}
+
+/** The key itself stays a secret of the run: a step asks for it by name. */
+function signingOf({ env }: Shell): { secret: string } | undefined {
+  return env['HEADGATE_SIGNING_KEY'] ? { secret: 'HEADGATE_SIGNING_KEY' } : undefined;
 }
 
 /** Looks by the journal alone; the servers of staging start when there is something to release. */

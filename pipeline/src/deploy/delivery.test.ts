@@ -71,6 +71,16 @@ describe('defineDelivery() with an environment "staging"', () => {
     ).toEqual(['publish', 'staging', 'perf']);
   });
 
+  test('signs what it has published before anything is released, when it has a key', () => {
+    const signed = defineDelivery(place, releaser, { check: true, staging: releaser, sign: { secret: 'KEY' } });
+
+    expect(signed.steps.filter(({ needs }) => needs.some(({ id }) => id === 'sign')).map(({ id }) => id)).toEqual([
+      'staging',
+      'release',
+    ]);
+    expect(stepsOf('publish', signed)).toEqual(['publish', 'sign']);
+  });
+
   test('compares nothing before there is a live version', () => {
     expect(staged(undefined).steps.map(({ id }) => id)).not.toContain('perf');
     expect(stepsOf('perf', staged(undefined))).toEqual(['staging']);

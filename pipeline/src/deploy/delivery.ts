@@ -3,6 +3,7 @@ import { definePipeline, type Pipeline } from '../pipeline.ts';
 import { checkStep, imageBuild, imageStepsCode, imageTest, publishStep } from './image-steps.ts';
 import type { Place } from './place.ts';
 import { perfStep, type Releaser, releaseStep, releaseStepsCode } from './release-steps.ts';
+import { signStep } from './sign-step.ts';
 
 /** What a person may ask for, in order. A target brings everything before it; `deliver` is all that apply. */
 export const targets = ['check', 'images', 'publish', 'staging', 'perf', 'production', 'deliver'] as const;
@@ -13,22 +14,25 @@ export type DeliveryOptions = {
   readonly check: boolean;
   /** Releases into the environment `staging`, where there is one: production then comes after it and after the performance gate. */
   readonly staging?: Releaser | undefined;
+  /** Published images are signed; `secret` names the key, in PEM. */
+  readonly sign?: { readonly secret: string } | undefined;
 };
 
 /**
  * From sources to a release: check -> image -> image test -> publish -> staging -> perf -> release. Nothing reaches the registry before the tests of
  * all images have passed, and what is released is what was tested, by digest.
  */
-export function defineDelivery(place: Place, releaser: Releaser, { check, staging }: DeliveryOptions): Pipeline {
+export function defineDelivery(place: Place, releaser: Releaser, { check, staging, sign }: DeliveryOptions): Pipeline {
   const first = check ? [checkStep()] : [];
   const services = Object.keys(place.spec.services);
   const tests = services.map((service) => imageTest(place, service, imageBuild(place, service, first)));
   const publish = publishStep(place, tests);
+  const signed = sign === undefined ? [] : [signStep(place, publish, sign)];
   const staged =
-    staging === undefined ? [] : [releaseStep('staging', { place, publish, releaser: staging, after: [] })];
+    staging === undefined ? [] : [releaseStep('staging', { place, publish, releaser: staging, after: signed })];
   // A first release has nothing to be slower than.
   const compared = staging === undefined || place.live === undefined ? [] : [perfStep(place, publish, staged)];
-  const release = releaseStep('release', { place, publish, releaser, after: [...staged, ...compared] });
+  const release = releaseStep('release', { place, publish, releaser, after: [...signed, ...staged, ...compared] });
   return definePipeline({
     name: `deliver-${place.spec.app}`,
     config: { registry: place.registry },
@@ -37,6 +41,7 @@ export function defineDelivery(place: Place, releaser: Releaser, { check, stagin
       ...first,
       ...tests.flatMap((test) => [...test.needs.filter(({ id }) => id !== 'check'), test]),
       publish,
+      ...signed,
       ...staged,
       ...compared,
       release,
@@ -48,6 +53,7 @@ export function defineDelivery(place: Place, releaser: Releaser, { check, stagin
 export function targetOf(step: string): Target {
   if (step === 'release') return 'production';
   if (step.startsWith('image')) return 'images';
+  if (step === 'sign') return 'publish';
   return targets.find((target) => target === step) ?? 'deliver';
 }
 
@@ -60,7 +66,7 @@ export function stepsOf(target: Target, pipeline: Pipeline): readonly string[] {
     case 'images':
       return ids.filter((id) => id.startsWith('imagetest:'));
     case 'publish':
-      return ['publish'];
+      return ids.filter((id) => id === 'publish' || id === 'sign');
     case 'staging':
       return ids.includes('staging') ? ['staging'] : refuseStaging(target);
     case 'perf':

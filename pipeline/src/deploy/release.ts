@@ -10,6 +10,8 @@ export type Releasing = {
   readonly root: string;
   readonly change: Change;
   readonly reason: string;
+  /** As in `Wanted`. */
+  readonly verifyKey: string | undefined;
 };
 
 /** Releases through the app's engine, in this process or behind whoever drives. */
@@ -27,6 +29,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
           commit: change.commit,
           ancestry,
           reason: releasing.reason,
+          verifyKey: releasing.verifyKey,
           insist: false,
           hotfix: false,
         },

@@ -12,9 +12,14 @@ import {
   startRelease,
   templateOf,
 } from '@headgate/rollout';
+import { parsePinned } from '../registry/client.ts';
+import { readVerifyKey } from '../sign/signature.ts';
+import { requireVouched } from '../sign/vouch.ts';
 
 export type Wanted = Pick<ReleaseRequest, 'ancestry' | 'reason' | 'insist' | 'hotfix'> & {
   readonly commit: string | undefined;
+  /** PEM of the key that each image must be signed by; `undefined`: any image will do, and that is said. */
+  readonly verifyKey: string | undefined;
 };
 
 /** Completes named images from the live lane (never from a candidate's leftovers) and releases the revision. */
@@ -24,11 +29,23 @@ export async function releaseImages(
   images: Readonly<Record<string, string>>,
   wanted: Wanted,
 ): Promise<Handled> {
+  await requireSignatures(hands, Object.values(images), wanted.verifyKey);
   const head = await readHead(hands.ports.journal, hands.app, hands.signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
   const revision = revise(spec, images, live, wanted.commit);
   const { ancestry, reason, insist, hotfix } = wanted;
   return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix, probe: randomUUID() });
+}
+
+/** Says so where nothing can be checked. @throws {HeadgateError} `UNSIGNED`, `REFUSED` */
+async function requireSignatures(
+  { say, signal }: Hands,
+  images: readonly string[],
+  key: string | undefined,
+): Promise<void> {
+  const pinned = images.map(parsePinned);
+  if (key === undefined || key === '') return say('signatures: not checked, as HEADGATE_VERIFY_KEY is not set');
+  await requireVouched(pinned, readVerifyKey(key), signal);
 }
 
 /** @throws {HeadgateError}`USAGE` for an unknown service or a service that nothing names */

@@ -6,6 +6,17 @@ import { type Address, ask, parseRepository } from './http.ts';
 /** An image as the registry knows it. `repository` is `host:port/name`. */
 export type Pinned = { readonly repository: string; readonly digest: Digest };
 
+/** From `host:port/name@sha256:…`. @throws {HeadgateError} `REFUSED` for anything else, a tag above all */
+export function parsePinned(reference: string): Pinned {
+  const [, repository, hash] = /^([^@]+)@(sha256:[0-9a-f]{64})$/.exec(reference) ?? [];
+  if (repository !== undefined && hash !== undefined) return { repository, digest: digest(hash) };
+  throw new HeadgateError(
+    'REFUSED',
+    `Cannot use an image as it must be pinned by digest: current value is "${reference}"`,
+    { hint: 'write host/name@sha256:…' },
+  );
+}
+
 const acceptManifest = { accept: mediaTypes.manifest };
 
 /** @throws {HeadgateError} `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */
@@ -87,7 +98,8 @@ async function mountAll(source: Address, target: Address, manifest: Buffer, sign
   }
 }
 
-async function putBlob(
+/** Sends a blob unless it is there. */
+export async function putBlob(
   address: Address,
   { blob, content, mountFrom }: { blob: Descriptor; content: Buffer; mountFrom: string | undefined },
   signal: AbortSignal,
@@ -121,6 +133,34 @@ async function getManifest(address: Address, of: Digest, signal: AbortSignal): P
   );
   expectDigest(address, digestOf(body), of);
   return body;
+}
+
+/** A manifest or an index under a digest or a tag; `undefined` if there is none. */
+export async function getDocument(
+  address: Address,
+  name: string,
+  mediaType: string,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const headers = { accept: mediaType };
+  const question = { method: 'GET', path: `manifests/${name}`, headers, expected: [200, 404] } as const;
+  const { status, body } = await ask(address, question, signal);
+  return status === 200 ? body : undefined;
+}
+
+export async function putDocument(
+  address: Address,
+  { name, mediaType, body }: { name: string; mediaType: string; body: Buffer },
+  signal: AbortSignal,
+): Promise<void> {
+  const headers = { 'content-type': mediaType };
+  await ask(address, { method: 'PUT', path: `manifests/${name}`, headers, body, expected: [201] }, signal);
+}
+
+/** A small blob whole; `undefined` if there is none. */
+export async function getBlob(address: Address, of: Digest, signal: AbortSignal): Promise<Buffer | undefined> {
+  const { status, body } = await ask(address, { method: 'GET', path: `blobs/${of}`, expected: [200, 404] }, signal);
+  return status === 200 ? body : undefined;
 }
 
 async function putManifest(

@@ -129,6 +129,7 @@ export function evidenceOf(
     text: textOf(verdict, judge.settings),
     blindMs,
     idle: idleSamples >= idleAfterSamples,
+    unread: verdict.kind === 'hold' && verdict.reason === 'stale',
   };
 }
 

@@ -224,6 +224,7 @@ function stepBlocker(release: Release, phase: Extract<Phase, { kind: 'holding' }
     return stay(phase, 'deadline', 'the deadline has passed; a person decides');
   if (evidence.blindMs >= blindNoStepMs)
     return stay(phase, 'no-metrics', `no counts for ${Math.round(evidence.blindMs / 1000)} s`);
+  if (evidence.unread) return stay(phase, 'no-metrics', evidence.text);
   if (evidence.idle) return stay(phase, 'no-traffic', 'the router reports no traffic');
   if (!ready) return stay(phase, 'evidence', evidence.text);
   if (bakeLeftMs > 0) return stay(phase, 'bake', `this weight stays for ${Math.ceil(bakeLeftMs / 1000)} s more`);

@@ -62,6 +62,8 @@ export type Evidence = {
   readonly blindMs: number;
   /** No request was counted in the last ten looks. */
   readonly idle: boolean;
+  /** A part of the evidence that live could tell at the start has not been read for a minute. */
+  readonly unread: boolean;
 };
 
 export type Act = 'promote' | 'step' | 'rollback' | 'hold' | 'resume';
@@ -85,4 +87,5 @@ export const noEvidence: Evidence = {
   text: 'no evidence yet',
   blindMs: 0,
   idle: true,
+  unread: false,
 };

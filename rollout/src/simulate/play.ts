@@ -139,6 +139,7 @@ function say(play: Play, words: string): readonly string[] {
   play.evidence = {
     ...noEvidence,
     idle: value('idle') === 'yes',
+    unread: value('unread') === 'yes',
     verdict: verdict === 'promote' || verdict === 'rollback' ? verdict : 'hold',
     progress: Number(value('progress') ?? (verdict === 'promote' ? 1 : 0)),
     blindMs: Number.parseInt(value('blind') ?? '0', 10) * 1_000,

@@ -1,0 +1,109 @@
+/**
+ * Documents beside an image: OCI artifacts with a `subject`, found by the referrers tag scheme (opencontainers/distribution-spec,
+ * "Referrers Tag Schema"), which every registry can hold.
+ */
+import { type Digest, HeadgateError } from '@headgate/rollout';
+import { type Descriptor, digestOf, mediaTypes } from '../image/layout.ts';
+import { getBlob, getDocument, type Pinned, putBlob, putDocument } from '../registry/client.ts';
+import { type Address, parseRepository } from '../registry/http.ts';
+
+export type Attachment = { readonly artifactType: string; readonly content: Buffer };
+
+type Referrer = Descriptor & { readonly artifactType?: string };
+type Index = { readonly schemaVersion: 2; readonly mediaType: string; readonly manifests: readonly Referrer[] };
+
+/** The config of an artifact that needs none (opencontainers/image-spec, "Guidance for an Empty Descriptor"). */
+const empty = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') };
+const attachmentsMax = 100;
+
+/** Puts a document beside the image. Equal documents are one, so repeating is safe. */
+export async function attach(image: Pinned, { artifactType, content }: Attachment, signal: AbortSignal): Promise<void> {
+  const address = parseRepository(image.repository);
+  const config = descriptorOf(empty.mediaType, empty.bytes);
+  const layer = descriptorOf(artifactType, content);
+  await putBlob(address, { blob: config, content: empty.bytes, mountFrom: undefined }, signal);
+  await putBlob(address, { blob: layer, content, mountFrom: undefined }, signal);
+  const subject = await subjectOf(address, image.digest, signal);
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.manifest,
+      artifactType,
+      config,
+      layers: [layer],
+      subject,
+    }),
+  );
+  const own: Referrer = { ...descriptorOf(mediaTypes.manifest, manifest), artifactType };
+  await putDocument(address, { name: own.digest, mediaType: mediaTypes.manifest, body: manifest }, signal);
+  await enlist(address, image.digest, own, signal);
+}
+
+/** Contents of the image's documents of this kind, each proved by its digest; what is damaged is left out. */
+export async function attached(image: Pinned, artifactType: string, signal: AbortSignal): Promise<readonly Buffer[]> {
+  const address = parseRepository(image.repository);
+  const { manifests } = await readIndex(address, image.digest, signal);
+  const own = manifests.filter((one) => one.artifactType === artifactType).slice(0, attachmentsMax);
+  const found = await Promise.all(own.map((one) => contentOf(address, one, image.digest, signal)));
+  return found.filter((content) => content !== undefined);
+}
+
+async function contentOf(
+  address: Address,
+  referrer: Referrer,
+  subject: Digest,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const bytes = await getDocument(address, referrer.digest, mediaTypes.manifest, signal);
+  if (bytes === undefined || digestOf(bytes) !== referrer.digest) return undefined;
+  const manifest = JSON.parse(bytes.toString('utf8')) as { subject?: Descriptor; layers?: readonly Descriptor[] };
+  const [layer] = manifest.layers ?? [];
+  if (layer === undefined || manifest.subject?.digest !== subject) return undefined;
+  const content = await getBlob(address, layer.digest, signal);
+  return content !== undefined && digestOf(content) === layer.digest ? content : undefined;
+}
+
+/** Two writers at once may lose one entry of the list; both look again, and the loser's document is attached by its next run. */
+async function enlist(address: Address, subject: Digest, own: Referrer, signal: AbortSignal): Promise<void> {
+  for (let tries = 0; tries < 3; tries++) {
+    const index = await readIndex(address, subject, signal);
+    if (index.manifests.some(({ digest }) => digest === own.digest)) return;
+    const body = Buffer.from(JSON.stringify({ ...index, manifests: [...index.manifests, own] }));
+    await putDocument(address, { name: tagOf(subject), mediaType: mediaTypes.index, body }, signal);
+  }
+  const { manifests } = await readIndex(address, subject, signal);
+  if (manifests.some(({ digest }) => digest === own.digest)) return;
+  throw new HeadgateError(
+    'REGISTRY_REFUSED',
+    `Cannot attach to ${subject} as its list in "${address.repository}" must keep what is put in it`,
+    {
+      hint: 'let one run at a time publish, and run it again',
+    },
+  );
+}
+
+async function readIndex(address: Address, subject: Digest, signal: AbortSignal): Promise<Index> {
+  const bytes = await getDocument(address, tagOf(subject), mediaTypes.index, signal);
+  if (bytes === undefined) return { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [] };
+  return JSON.parse(bytes.toString('utf8')) as Index; // A list of hints: whatever it names is proved by its digest.
+}
+
+async function subjectOf(address: Address, digest: Digest, signal: AbortSignal): Promise<Descriptor> {
+  const bytes = await getDocument(address, digest, mediaTypes.manifest, signal);
+  if (bytes !== undefined) return descriptorOf(mediaTypes.manifest, bytes);
+  throw new HeadgateError(
+    'REGISTRY_REFUSED',
+    `Cannot attach to an image as "${address.repository}" must have it: current value is "${digest}"`,
+    {
+      hint: 'push the image first',
+    },
+  );
+}
+
+function tagOf(digest: Digest): string {
+  return digest.replace(':', '-');
+}
+
+function descriptorOf(mediaType: string, bytes: Buffer): Descriptor {
+  return { mediaType, digest: digestOf(bytes), size: bytes.length };
+}

@@ -168,7 +168,7 @@ function stagingReleaser(app: App, releasing: Omit<Releasing, 'spec'>, shell: Sh
 /** The release registry: `HEADGATE_REGISTRY` (`host:port/prefix`), or the local platform's own. */
 async function registryFor({ spec, state }: App, shell: Shell): Promise<string> {
   const named = shell.env['HEADGATE_REGISTRY'];
-  if (named !== undefined) return named;
+  if (named !== undefined && named !== '') return named; // CI hosts set what is not configured to nothing.
   const { info } = await ensureSupervisor({ app: spec.app, folder: state }, shell.signal);
   return `${new URL(info.urls.registry).host}/${spec.app}`;
 }

@@ -39,7 +39,7 @@ const kinds = {
   // 2.6 is the first that adds servers at run time outside its experimental mode.
   haproxy: { env: 'HEADGATE_HAPROXY', versionArgs: ['-v'], from: '2.6.0', below: '4', debian: 'haproxy' },
   'docker-registry': {
-    env: 'HEADGATE_REGISTRY',
+    env: 'HEADGATE_DOCKER_REGISTRY',
     versionArgs: ['--version'],
     from: '2.7.0',
     below: '4',
@@ -56,7 +56,7 @@ export type ServerKind = keyof typeof kinds;
  */
 export async function findServer(kind: ServerKind, env: NodeJS.ProcessEnv = process.env): Promise<Found> {
   const { env: variable, versionArgs, from, below } = kinds[kind];
-  const path = env[variable] ?? onPath(kind, env) ?? (await obtain(kind, env));
+  const path = (env[variable] || undefined) ?? onPath(kind, env) ?? (await obtain(kind, env));
   const version = await versionOf(path, versionArgs, variable);
   if (compareVersions(version, from) < 0 || compareVersions(version, below) >= 0) {
     throw new HeadgateError(
@@ -76,7 +76,7 @@ export async function provideServers(
   const names = Object.keys(kinds) as ServerKind[]; // The keys of the table above.
   const packages = names.flatMap((name) => {
     const known: Kind = kinds[name];
-    return 'debian' in known && env[known.env] === undefined && onPath(name, env) === undefined ? [known.debian] : [];
+    return 'debian' in known && !env[known.env] && onPath(name, env) === undefined ? [known.debian] : [];
   });
   // All at once: fetching the lists takes longer than the packages.
   if (packages.length > 0) say(`installing ${packages.join(', ')}`);

@@ -7,7 +7,9 @@ import type { Report } from './report.ts';
  * version is promoted, a bad one rolled back, one by hand; nothing is lost or done twice.
  */
 export async function kubernetes(report: Report): Promise<void> {
-  await using stage = await openClusterStage('  latency: rollback\n  steps: [25%, 50%]\n  bake: 6s\n  watch: 5s\n  keepWarm: 10m\n');
+  await using stage = await openClusterStage(
+    '  latency: rollback\n  steps: [25%, 50%]\n  bake: 6s\n  watch: 5s\n  keepWarm: 10m\n',
+  );
   const first = await stage.release('v1');
   report.check('the first release is promoted', first.code === 0, first.err.trim());
   const load = stage.load(100);

@@ -10,6 +10,7 @@ import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
 import { judgeParts } from './judge.ts';
 import { killedDriver } from './killed-driver.ts';
+import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
 import { Report } from './report.ts';
 import { split } from './split.ts';
@@ -22,6 +23,7 @@ const parts = {
   'ten-releases': tenReleases,
   'blue-green': blueGreen,
   'killed-driver': killedDriver,
+  'killed-run': killedRun,
   'deliver-again': deliverAgain,
   'interrupted-demo': interruptedDemo,
   'interrupted-tests': interruptedTests,

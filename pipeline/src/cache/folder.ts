@@ -52,8 +52,7 @@ export function openFolderCache(folder: string): StepCache {
         signal.throwIfAborted();
         await store(from.workspace.path(path), blob(sha256));
       }
-      const log = await hashFile(from.log);
-      await store(from.log, blob(log));
+      const log = await storeAsItIs(from.log, blob);
       await writeWhole(join(entries(entry.parts.step), `${entry.key}.json`), JSON.stringify({ ...entry, log }));
       await prune(folder, entries(entry.parts.step));
     },
@@ -125,6 +124,16 @@ async function store(path: string, blob: string): Promise<void> {
   await mkdir(dirname(blob), { recursive: true });
   await copyFile(path, temporary, constants.COPYFILE_FICLONE);
   await rename(temporary, blob);
+}
+
+/** A log may still grow: what is named by a hash is what was hashed. @returns the hash */
+async function storeAsItIs(path: string, blob: (sha256: string) => string): Promise<string> {
+  const temporary = temporaryFor(blob('log'));
+  await mkdir(dirname(temporary), { recursive: true });
+  await copyFile(path, temporary, constants.COPYFILE_FICLONE);
+  const sha256 = await hashFile(temporary);
+  await rename(temporary, blob(sha256));
+  return sha256;
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {

@@ -52,9 +52,10 @@ export async function pushByHand(
   return `${new URL(registryUrl).host}/${name}@${digest}`;
 }
 
+/** Without times, or equal layers that are pushed in two seconds would be two layers. */
 function archiveOf(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack();
-  for (const { text = '', ...header } of entries) archive.entry(header, text);
+  for (const { text = '', ...header } of entries) archive.entry({ mtime: new Date(0), ...header }, text);
   archive.finalize();
   return buffer(archive);
 }

@@ -15,7 +15,7 @@ const room = (name) => ({
   displayName: name,
   rootDir: name,
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.(it|kube)\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.(it|slow|kube)\\.test\\.ts$'],
 });
 
 export default {
@@ -27,6 +27,13 @@ export default {
       ...base,
       displayName: 'it',
       testMatch: ['**/*.it.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+    },
+    {
+      // Performance, Jenkins, kills at every boundary: minutes together, so `npm test` leaves them to `npm run test:slow`.
+      ...base,
+      displayName: 'slow',
+      testMatch: ['**/*.slow.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '/dist/'],
     },
     {

@@ -1,6 +1,7 @@
 import type { Chance } from '../src/judge/chance.rig.ts';
 import type { Histogram } from '../src/judge/histogram.ts';
 import * as latency from '../src/judge/latency.ts';
+import { start } from '../src/judge/latency-state.ts';
 import { latencyPresets } from '../src/judge/presets.ts';
 import { allowed, median, share } from './figures.ts';
 import { nextChance, report, runsOf } from './part.ts';
@@ -81,7 +82,7 @@ function playMany(
   const settings = { alpha: 0.01, beta: 0.01, bakeSec: 1e9, slackMs: 0, ...latencyPresets[preset] };
   return Array.from({ length: runs }, () => {
     const chance = nextChance();
-    let state = latency.start(settings, weight);
+    let state = start(settings, weight);
     for (let t = 0; t < 60; t++) state = latency.prime(state, drawn(chance, 10 * perSec, live), 10);
     for (let t = 2; t <= endSec; t += 2) {
       const own = Math.round(2 * perSec * weight);

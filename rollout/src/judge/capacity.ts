@@ -1,6 +1,7 @@
+import { creditMax } from './credit.ts';
 import { type Ledger, logWealth, openLedger, release, settle } from './ledger.ts';
 import { density, upperTail } from './normal.ts';
-import type { RuleVerdict, VerdictKind } from './verdict.ts';
+import { type RuleVerdict, verdictKind } from './verdict.ts';
 
 /**
  * The queue rule: does the candidate work off what its weight sends it? Lag is autocorrelated, and a small lane queues
@@ -75,7 +76,6 @@ const stakes = [0.3, 0.6, 0.95] as const;
 const weights: readonly number[] = [0.2, 0.35, 0.45];
 
 const shortfall = 0.2;
-const creditNats = 2;
 
 const noFlow: Flow = { arrived: 0, acked: 0 };
 const emptyBlock: OpenBlock = { live: noFlow, candidate: noFlow, expired: 0, seconds: 0 };
@@ -195,7 +195,7 @@ function creditAfter({ settings, credit, open }: CapacityState): number {
   const moved =
     (acked * Math.log((2 - shortfall) / (2 * (1 - shortfall))) + arrived * Math.log((2 - shortfall) / 2)) / 2;
   const gain = open.expired > 0 ? Math.min(0, moved) : moved;
-  return Math.min(credit + gain, Math.log(1 / settings.beta) + creditNats);
+  return Math.min(credit + gain, creditMax(settings.beta));
 }
 
 function verdictOn(
@@ -205,11 +205,9 @@ function verdictOn(
   const { settings, elapsed, credit, live, candidate } = state;
   const logRollback = logWealth(state.ledger);
   const enough = Math.log(1 / settings.beta);
-  const mayPromote = closed && promotable && elapsed >= settings.bakeSec && credit >= enough;
-  let kind: VerdictKind = mayPromote ? 'promote' : 'hold';
-  if (logRollback >= Math.log(1 / settings.alpha)) kind = 'rollback';
+  const mayPromote = closed && promotable && elapsed >= settings.bakeSec;
   return {
-    kind,
+    kind: verdictKind(settings, { logRollback, logPromote: credit, mayPromote }),
     logRollback,
     logPromote: credit,
     needCandidate: Math.ceil(Math.max(0, enough - credit) / gainPerArrival),

@@ -8,13 +8,15 @@ import {
   worseGains,
 } from './arms.ts';
 import { type Block, lineAt } from './block.ts';
+import { credited } from './credit.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
 import { type Ledger, logSumExp, logWealth, openLedger, release, settle } from './ledger.ts';
 import { emptyMemory, expectedRate, type Memory, remember } from './memory.ts';
 import { neededToPromote } from './needed.ts';
 import { keepPace, type Pace, recentGrowth } from './pace.ts';
 import type { Lines } from './presets.ts';
-import type { LaneCounts, PairCounts, RuleVerdict, VerdictKind } from './verdict.ts';
+import type { LaneCounts, PairCounts, RuleVerdict } from './verdict.ts';
+import { verdictKind } from './verdict.ts';
 
 /**
  * The pair rule: does the candidate fail more often than live, by more than is tolerated? Two test martingales on the
@@ -44,8 +46,6 @@ type OpenBlock = Block & { readonly seconds: number };
 
 /** Small blocks cost nothing as long as both lanes are in them; the size depends on counts, never on outcomes. */
 const blockRequestsMin = 4;
-/** Promotion wealth above the threshold is thrown away beyond this, so that old credit cannot outvote new trouble. */
-const creditNats = 2;
 
 const emptyBlock: OpenBlock = { nL: 0, fL: 0, nC: 0, fC: 0, seconds: 0 };
 const noCounts: LaneCounts = { requests: 0, failures: 0 };
@@ -125,12 +125,10 @@ function score(state: PairState): PairState {
     Math.min(gainMax, gain),
   );
   const credits = betterGains(open, { a, kappa, line: settings.unacceptable });
-  const promotion = state.promotion.map((arm, k) => arm + (credits[k] ?? 0));
-  const excess = Math.max(0, logSumExp(promotion) - (Math.log(1 / settings.beta) + creditNats));
   return {
     ...state,
     rollback: settle(state.rollback, gains, rollbackWeights),
-    promotion: promotion.map((arm) => arm - excess),
+    promotion: credited(state.promotion, credits, settings.beta),
   };
 }
 
@@ -160,12 +158,10 @@ function verdictOn(
   const { settings, elapsed, counts } = state;
   const logRollback = logWealth(state.rollback);
   const logPromote = logSumExp(state.promotion);
-  const mayPromote = closed && promotable && elapsed >= settings.bakeSec && logPromote >= Math.log(1 / settings.beta);
-  let kind: VerdictKind = mayPromote ? 'promote' : 'hold';
-  if (logRollback >= Math.log(1 / settings.alpha)) kind = 'rollback';
+  const mayPromote = closed && promotable && elapsed >= settings.bakeSec;
   const needCandidate = needed(state);
   return {
-    kind,
+    kind: verdictKind(settings, { logRollback, logPromote, mayPromote }),
     logRollback,
     logPromote,
     needCandidate,

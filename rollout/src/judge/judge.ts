@@ -3,7 +3,7 @@ import { start as startCapacity } from './capacity.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
 import { start as startPair } from './failures.ts';
 import { start as startGuard } from './guard.ts';
-import { start as startLatency } from './latency.ts';
+import { start as startLatency } from './latency-state.ts';
 import { merge, ruleWeights } from './merge.ts';
 import { start as startOneLane } from './one-lane.ts';
 import { type LatencyTolerance, latencyPresets, presets } from './presets.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { type Chance, seeded } from './chance.rig.ts';
 import { dense, edgeMs, type Histogram, thresholds, total } from './histogram.ts';
-import { type LatencyState, onWeightChange, prime, read, start, step } from './latency.ts';
+import { onWeightChange, prime, read, step } from './latency.ts';
+import { type LatencyState, start } from './latency-state.ts';
 
 const settings = { alpha: 0.01, beta: 0.01, bakeSec: 60, toleratedShift: 2, unacceptableShift: 8, slackMs: 0 };
 

@@ -4,6 +4,7 @@ import * as failures from './failures.ts';
 import * as guard from './guard.ts';
 import { dense } from './histogram.ts';
 import * as latency from './latency.ts';
+import type { LatencyState } from './latency-state.ts';
 import * as oneLane from './one-lane.ts';
 import type { Counts, Prime, QueueCounts, Sample } from './sample.ts';
 import * as share from './share.ts';
@@ -12,7 +13,7 @@ import type { LaneCounts, RuleReport, RuleVerdict } from './verdict.ts';
 /** A rule at work. One file each; a new rule is a member here and a case in each function below. */
 export type Rule = { readonly at: number } & (
   | { readonly kind: 'pair'; readonly name: PairName; readonly state: failures.PairState }
-  | { readonly kind: 'latency'; readonly name: LatencyName; readonly state: latency.LatencyState }
+  | { readonly kind: 'latency'; readonly name: LatencyName; readonly state: LatencyState }
   | { readonly kind: 'capacity'; readonly name: 'capacity'; readonly state: capacity.CapacityState }
   | { readonly kind: 'share'; readonly name: 'share'; readonly state: share.ShareState }
   | { readonly kind: 'one-lane'; readonly name: Outcome; readonly state: oneLane.OneLaneState }

@@ -5,6 +5,7 @@ import * as failures from './failures.ts';
 import * as guard from './guard.ts';
 import { dense, total } from './histogram.ts';
 import * as latency from './latency.ts';
+import * as latencyState from './latency-state.ts';
 import { cashOf, type Ledger } from './ledger.ts';
 import type { Lines } from './presets.ts';
 import * as share from './share.ts';
@@ -24,7 +25,7 @@ type Trace = {
   readonly name: string;
   readonly rule: 'failures' | 'latency' | 'share' | 'queue';
   readonly settings: Lines & { alpha: number; beta: number; bake: number; weight: number; guardSec: number } & Pick<
-      latency.LatencySettings,
+      latencyState.LatencySettings,
       'toleratedShift' | 'unacceptableShift'
     >;
   readonly prime: readonly {
@@ -82,7 +83,7 @@ test.each(tracesOf('share'))('the share guard gives every figure of $name', ({ s
 
 test.each(tracesOf('latency'))('the latency rule gives every figure of $name', ({ settings, prime, blocks }) => {
   const { bake: bakeSec, ...rest } = settings;
-  let state = latency.start({ ...rest, bakeSec, slackMs: 0 }, 0.1);
+  let state = latencyState.start({ ...rest, bakeSec, slackMs: 0 }, 0.1);
   for (const { live, dt } of prime) state = latency.prime(state, dense(live), dt);
 
   for (const [index, entry] of blocks.entries()) {
@@ -134,20 +135,20 @@ function expectVerdict(index: number, { closed, kind }: RuleVerdict, expected: F
 }
 
 /** What is in the open block after the entry, for one that closes none; else the block as it was scored. */
-function latencyFigures(before: latency.LatencyState, after: latency.LatencyState, entry: Entry) {
+function latencyFigures(before: latencyState.LatencyState, after: latencyState.LatencyState, entry: Entry) {
   const change = entry.event === 'weightChange';
   const live = change ? [] : dense(entry.live);
   const candidate = change ? [] : dense(entry.candidate);
   const open = { live: sum(before.open.live, live), candidate: sum(before.open.candidate, candidate) };
-  const stakes = latency.outlook(before);
+  const stakes = latencyState.outlook(before);
   const blocks = stakes.map(({ edge }, k) =>
-    latency.exceedances(
+    latencyState.exceedances(
       open,
       edge,
-      edge + (k < latency.levels.length ? before.settings.toleratedShift : before.settings.unacceptableShift),
+      edge + (k < latencyState.levels.length ? before.settings.toleratedShift : before.settings.unacceptableShift),
     ),
   );
-  const { worse, good } = latency.logWealths(after);
+  const { worse, good } = latencyState.logWealths(after);
   const closed = entry.expect['closed'] === true;
   return {
     n: closed ? [total(open.live), total(open.candidate)] : [total(after.open.live), total(after.open.candidate)],

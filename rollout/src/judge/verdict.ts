@@ -29,6 +29,19 @@ export type RuleVerdict = {
   readonly spoke: Spoke | null;
 };
 
+/** Rollback is the stronger word. `mayPromote`: everything but the wealth is there. */
+export function verdictKind(
+  { alpha, beta }: { readonly alpha: number; readonly beta: number },
+  {
+    logRollback,
+    logPromote,
+    mayPromote,
+  }: { readonly logRollback: number; readonly logPromote: number; readonly mayPromote: boolean },
+): VerdictKind {
+  if (logRollback >= Math.log(1 / alpha)) return 'rollback';
+  return mayPromote && logPromote >= Math.log(1 / beta) ? 'promote' : 'hold';
+}
+
 /** So many of live's requests are at most `liveMs` fast; beyond `candidateMs` a candidate's request counts as slow. */
 export type Spoke = { readonly level: number; readonly liveMs: number; readonly candidateMs: number };
 

@@ -47,7 +47,7 @@ export type Outlook = readonly (Threshold & { readonly kappa: number })[];
 export type OpenBlock = { readonly live: Histogram; readonly candidate: Histogram; readonly seconds: number };
 
 export const levels: readonly number[] = [0.5, 0.9, 0.99, 0.999];
-export const criticalLevels: readonly number[] = [0.95, 0.99];
+const criticalLevels: readonly number[] = [0.95, 0.99];
 
 /** What the promotion arms bet on: so much of the part of live's requests that lies above the threshold. */
 export const fewer: readonly number[] = [0.05, 0.25, 0.55, 0.8];

@@ -1,22 +1,16 @@
-import { countsOnly } from '../judge/sample.ts';
-import { type Instant, instant, otherLane, percent, weightsFor } from '../lane.ts';
+import { instant, percent, weightsFor } from '../lane.ts';
 import { begin } from '../policy/begin.ts';
-import {
-  type EvidenceEntry,
-  type EvidenceState,
-  evidenceOf,
-  foldEvidence,
-  settingsFor,
-  startEvidence,
-} from '../policy/evidence.ts';
-import type { Act, Look, WishSeen } from '../policy/look.ts';
+import { evidenceOf } from '../policy/evidence.ts';
+import type { Act, WishSeen } from '../policy/look.ts';
 import { isOver } from '../policy/phase.ts';
-import { type Command, type DecisionRecord, emptyHead, type Head, type Release } from '../policy/release.ts';
-import { replay, type Turn, turn } from '../policy/turn.ts';
-import { aSpec, revisionNamed } from './named.ts';
+import { type Command, emptyHead, type Head, type Release } from '../policy/release.ts';
+import { turn } from '../policy/turn.ts';
+import { add, count, type Game, newDriver, spec } from './game.ts';
+import { revisionNamed } from './named.ts';
+import { checkTurn, endOf } from './promises.ts';
 import { seeded } from './random.ts';
-import { freshMemory, look, type Memory } from './see.ts';
-import { type Behaviour, good, makeWorld, obey, pass, type World } from './world.ts';
+import { look } from './see.ts';
+import { type Behaviour, good, makeWorld, obey, pass } from './world.ts';
 
 /** How one simulated release went. `broken` lists every promise that was not kept, in words. */
 export type Outcome = {
@@ -28,37 +22,6 @@ export type Outcome = {
 
 /** Longer than this is a release that never ends. */
 const looksMax = 3_000;
-const spec = {
-  ...aSpec,
-  bakeMs: 18_000,
-  watchMs: 15_000,
-  keepWarmMs: 30_000,
-  deadlineMs: 400_000,
-  atDeadline: 'rollback',
-} as const;
-
-/** The driver of the moment, and what it would forget if it died. */
-type Driver = {
-  memory: Memory;
-  evidence: EvidenceState;
-  entries: EvidenceEntry[];
-  blindSince: number | undefined;
-  lastCountAt: number;
-};
-
-type Game = {
-  readonly world: World;
-  readonly random: () => number;
-  readonly candidate: Behaviour;
-  head: Head;
-  driver: Driver;
-  /** A dead driver's write that is still under way. */
-  late: Command | undefined;
-  askedByPerson: boolean;
-  readonly broken: string[];
-  readonly records: DecisionRecord[];
-};
-
 /** Plays one release in a world in which everything breaks that the seed says. */
 export function playRollout(seed: number): Outcome {
   const game = setUp(seed);
@@ -133,17 +96,6 @@ function someBehaviour(random: () => number): Behaviour {
   return kinds[Math.floor(random() * kinds.length)] ?? good;
 }
 
-function newDriver(release: Release, entries: readonly EvidenceEntry[], world: World): Driver {
-  const fresh = startEvidence(settingsFor(release.plan, spec, []));
-  return {
-    memory: freshMemory(),
-    evidence: entries.reduce(foldEvidence, fresh),
-    entries: [...entries],
-    blindSince: undefined,
-    lastCountAt: world.now,
-  };
-}
-
 function oneLook(game: Game, release: Release): void {
   const { world, random, driver } = game;
   if (game.late !== undefined && random() < 0.5) {
@@ -181,62 +133,6 @@ function die(game: Game, release: Release, unsent?: Command): void {
   pass(game.world, Math.floor(game.random() * 4_000));
 }
 
-/** Reads the counts, unless the world is blind just now. @returns for how long nothing could be read, in ms */
-function count(game: Game, release: Release): number {
-  const { world, driver, random } = game;
-  if (driver.blindSince === undefined ? random() < 0.005 : random() < 0.8) {
-    driver.blindSince ??= world.now;
-    return world.now - driver.blindSince;
-  }
-  driver.blindSince = undefined;
-  const { candidate } = release;
-  const lane = otherLane(candidate);
-  const read = (tally: World['counts']['blue']) => ({
-    requests: tally.requests,
-    failed: Math.min(tally.requests, tally.failed),
-    refused: 0,
-  });
-  const [live, own] = [read(world.counts[lane]), read(world.counts[candidate])];
-  for (const tally of Object.values(world.counts)) Object.assign(tally, { requests: 0, failed: 0 });
-  const seconds = (world.now - driver.lastCountAt) / 1_000;
-  driver.lastCountAt = world.now;
-  if (seconds > 0) feed(game, release, seconds, live, own);
-  return 0;
-}
-
-function feed(
-  game: Game,
-  release: Release,
-  seconds: number,
-  live: Extract<EvidenceEntry, { kind: 'prime' }>['live'],
-  candidate: typeof live,
-): void {
-  const { driver, world } = game;
-  const { phase } = release.state;
-  const at: Instant = instant(world.now);
-  if (phase.kind === 'closing' || phase.kind === 'starting') {
-    add(driver, { kind: 'prime', at, ...countsOnly, seconds, live });
-    return;
-  }
-  if (phase.kind === 'watching' && driver.evidence.judge.kind === 'comparison') add(driver, { kind: 'watch' });
-  if (phase.kind === 'rollingBack' || phase.kind === 'returning') return;
-  const candidateShare = Math.min(world.weights[release.candidate], driver.evidence.judge.candidateShare);
-  const oldest = (lane: 'blue' | 'green') =>
-    world.now - (world.lanes[lane].stuck[0] ?? world.lanes[lane].waiting[0] ?? world.now);
-  const queue = { liveOldestMs: oldest(otherLane(release.candidate)), candidateOldestMs: oldest(release.candidate) };
-  add(driver, {
-    kind: 'sample',
-    at,
-    lags: null,
-    sample: { ...countsOnly, seconds, candidateShare, live, candidate, queue },
-  });
-}
-
-function add(driver: Driver, entry: EvidenceEntry): void {
-  driver.entries.push(entry);
-  driver.evidence = foldEvidence(driver.evidence, entry);
-}
-
 function someWish(game: Game): readonly WishSeen[] {
   if (game.random() > 0.004) return [];
   const act =
@@ -245,84 +141,4 @@ function someWish(game: Game): readonly WishSeen[] {
     ] ?? 'resume';
   if (act !== 'hold' && act !== 'resume') game.askedByPerson = true;
   return [{ id: 'w', act, release: undefined, step: undefined, actor: 'somebody', reason: 'a wish' }];
-}
-
-/** Promises about one decision. */
-function checkTurn(game: Game, release: Release, seen: Look, { decision }: Turn): void {
-  const { phase } = decision.state;
-  const before = release.state.phase;
-  const asked = seen.wishes.length > 0;
-  const moved = phase.kind !== before.kind;
-  if (moved && phase.kind === 'holding' && game.world.weights[release.candidate] !== release.plan.steps[phase.step]) {
-    game.broken.push('a weight was taken as set that is not');
-  }
-  if (moved && phase.kind === 'watching' && game.world.weights[release.candidate] !== 100)
-    game.broken.push('promoted without 100 %');
-  if (
-    before.kind === 'holding' &&
-    (phase.kind === 'promoting' || (phase.kind === 'settling' && phase.step > before.step)) &&
-    !asked
-  ) {
-    if (seen.evidence.blindMs >= 2_000) game.broken.push('a step up while blind');
-    if (seen.lanes[release.candidate].downMs > 0) game.broken.push('a step up for a lane that is down');
-  }
-  const bad =
-    !asked &&
-    before.kind === 'holding' &&
-    seen.evidence.verdict === 'rollback' &&
-    seen.lanes[otherLane(release.candidate)].downMs === 0;
-  if (
-    bad &&
-    !decision.commands.some((command) => command.kind === 'setWeights' && command.weights[release.candidate] === 0)
-  ) {
-    game.broken.push('a rollback that waits');
-  }
-}
-
-/** Promises about the end. */
-function endOf(game: Game, release: Release): string {
-  const { world, broken } = game;
-  const { phase } = release.state;
-  const { candidate } = release;
-  if (phase.kind === 'promoted' && world.weights[candidate] !== 100)
-    broken.push(`promoted, but ${world.weights[candidate]} % is served`);
-  if (phase.kind === 'promoted' && game.candidate.failRatio === 1 && game.candidate.fromMs === 0 && !game.askedByPerson)
-    broken.push('a dead version was promoted');
-  if (phase.kind === 'rolledBack') checkRolledBack(game, release, phase.backlog);
-  const waiting = Object.values(world.lanes).reduce((n, { waiting, stuck }) => n + waiting.length + stuck.length, 0);
-  if (world.expired > 0) broken.push(`${world.expired} messages were lost`);
-  if (world.accepted !== world.answered + world.expired + waiting) broken.push('messages do not add up');
-  for (const record of game.records) checkReplay(game, record, release);
-  return phase.kind;
-}
-
-function checkRolledBack(game: Game, release: Release, backlog: number): void {
-  const { world, broken } = game;
-  const { candidate } = release;
-  const lane = world.lanes[candidate];
-  if (world.weights[candidate] !== 0) broken.push(`rolled back, but the candidate has ${world.weights[candidate]} %`);
-  if (lane.waiting.length + lane.stuck.length > 0 && backlog === 0) broken.push('rolled back with messages left');
-  if (world.lanes[otherLane(candidate)].sources.length !== 1) broken.push('live still pulls from the other lane');
-  const request = {
-    revision: release.revision,
-    actor: '',
-    reason: '',
-    ancestry: 'descends',
-    insist: false,
-    hotfix: false,
-    probe: 'p',
-  } as const;
-  const again = begin(game.head, request, spec, 'overwrite', instant(world.now));
-  if (again.kind !== 'refused') broken.push('a revision that was rolled back came back by itself');
-}
-
-function checkReplay({ broken }: Game, record: DecisionRecord, release: Release): void {
-  const read = JSON.parse(JSON.stringify(record)) as DecisionRecord; // As the journal gives it back.
-  const again = replay(read, release);
-  if (
-    JSON.stringify(again.state) !== JSON.stringify(read.after) ||
-    JSON.stringify(again.commands) !== JSON.stringify(read.commands)
-  ) {
-    broken.push('a decision cannot be replayed from the journal');
-  }
 }

@@ -1,0 +1,86 @@
+import { instant, otherLane } from '../lane.ts';
+import { begin } from '../policy/begin.ts';
+import type { Look } from '../policy/look.ts';
+import type { DecisionRecord, Release } from '../policy/release.ts';
+import { replay, type Turn } from '../policy/turn.ts';
+import { type Game, spec } from './game.ts';
+
+/** Promises about one decision. */
+export function checkTurn(game: Game, release: Release, seen: Look, { decision }: Turn): void {
+  const { phase } = decision.state;
+  const before = release.state.phase;
+  const asked = seen.wishes.length > 0;
+  const moved = phase.kind !== before.kind;
+  if (moved && phase.kind === 'holding' && game.world.weights[release.candidate] !== release.plan.steps[phase.step]) {
+    game.broken.push('a weight was taken as set that is not');
+  }
+  if (moved && phase.kind === 'watching' && game.world.weights[release.candidate] !== 100)
+    game.broken.push('promoted without 100 %');
+  if (
+    before.kind === 'holding' &&
+    (phase.kind === 'promoting' || (phase.kind === 'settling' && phase.step > before.step)) &&
+    !asked
+  ) {
+    if (seen.evidence.blindMs >= 2_000) game.broken.push('a step up while blind');
+    if (seen.lanes[release.candidate].downMs > 0) game.broken.push('a step up for a lane that is down');
+  }
+  const bad =
+    !asked &&
+    before.kind === 'holding' &&
+    seen.evidence.verdict === 'rollback' &&
+    seen.lanes[otherLane(release.candidate)].downMs === 0;
+  if (
+    bad &&
+    !decision.commands.some((command) => command.kind === 'setWeights' && command.weights[release.candidate] === 0)
+  ) {
+    game.broken.push('a rollback that waits');
+  }
+}
+
+/** Promises about the end. */
+export function endOf(game: Game, release: Release): string {
+  const { world, broken } = game;
+  const { phase } = release.state;
+  const { candidate } = release;
+  if (phase.kind === 'promoted' && world.weights[candidate] !== 100)
+    broken.push(`promoted, but ${world.weights[candidate]} % is served`);
+  if (phase.kind === 'promoted' && game.candidate.failRatio === 1 && game.candidate.fromMs === 0 && !game.askedByPerson)
+    broken.push('a dead version was promoted');
+  if (phase.kind === 'rolledBack') checkRolledBack(game, release, phase.backlog);
+  const waiting = Object.values(world.lanes).reduce((n, { waiting, stuck }) => n + waiting.length + stuck.length, 0);
+  if (world.expired > 0) broken.push(`${world.expired} messages were lost`);
+  if (world.accepted !== world.answered + world.expired + waiting) broken.push('messages do not add up');
+  for (const record of game.records) checkReplay(game, record, release);
+  return phase.kind;
+}
+
+function checkRolledBack(game: Game, release: Release, backlog: number): void {
+  const { world, broken } = game;
+  const { candidate } = release;
+  const lane = world.lanes[candidate];
+  if (world.weights[candidate] !== 0) broken.push(`rolled back, but the candidate has ${world.weights[candidate]} %`);
+  if (lane.waiting.length + lane.stuck.length > 0 && backlog === 0) broken.push('rolled back with messages left');
+  if (world.lanes[otherLane(candidate)].sources.length !== 1) broken.push('live still pulls from the other lane');
+  const request = {
+    revision: release.revision,
+    actor: '',
+    reason: '',
+    ancestry: 'descends',
+    insist: false,
+    hotfix: false,
+    probe: 'p',
+  } as const;
+  const again = begin(game.head, request, spec, 'overwrite', instant(world.now));
+  if (again.kind !== 'refused') broken.push('a revision that was rolled back came back by itself');
+}
+
+function checkReplay({ broken }: Game, record: DecisionRecord, release: Release): void {
+  const read = JSON.parse(JSON.stringify(record)) as DecisionRecord; // As the journal gives it back.
+  const again = replay(read, release);
+  if (
+    JSON.stringify(again.state) !== JSON.stringify(read.after) ||
+    JSON.stringify(again.commands) !== JSON.stringify(read.commands)
+  ) {
+    broken.push('a decision cannot be replayed from the journal');
+  }
+}

@@ -102,16 +102,8 @@ describe('the repository', () => {
     expect(files.filter((path) => banned.test(path))).toEqual([]);
   });
 
-  test('has no source of more than 250 lines without a reason', () => {
-    const reasons = new Map([
-      ['rollout/src/judge/latency.ts', 'one rule, its state and its two sides'],
-      ['rollout/src/simulate/rollout.ts', 'one seeded play from its first tick to its promises'],
-      ['rollout/bench/judge.ts', 'a benchmark, read from top to bottom with the table that it prints'],
-    ]);
-    const long = files.filter((path) => isSource(path) && (texts.get(path) ?? '').split('\n').length > 251);
-
-    expect(long.filter((path) => !reasons.has(path))).toEqual([]);
-    expect([...reasons.keys()].filter((path) => !long.includes(path))).toEqual([]);
+  test('has no source of more than 250 lines', () => {
+    expect(files.filter((path) => isSource(path) && (texts.get(path) ?? '').split('\n').length > 251)).toEqual([]);
   });
 
   test('has no mark of unfinished work', () => {

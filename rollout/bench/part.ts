@@ -2,10 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type Chance, seeded } from '../src/judge/chance.rig.ts';
 import type { Figure } from './figures.ts';
 
-/** A part of the simulation: runs in a thread of its own, and tells its figures as it finds them. */
-export type Parts = Readonly<Record<string, () => void>>;
-
-/** What the thread was started with. */
+/** What the thread of one part was started with. */
 export type Task = { readonly part: string; readonly seed: number; readonly quick: boolean };
 
 export type Told =

@@ -10,12 +10,11 @@ import type { Task, Told } from './part.ts';
 
 const parts: Readonly<Record<string, () => Promise<() => void>>> = {
   exact: async () => (await import('./exact.ts')).exact,
-  ...Object.fromEntries(
-    ['errors', 'power', 'times', 'ramp', 'guards'].map((name) => [
-      name,
-      async () => (await import('./judge.ts')).failureParts[name] ?? (() => {}),
-    ]),
-  ),
+  errors: async () => (await import('./failures.ts')).errors,
+  power: async () => (await import('./failures.ts')).power,
+  times: async () => (await import('./failures.ts')).times,
+  ramp: async () => (await import('./ramp.ts')).ramp,
+  guards: async () => (await import('./guards.ts')).guards,
   latency: async () => (await import('./latency.ts')).latencyPart,
   lag: async () => (await import('./lag.ts')).lagPart,
   rivals: async () => (await import('./rivals.ts')).rivals,

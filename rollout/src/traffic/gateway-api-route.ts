@@ -3,9 +3,12 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type Lane, lanes, type PerLane, type Pin, percent, type Weights } from '../lane.ts';
+import { fenceOf } from '../platform/kubernetes/fence.ts';
+import { marks } from '../platform/kubernetes/lane-names.ts';
 import { isService, ownRules, placesIn, type RouteNames, type Split } from './gateway-api-own-rules.ts';
 import type { BackendRef, HttpRoute, Rule } from './http-route.ts';
 import type { LaneServices } from './lane-services.ts';
+import { pinsIn } from './pins-annotation.ts';
 
 /** Headgate's own words about a route; `fence` is the driver that wrote. */
 export type Said = Split & { readonly fence: number };
@@ -25,7 +28,6 @@ export type RouteRead =
   /** No place for weights. */
   | { readonly kind: 'unfit'; readonly why: string };
 
-const fenceKey = 'headgate.dev/fence';
 const pinsKey = 'headgate.dev/pins';
 
 export function readRoute({ metadata, spec }: HttpRoute, names: RouteNames): RouteRead {
@@ -37,7 +39,7 @@ export function readRoute({ metadata, spec }: HttpRoute, names: RouteNames): Rou
   }
   const written = pinsIn(metadata.annotations?.[pinsKey]);
   const pins = written ?? [];
-  const fence = fenceIn(metadata.annotations?.[fenceKey]);
+  const fence = fenceOf({ metadata });
   const splits = weighted.map((place) => splitOf(rules[place]?.backendRefs ?? [], names.services));
   const weights = agreedWeights(splits);
   if (weights === undefined) {
@@ -104,7 +106,7 @@ function changedAnnotations(
   before: Readonly<Record<string, string>>,
   { pins, fence }: Said,
 ): Readonly<Record<string, string>> {
-  const wanted = { [fenceKey]: String(fence), [pinsKey]: JSON.stringify(pins) };
+  const wanted = { [marks.fence]: String(fence), [pinsKey]: JSON.stringify(pins) };
   return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => before[key] !== value));
 }
 
@@ -130,25 +132,6 @@ function agreedWeights(splits: readonly PerLane<number>[]): Weights | undefined 
   const total = first.blue + first.green;
   if (splits.some(({ blue, green }) => blue !== first.blue || green !== first.green)) return undefined;
   return total === 100 || total === 0 ? { blue: percent(first.blue), green: percent(first.green) } : undefined;
-}
-
-function pinsIn(annotation: string | undefined): readonly Pin[] | undefined {
-  if (annotation === undefined) return [];
-  try {
-    const pins: unknown = JSON.parse(annotation);
-    return Array.isArray(pins) && pins.every(isPin) ? pins : undefined;
-  } catch {
-    return undefined; // Somebody else's text: the route is then not whole, and says so.
-  }
-}
-
-function isPin(value: unknown): value is Pin {
-  const { header, value: text, lane } = (value ?? {}) as Record<string, unknown>;
-  return typeof header === 'string' && typeof text === 'string' && lanes.some((one) => one === lane);
-}
-
-function fenceIn(annotation: string | undefined): number | undefined {
-  return annotation !== undefined && /^\d+$/.test(annotation) ? Number(annotation) : undefined;
 }
 
 function plain(value: unknown): unknown {

@@ -8,12 +8,14 @@
 import { HeadgateError } from '../errors.ts';
 import { lanes, type PerLane } from '../lane.ts';
 import { type KubeClient, type KubeObject, type PatchStep, pointer } from '../platform/kubernetes/client.ts';
+import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { markIn, markOf, markPath, type RouteNames, type Split } from './gateway-api-own-rules.ts';
 import { changeOf, type RouteChange, type RouteRead, readRoute, type Said } from './gateway-api-route.ts';
 import { refusalOf } from './gateway-api-status.ts';
 import type { HttpRoute } from './http-route.ts';
 import type { Replica } from './replicas.ts';
+import { type Place, patchRouteObject, readRouteObject } from './route-object.ts';
 import { watchStandstill } from './standstill.ts';
 import type { TrafficDone, TrafficRouter, TrafficSeen } from './traffic.ts';
 import { checkSplit } from './weights.ts';
@@ -165,19 +167,10 @@ function saysSame(read: Split, last: Split): boolean {
 function saidWith(target: GatewayApiTarget, read: RouteRead, wanted: Partial<Said>): Said {
   if (read.kind === 'unfit') throw refused(target, read.why);
   const fence = target.fence();
-  // A driver that was replaced and does not know it yet must not write over the one that replaced it.
-  if (read.fence !== undefined && read.fence > fence) throw replaced(target, read.fence);
+  refuseReplaced(`HTTPRoute ${target.client.namespace}/${target.route}`, read.fence, fence);
   const weights = wanted.weights ?? (read.kind === 'read' ? read.weights : undefined);
   if (weights === undefined) throw refused(target, read.kind === 'astray' ? read.why : 'no weights');
   return { weights, pins: wanted.pins ?? read.pins, fence };
-}
-
-function replaced({ client: { namespace }, route, fence }: GatewayApiTarget, newer: number): HeadgateError {
-  return new HeadgateError(
-    'LOCK_HELD',
-    `Cannot write HTTPRoute ${namespace}/${route} as driver ${fence()} was replaced: current value is "${newer}"`,
-    { hint: 'run `headgate status` to see who drives now' },
-  );
 }
 
 function stepsOf({ metadata }: HttpRoute, change: RouteChange): readonly PatchStep[] {
@@ -208,31 +201,20 @@ function annotate(
   return [{ op: 'add', path: pointer('metadata', 'annotations'), value: {} }, ...steps];
 }
 
-async function readObject({ client, route }: GatewayApiTarget, signal: AbortSignal): Promise<HttpRoute> {
-  const found = await client.get<KubeObject & HttpRoute>(kinds.HTTPRoute, route, signal);
-  if (found !== undefined) return found;
-  throw new HeadgateError(
-    'TRAFFIC_UNREACHABLE',
-    `Cannot read weights as there must be an HTTPRoute: current value is "${client.namespace}/${route}"`,
-    { hint: 'run `headgate bootstrap` to make it, or name the route in headgate.yaml' },
-  );
+function placeOf({ client, route }: Pick<GatewayApiTarget, 'client' | 'route'>): Place {
+  return { client, kind: kinds.HTTPRoute, name: route };
 }
 
-async function patch(
-  { client, route }: GatewayApiTarget,
+function readObject(target: GatewayApiTarget, signal: AbortSignal): Promise<KubeObject & HttpRoute> {
+  return readRouteObject(placeOf(target), 'route', signal);
+}
+
+function patch(
+  target: GatewayApiTarget,
   steps: readonly PatchStep[],
   signal: AbortSignal,
 ): Promise<'written' | 'conflict'> {
-  try {
-    const { kind } = await client.patch(kinds.HTTPRoute, route, steps, signal);
-    return kind === 'missing' ? 'conflict' : kind; // Deleted since it was read: the next reading says so.
-  } catch (cause) {
-    throw codeOf(cause) === 'CLUSTER_REFUSED' ? refused({ client, route }, String(cause), cause) : cause;
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { readonly code?: unknown } | undefined)?.code;
+  return patchRouteObject(placeOf(target), steps, (found, cause) => refused(target, found, cause), signal);
 }
 
 function refused(

@@ -1,12 +1,6 @@
 import type { KubeObject } from '../platform/kubernetes/client.ts';
-import {
-  canaryAnnotations,
-  fenceKey,
-  type Ingress,
-  type IngressNames,
-  mainPath,
-  type PairState,
-} from './ingress-nginx-pair.ts';
+import { marks } from '../platform/kubernetes/lane-names.ts';
+import { canaryAnnotations, type Ingress, type IngressNames, mainPath, type PairState } from './ingress-nginx-pair.ts';
 import { fieldManager } from './writer.ts';
 
 export type NewPair = {
@@ -47,7 +41,7 @@ export function newPair(
   );
   return {
     main: {
-      metadata: { name, labels, annotations: { [fenceKey]: '0' } },
+      metadata: { name, labels, annotations: { [marks.fence]: '0' } },
       spec: spec([...lead(names.closed), to(mainPath(names.app), 'Exact', names.closed)]),
     },
     canary: {

@@ -19,8 +19,11 @@ import {
   type Weights,
   weightsFor,
 } from '../lane.ts';
+import { fenceOf } from '../platform/kubernetes/fence.ts';
+import { marks } from '../platform/kubernetes/lane-names.ts';
 import type { LaneServices } from './lane-services.ts';
 import { isCookie, literalPattern } from './pin-pattern.ts';
+import { pinsIn } from './pins-annotation.ts';
 import type { WrittenMetadata } from './writer.ts';
 
 export type Ingress = {
@@ -49,7 +52,6 @@ export type PairState = {
 };
 
 const prefix = 'nginx.ingress.kubernetes.io/';
-export const fenceKey = 'headgate.dev/fence';
 const pinsKey = 'headgate.dev/pins';
 export const weightKey = `${prefix}canary-weight`;
 const probeHeader = 'Headgate-Probe';
@@ -146,7 +148,7 @@ export function canaryAnnotations(
     [`${prefix}canary-by-header-pattern`]: one ? undefined : `^(${values.map(literalPattern).join('|')})$`,
     [`${prefix}canary-by-cookie`]: cookie,
     [pinsKey]: JSON.stringify(pins),
-    [fenceKey]: String(fence),
+    [marks.fence]: String(fence),
   };
 }
 
@@ -189,11 +191,9 @@ export function readPair(main: Ingress, canary: Ingress, names: IngressNames): P
   const pins = pinsIn(annotations[pinsKey]);
   const weight = Number(annotations[weightKey] ?? 0);
   const state: PairState = { main: mainLane, canary: canaryLane, weight, pins: pins ?? [] };
-  const fences = [main, canary].map(({ metadata }) => metadata.annotations?.[fenceKey]);
-  const fence = fences.every((one) => one !== undefined && /^\d+$/.test(one))
-    ? Math.min(...fences.map(Number))
-    : undefined;
-  const wanted = Object.entries(canaryAnnotations(state, 0, names)).filter(([key]) => key !== fenceKey);
+  const fences = [main, canary].map(fenceOf).filter((one) => one !== undefined);
+  const fence = fences.length === 2 ? Math.min(...fences) : undefined;
+  const wanted = Object.entries(canaryAnnotations(state, 0, names)).filter(([key]) => key !== marks.fence);
   const whole =
     pins !== undefined &&
     wanted.every(([key, value]) => annotations[key] === value) &&
@@ -219,19 +219,4 @@ function servicesIn({ spec }: Ingress, { app, services, closed }: IngressNames):
     .flatMap(({ http }) => http?.paths ?? [])
     .filter(({ path }) => path !== mainPath(app))
     .flatMap(({ backend }) => (ours.has(backend.service?.name ?? '') ? [backend.service?.name ?? ''] : []));
-}
-
-function pinsIn(annotation: string | undefined): readonly Pin[] | undefined {
-  if (annotation === undefined) return [];
-  try {
-    const pins: unknown = JSON.parse(annotation);
-    return Array.isArray(pins) && pins.every(isPin) ? pins : undefined;
-  } catch {
-    return undefined; // Somebody else's text: the pair is then not whole, and says so.
-  }
-}
-
-function isPin(value: unknown): value is Pin {
-  const { header, value: text, lane } = (value ?? {}) as Record<string, unknown>;
-  return typeof header === 'string' && typeof text === 'string' && lanes.some((one) => one === lane);
 }

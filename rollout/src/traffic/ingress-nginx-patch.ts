@@ -1,8 +1,8 @@
 import { lanes } from '../lane.ts';
 import { type PatchStep, pointer } from '../platform/kubernetes/client.ts';
+import { marks } from '../platform/kubernetes/lane-names.ts';
 import {
   canaryAnnotations,
-  fenceKey,
   type Ingress,
   type IngressNames,
   type IngressPath,
@@ -28,7 +28,7 @@ export function canaryPatch(
 export function mainPatch(main: Ingress, state: PairState, fence: number, names: IngressNames): readonly PatchStep[] {
   const service = state.main === undefined ? names.closed : names.services.weighted[state.main];
   return tested(main, [
-    ...annotate(main, { [fenceKey]: String(fence) }),
+    ...annotate(main, { [marks.fence]: String(fence) }),
     ...redirected(main, service, names),
     ...markPath(main, mainPathService(state, names), names),
   ]);

@@ -6,6 +6,7 @@
 import { HeadgateError } from '../errors.ts';
 import { sameWeights } from '../lane.ts';
 import type { KubeClient, KubeObject, PatchStep } from '../platform/kubernetes/client.ts';
+import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { askAll, inForce } from './ingress-nginx-ask.ts';
 import {
@@ -21,6 +22,7 @@ import {
 } from './ingress-nginx-pair.ts';
 import { canaryPatch, mainPatch } from './ingress-nginx-patch.ts';
 import type { Replica } from './replicas.ts';
+import { type Place, patchRouteObject, readRouteObject } from './route-object.ts';
 import type { TrafficDone, TrafficRouter, TrafficSeen } from './traffic.ts';
 import { checkSplit } from './weights.ts';
 import { fieldManager, writerOf } from './writer.ts';
@@ -121,8 +123,7 @@ function pending(why: string): TrafficSeen {
 function stateOf(target: IngressNginxTarget, { main, canary }: Pair): PairState {
   const read = readPair(main, canary, target.names);
   if (read.kind === 'unfit') throw refused(target, read.why);
-  // A driver that was replaced and does not know it yet must not write over the one that replaced it.
-  if (read.fence !== undefined && read.fence > target.fence()) throw replaced(target, read.fence);
+  refuseReplaced(`Ingress ${target.client.namespace}/${target.main}`, read.fence, target.fence());
   return read.state;
 }
 
@@ -148,14 +149,12 @@ async function readObjects(target: IngressNginxTarget, signal: AbortSignal): Pro
   return { main, canary };
 }
 
-async function readObject({ client }: IngressNginxTarget, name: string, signal: AbortSignal): Promise<Ingress> {
-  const found = await client.get<KubeObject & Ingress>(kinds.Ingress, name, signal);
-  if (found !== undefined) return found;
-  throw new HeadgateError(
-    'TRAFFIC_UNREACHABLE',
-    `Cannot read weights as there must be an Ingress: current value is "${client.namespace}/${name}"`,
-    { hint: 'run `headgate bootstrap` to make it, or name the ingress in headgate.yaml' },
-  );
+function placeOf({ client }: IngressNginxTarget, name: string): Place {
+  return { client, kind: kinds.Ingress, name };
+}
+
+function readObject(target: IngressNginxTarget, name: string, signal: AbortSignal): Promise<KubeObject & Ingress> {
+  return readRouteObject(placeOf(target, name), 'ingress', signal);
 }
 
 /** The canary first: what main's new lane needs of it is there before main changes. */
@@ -177,16 +176,7 @@ async function patch(
   signal: AbortSignal,
 ): Promise<'written' | 'conflict'> {
   if (steps.length === 0) return 'written';
-  try {
-    const { kind } = await target.client.patch(kinds.Ingress, name, steps, signal);
-    return kind === 'missing' ? 'conflict' : kind; // Deleted since it was read: the next reading says so.
-  } catch (cause) {
-    throw codeOf(cause) === 'CLUSTER_REFUSED' ? refused(target, String(cause), cause) : cause;
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { readonly code?: unknown } | undefined)?.code;
+  return patchRouteObject(placeOf(target, name), steps, (found, cause) => refused(target, found, cause), signal);
 }
 
 function refused(
@@ -198,13 +188,5 @@ function refused(
     'TRAFFIC_WRITE_REFUSED',
     `Cannot write ingresses ${namespace}/${main} and ${canary} as every write must be taken and come into force: current value is ${JSON.stringify(found)}`,
     { hint: `run \`kubectl auth can-i patch ingresses -n ${namespace}\` and \`headgate doctor\``, cause },
-  );
-}
-
-function replaced({ client: { namespace }, main, fence }: IngressNginxTarget, newer: number): HeadgateError {
-  return new HeadgateError(
-    'LOCK_HELD',
-    `Cannot write Ingress ${namespace}/${main} as driver ${fence()} was replaced: current value is "${newer}"`,
-    { hint: 'run `headgate status` to see who drives now' },
   );
 }

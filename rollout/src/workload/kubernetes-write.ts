@@ -1,5 +1,6 @@
 import { HeadgateError } from '../errors.ts';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
+import { fenceOf, refuseReplaced } from '../platform/kubernetes/fence.ts';
 import type { Kind } from '../platform/kubernetes/kinds.ts';
 import { marks } from '../platform/kubernetes/lane-names.ts';
 
@@ -26,7 +27,7 @@ export async function change<T extends KubeObject>(
     const current = await client.get<T>(kind, name, signal);
     if (current === undefined) return undefined;
     const number = fence();
-    refuseReplaced(`${kind.kind} ${client.namespace}/${name}`, current, number);
+    refuseReplaced(`${kind.kind} ${client.namespace}/${name}`, fenceOf(current), number);
     const wanted = annotated(alter(current), { [marks.fence]: String(number) });
     if (JSON.stringify(wanted) === JSON.stringify(current)) return current;
     const written = await client.replace<T>(kind, wanted, signal);
@@ -48,17 +49,4 @@ export function annotated<T extends KubeObject>(
   const all = Object.entries({ ...object.metadata.annotations, ...annotations });
   const kept = all.filter((entry): entry is [string, string] => entry[1] !== undefined);
   return { ...object, metadata: { ...object.metadata, annotations: Object.fromEntries(kept) } };
-}
-
-/** A driver that was replaced and does not know it yet must not write over the one that replaced it. */
-function refuseReplaced(what: string, { metadata }: KubeObject, fence: number): void {
-  const newer = metadata.annotations?.[marks.fence];
-  if (newer === undefined || Number(newer) <= fence) return;
-  throw new HeadgateError(
-    'LOCK_HELD',
-    `Cannot write ${what} as driver ${fence} was replaced: current value is "${newer}"`,
-    {
-      hint: 'run `headgate status` to see who drives now',
-    },
-  );
 }

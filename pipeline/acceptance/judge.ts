@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Head, openRecords, otherLane, readStatus } from '@headgate/rollout';
 import { connect } from 'nats';
+import type { Ran } from './commands.ts';
 import type { Report } from './report.ts';
-import { openStage, type Ran, type Stage } from './stage.ts';
+import { openStage, type Stage } from './stage.ts';
 
 /** What the judge must find out beyond failures, and what it must not blame a candidate for. Each case is run so many times, with one outcome. */
 const canary = '  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 10s\n  keepWarm: 1m\n';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { compare, readRows } from '../src/perf/ledger.ts';
+import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
 import { openStage, type Stage } from './stage.ts';
 
@@ -33,7 +33,7 @@ async function untilPromoted(report: Report): Promise<void> {
     for (const moment of moments)
       await trial(stage, { version: 'answers 404', phase: `rollingBack/${name}`, moment, code: 11 }, report);
   }
-  await checkLedger(stage, load, report);
+  await checkOutside({ load, origin: stage.info.urls.http, head: stage.head }, report);
 }
 
 /** A version that goes bad after its promotion: the driver dies while the former lane gets its traffic back. */
@@ -43,25 +43,7 @@ async function inTheWatch(report: Report): Promise<void> {
   const load = stage.load(200);
   for (const moment of moments)
     await trial(stage, { version: 'answers 500 after 25 s', phase: 'returning', moment, code: 11 }, report);
-  await checkLedger(stage, load, report);
-}
-
-async function checkLedger(stage: Stage, load: ReturnType<Stage['load']>, report: Report): Promise<void> {
-  const exchanges = await load.stop();
-  const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
-  const bad = new Set((await stage.head()).quarantined.map(({ revision }) => revision));
-  const others = Object.entries(ledger.failedBy).filter(([revision]) => !bad.has(revision));
-  report.check(
-    'POST 2xx and rows are one to one',
-    ledger.lost.length + ledger.doubled.length === 0,
-    `${ledger.posts} POST, ${ledger.lost.length} lost, ${ledger.doubled.length} twice`,
-  );
-  report.check(
-    'every request is answered',
-    ledger.unanswered.length === 0,
-    `${ledger.requests} requests, ${ledger.unanswered.length} unanswered`,
-  );
-  report.check('nobody but the bad version fails', others.length === 0, JSON.stringify(others));
+  await checkOutside({ load, origin: stage.info.urls.http, head: stage.head }, report);
 }
 
 type Trial = {

@@ -1,5 +1,5 @@
-import { compare, readRows } from '../src/perf/ledger.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
+import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
 
 /**
@@ -37,17 +37,7 @@ export async function kubernetes(report: Report): Promise<void> {
     `${Math.round(performance.now() - asked)} ms ${back.err.trim()}`,
   );
   report.check('who released hears of it', (await releasing.ended).code === 11);
-  const exchanges = await load.stop();
-  const ledger = compare(exchanges, await readRows(stage.origin, AbortSignal.timeout(30_000), stage.headers));
-  const bad = new Set((await stage.head()).quarantined.map(({ revision }) => revision));
-  const others = Object.entries(ledger.failedBy).filter(([revision]) => !bad.has(revision));
-  report.check(
-    'POST 2xx and rows are one to one',
-    ledger.lost.length + ledger.doubled.length === 0,
-    `${ledger.posts} POST, ${ledger.lost.length} lost, ${ledger.doubled.length} twice`,
-  );
-  report.check('every request is answered', ledger.unanswered.length === 0, `${ledger.requests} requests`);
-  report.check('nobody but the bad version fails', others.length === 0, JSON.stringify(others));
+  await checkOutside({ ...stage, load }, report);
   const events = await stage.kubectl(['get', 'events', '--field-selector', 'involvedObject.name=headgate-ratings']);
   report.check('kubectl shows what was decided', /RolledBack/.test(events) && /Promoted/.test(events));
 }

@@ -1,44 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import {
-  ensureSupervisor,
-  type Head,
-  openRecords,
-  parseSpec,
-  type ReadyInfo,
-  readHead,
-  type Spec,
-  stopSupervisor,
-} from '@headgate/rollout';
-import { ratingOf } from '../src/perf/ledger.ts';
+import { ensureSupervisor, openRecords, parseSpec, type ReadyInfo, type Spec, stopSupervisor } from '@headgate/rollout';
+import { userRequest } from '../src/perf/ledger.ts';
 import { type Load, startLoad } from '../src/perf/open-loop.ts';
+import { type Commands, openCommands, type Ran, repository } from './commands.ts';
 import { openVersions } from './versions.ts';
 
-const repository = join(import.meta.dirname, '../..');
-const bin = join(repository, 'pipeline/dist/cli/bin.js');
-
-export type Ran = { readonly code: number; readonly out: string; readonly err: string };
-export type Running = { readonly child: ChildProcess; readonly ended: Promise<Ran> };
-
 /** A real app on real servers, in a folder of its own, and the hands of a person on the command line. */
-export interface Stage extends AsyncDisposable {
+export interface Stage extends AsyncDisposable, Omit<Commands, typeof Symbol.dispose> {
   readonly file: string;
   readonly state: string;
   readonly spec: Spec;
   readonly info: ReadyInfo;
   image(service: 'proxy' | 'rating', version: string): Promise<string>;
-  /** Starts `headgate <args>` in a process of its own. */
-  start(...args: string[]): Running;
-  run(...args: string[]): Promise<Ran>;
   /** `headgate release` of a version of the rating service. */
   release(version: string, ...args: string[]): Promise<Ran>;
-  head(): Promise<Head>;
-  /** Waits until `holds` is true of the journal's head. */
-  until(holds: (head: Head) => boolean, ms?: number): Promise<Head>;
   load(perSecond: number): Load;
 }
 
@@ -60,55 +37,25 @@ export async function openStage(release: string): Promise<Stage> {
   await mkdir(sources, { recursive: true });
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
   const image = openVersions(repository, sources, cache, `${new URL(info.urls.registry).host}/${spec.app}`);
-  const children = new Set<ChildProcess>();
-  const records = openRecords(spec, state);
-
-  function start(...[name = '', ...args]: string[]): Running {
-    const child = spawn(process.execPath, [bin, name, '--file', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    children.add(child);
-    return { child, ended: endOf(child).finally(() => children.delete(child)) };
-  }
-  const head = () => readHead(records.journal, spec.app, AbortSignal.timeout(30_000));
+  const pace = { untilMs: 60_000, lookEveryMs: 30 };
+  const commands = openCommands({ file, app: spec.app, records: openRecords(spec, state), pace });
   return {
     file,
     state,
     spec,
     info,
     image,
-    start,
-    head,
-    run: (...args) => start(...args).ended,
+    ...commands,
     async release(version, ...args) {
       const images = [`proxy=${await image('proxy', 'v1')}`, `rating=${await image('rating', version)}`];
-      return start('release', ...images, '--reason', `acceptance: ${version}`, ...args).ended;
+      return commands.run('release', ...images, '--reason', `acceptance: ${version}`, ...args);
     },
-    async until(holds, ms = 60_000) {
-      for (const end = Date.now() + ms; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 30))) {
-        const seen = await head();
-        if (holds(seen)) return seen;
-      }
-      throw new Error(
-        `The journal did not get there within ${ms} ms: ${JSON.stringify((await head()).release?.state)}`,
-      );
-    },
-    load: (perSecond) => startLoad({ origin: info.urls.http, perSecond, make: request }),
+    load: (perSecond) => startLoad({ origin: info.urls.http, perSecond, make: userRequest }),
     async [Symbol.asyncDispose]() {
-      for (const child of children) child.kill('SIGKILL');
+      commands[Symbol.dispose]();
       await stopSupervisor(state, AbortSignal.timeout(60_000));
       await rm(folder, { recursive: true, force: true });
       await rm(sources, { recursive: true, force: true });
     },
   };
-}
-
-function request(n: number, id: string) {
-  return n % 2 === 0
-    ? ({ method: 'GET', path: '/api/ratings?limit=10', body: undefined } as const)
-    : ({ method: 'POST', path: '/api/ratings', body: ratingOf(id) } as const);
-}
-
-async function endOf(child: ChildProcess): Promise<Ran> {
-  if (child.stdout === null || child.stderr === null) throw new Error('its output is piped');
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: child.exitCode ?? 128, out, err };
 }

@@ -1,7 +1,8 @@
 import { connect } from 'nats';
-import { compare, readRows } from '../src/perf/ledger.ts';
+import type { Ran } from './commands.ts';
+import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
-import { openStage, type Ran, type Stage } from './stage.ts';
+import { openStage, type Stage } from './stage.ts';
 
 /** Ten releases of different digests: `back` are rolled back by the judge, `hand` by a person, the others are promoted. */
 const plan = [
@@ -41,17 +42,7 @@ export async function tenReleases(report: Report): Promise<void> {
     regret.code === 0 && (await stage.head()).live !== undefined,
     regret.err.trim(),
   );
-  const exchanges = (await load?.stop()) ?? [];
-  const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
-  const bad = new Set((await stage.head()).quarantined.map(({ revision }) => revision));
-  const others = Object.entries(ledger.failedBy).filter(([revision]) => !bad.has(revision));
-  report.check(
-    'POST 2xx and rows are one to one',
-    ledger.lost.length + ledger.doubled.length === 0,
-    `${ledger.posts} POST, ${ledger.lost.length} lost, ${ledger.doubled.length} twice`,
-  );
-  report.check('every request is answered', ledger.unanswered.length === 0, `${ledger.requests} requests`);
-  report.check('nobody but the bad versions fails', others.length === 0, JSON.stringify(others));
+  if (load !== undefined) await checkOutside({ load, origin: stage.info.urls.http, head: stage.head }, report);
   const after = await configs(stage.info.urls.nats);
   report.check(
     'configs and created-times of both streams and consumers are equal before and after',

@@ -1,37 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { type Head, openRecords, parseSpec, readHead, type Spec } from '@headgate/rollout';
+import { join } from 'node:path';
+import { openRecords, parseSpec, type Spec } from '@headgate/rollout';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
-import { ratingOf } from '../../src/perf/ledger.ts';
+import { userRequest } from '../../src/perf/ledger.ts';
 import { type Load, startLoad } from '../../src/perf/open-loop.ts';
 import { pushImage } from '../../src/registry/client.ts';
-import type { Ran, Running } from '../stage.ts';
+import { type Commands, openCommands, type Ran, repository } from '../commands.ts';
 import { openVersions } from '../versions.ts';
 import { controllerObjects } from './controller-objects.ts';
 import { type Ground, openGround, readCluster } from './ground.ts';
 
-const repository = resolve(import.meta.dirname, '../../..');
-const bin = join(repository, 'pipeline/dist/cli/bin.js');
 const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
 const host = 'ratings.test';
 
 /** A real app on the test cluster, and the hands of a person on the command line outside. */
-export interface ClusterStage extends AsyncDisposable {
+export interface ClusterStage extends AsyncDisposable, Omit<Commands, typeof Symbol.dispose> {
   readonly origin: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly kubectl: Ground['kubectl'];
   /** `service=image` of a version of the rating service. */
   images(version: string): Promise<readonly string[]>;
-  start(...args: string[]): Running;
-  run(...args: string[]): Promise<Ran>;
   release(version: string, ...args: string[]): Promise<Ran>;
-  head(): Promise<Head>;
-  until(holds: (head: Head) => boolean, ms?: number): Promise<Head>;
   load(perSecond: number): Load;
 }
 
@@ -78,35 +69,20 @@ function stageOn(ground: Ground, { file, spec, sources }: Written, cleanUp: () =
     `proxy=${await image('proxy', 'v1')}`,
     `rating=${await image('rating', version)}`,
   ];
-  const children = new Set<ChildProcess>();
-  const records = openRecords(spec, sources);
   const [origin = ''] = cluster.gateways;
-  const start = (...[name = '', ...args]: string[]): Running => {
-    const child = spawn(process.execPath, [bin, name, '--file', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    children.add(child);
-    return { child, ended: endOf(child).finally(() => children.delete(child)) };
-  };
-  const head = () => readHead(records.journal, spec.app, AbortSignal.timeout(5_000));
+  const pace = { untilMs: 120_000, lookEveryMs: 200 };
+  const commands = openCommands({ file, app: spec.app, records: openRecords(spec, sources), pace });
   return {
     origin,
     headers: { host },
     kubectl,
     images,
-    start,
-    head,
-    run: (...args) => start(...args).ended,
+    ...commands,
     release: async (version, ...args) =>
-      start('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args).ended,
-    async until(holds, ms = 120_000) {
-      for (const end = Date.now() + ms; Date.now() < end; await new Promise((done) => setTimeout(done, 200))) {
-        const seen = await head();
-        if (holds(seen)) return seen;
-      }
-      throw new Error(`The journal did not get there: ${JSON.stringify((await head()).release?.state)}`);
-    },
-    load: (perSecond) => startLoad({ origin, perSecond, make: request, headers: { host } }),
+      commands.run('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args),
+    load: (perSecond) => startLoad({ origin, perSecond, make: userRequest, headers: { host } }),
     async [Symbol.asyncDispose]() {
-      for (const child of children) child.kill('SIGKILL');
+      commands[Symbol.dispose]();
       const roles = ['rolebinding', `headgate-controller-${namespace}`, '--ignore-not-found'];
       await kubectl(['delete', '--namespace', 'gateway', ...roles]);
       await ground[Symbol.asyncDispose]();
@@ -153,16 +129,4 @@ kubernetes:
   driver: ${driver}
 release:
 ${release}`;
-}
-
-function request(n: number, id: string) {
-  return n % 2 === 0
-    ? ({ method: 'GET', path: '/api/ratings?limit=10', body: undefined } as const)
-    : ({ method: 'POST', path: '/api/ratings', body: ratingOf(id) } as const);
-}
-
-async function endOf(child: ChildProcess): Promise<Ran> {
-  if (child.stdout === null || child.stderr === null) throw new Error('its output is piped');
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: child.exitCode ?? 128, out, err };
 }

@@ -16,7 +16,7 @@ import { lineOf } from '../cli/present.ts';
 import { deliver } from '../cli/run.ts';
 import { paint, type Shell } from '../cli/shell.ts';
 import { openHost } from '../host/host.ts';
-import { compare, type Ledger, ratingOf, readRows } from '../perf/ledger.ts';
+import { compare, type Ledger, readRows, userRequest } from '../perf/ledger.ts';
 import { type Load, startLoad } from '../perf/open-loop.ts';
 import { plainReporter } from '../report/console.ts';
 import { openStage, type Stage } from './picture.ts';
@@ -113,10 +113,7 @@ async function play(scene: Scene): Promise<number> {
       load ??= startLoad({
         origin: scene.origin,
         perSecond,
-        make: (n, id) =>
-          n % 2 === 0
-            ? { method: 'GET', path: '/api/ratings?limit=10', body: undefined }
-            : { method: 'POST', path: '/api/ratings', body: ratingOf(id) },
+        make: userRequest,
       });
     }
     const exchanges = (await load?.stop()) ?? [];

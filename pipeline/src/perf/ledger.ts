@@ -18,8 +18,15 @@ export type Ledger = {
 };
 
 /** Ids of users stand for ids of requests: each POST writes one rating of a user that nobody else writes. */
-export function ratingOf(id: string): string {
+function ratingOf(id: string): string {
   return JSON.stringify({ items: [{ userId: id, serviceId: id, score: Number.parseInt(id.slice(0, 2), 16) % 6 }] });
+}
+
+/** What users ask, in turn: half of them read, half of them write a rating of their own. */
+export function userRequest(n: number, id: string) {
+  return n % 2 === 0
+    ? ({ method: 'GET', path: '/api/ratings?limit=10', body: undefined } as const)
+    : ({ method: 'POST', path: '/api/ratings', body: ratingOf(id) } as const);
 }
 
 /** Reads every rating through the router, page by page. @returns how many rows each request id has */

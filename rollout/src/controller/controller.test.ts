@@ -22,7 +22,7 @@ function startController(ports: Platform, holder = 'controller-1') {
       records: ports,
       emit: () => {},
       pace: { restMs: 30, alertMs: 20, transitMs: 10 },
-      open: async () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
+      open: () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
     }),
   };
   const ended = runController(board, () => {}, told.signal);

@@ -46,7 +46,7 @@ function tendedOf(app: string): Tended {
     app,
     holder,
     records: openKubernetesJournal(client, app),
-    open: (spec, signal) => openKubernetesPlatform(spec, client, signal),
+    open: (spec) => openKubernetesPlatform(spec, client),
     emit: both(
       emitTo(app),
       eventsOf(client, app, (error) => log('event-unwritten', { app, error: String(error) })),

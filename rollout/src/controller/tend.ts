@@ -16,7 +16,7 @@ export type Tended = {
   readonly app: string;
   readonly records: Records;
   /** Opens the ports that a spec names; only when there is something to drive. */
-  readonly open: (spec: Spec, signal: AbortSignal) => Promise<Platform>;
+  readonly open: (spec: Spec) => Platform;
   /** Who holds the app's lock while it is driven. */
   readonly holder: string;
   readonly emit: Emit;
@@ -53,7 +53,7 @@ export async function tend(tended: Tended, news: News, signal: AbortSignal): Pro
     await records.wishes.remove(heard.ids, signal); // Meant for a release that never was.
     return { again: undefined };
   }
-  await using ports = await tended.open(spec, signal);
+  await using ports = tended.open(spec);
   const task = { ...taskOf(tended), ports, lease, news, signal };
   for (let begun = 0; begun < ordersMax && !signal.aborted; begun++) {
     const driven = await drive({ ...task, spec: spec.release });

@@ -22,15 +22,15 @@ export function openRecords({ app, kubernetes }: Spec, state: string): Records {
 
 /** All ports of an app. The local platform is started when it does not run yet. */
 export async function openPlatform(spec: Spec, opening: Opening): Promise<Platform> {
-  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace, opening.signal);
+  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace);
   const { openLocalPlatform } = await import('./local/open.ts');
   return openLocalPlatform(spec, opening);
 }
 
-async function openCluster(spec: Spec, namespace: string, signal: AbortSignal): Promise<Platform> {
+async function openCluster(spec: Spec, namespace: string): Promise<Platform> {
   const { openKubernetesPlatform } = await import('./kubernetes/open.ts');
   const client = openKubeClient({ namespace });
-  const platform = await openKubernetesPlatform(spec, client, signal);
+  const platform = openKubernetesPlatform(spec, client);
   return {
     ...platform,
     async [Symbol.asyncDispose]() {

@@ -18,23 +18,26 @@ export interface Connection extends AsyncDisposable {
   send(subject: string, payload: string, signal: AbortSignal): Promise<void>;
 }
 
+/** A url, or how to find it: asked at each connecting, for a Service may be made anew at another address. */
+export type Address = string | (() => Promise<string>);
+
 /**
  * Connects when it is first asked, and again when it is asked after the connection was lost. It never buffers: what
  * could not be sent in time is not sent later, when somebody may have decided otherwise.
- * `url` may carry `user:password@`.
+ * A url may carry `user:password@`.
  */
-export function openConnection(app: string, url: string): Connection {
-  return new ConnectionOnDemand(app, url);
+export function openConnection(app: string, address: Address): Connection {
+  return new ConnectionOnDemand(app, address);
 }
 
 class ConnectionOnDemand implements Connection {
   readonly #app: string;
-  readonly #url: URL;
+  readonly #address: Address;
   #current: Promise<NatsConnection> | undefined;
 
-  constructor(app: string, url: string) {
+  constructor(app: string, address: Address) {
     this.#app = app;
-    this.#url = new URL(url);
+    this.#address = address;
   }
 
   async request(subject: string, payload: string | Uint8Array, signal: AbortSignal, headers?: MsgHdrs): Promise<Msg> {
@@ -69,7 +72,7 @@ class ConnectionOnDemand implements Connection {
       if (cause instanceof HeadgateError) throw cause;
       const why = limited.aborted ? `no answer within ${deadlineMs} ms` : reasonOf(cause);
       throw new HeadgateError('QUEUE_UNREACHABLE', `Cannot ${what} as NATS must answer: current value is "${why}"`, {
-        hint: `see whether NATS at ${this.#url.host} runs with JetStream (-js), and run \`headgate bootstrap\``,
+        hint: `see whether NATS${typeof this.#address === 'string' ? ` at ${new URL(this.#address).host}` : ''} runs with JetStream (-js), and run \`headgate bootstrap\``,
         cause,
       });
     }
@@ -84,11 +87,12 @@ class ConnectionOnDemand implements Connection {
   }
 
   async #connect(): Promise<NatsConnection> {
-    const user = decodeURIComponent(this.#url.username);
+    const url = new URL(typeof this.#address === 'string' ? this.#address : await this.#address());
+    const user = decodeURIComponent(url.username);
     const nats = await connect({
-      servers: this.#url.host,
+      servers: url.host,
       name: `headgate ${this.#app}`,
-      ...(user === '' ? {} : { user, pass: decodeURIComponent(this.#url.password) }),
+      ...(user === '' ? {} : { user, pass: decodeURIComponent(url.password) }),
       inboxPrefix: inboxPrefix(this.#app, user === '' ? 'controller' : user),
       timeout: deadlineMs,
       reconnect: false, // The next question connects again, without what was left of the last one.

@@ -1,6 +1,6 @@
 import type { Lane } from '../lane.ts';
 import { info, numberIn, objectIn, refusal, textIn } from './api.ts';
-import { type Connection, openConnection } from './connection.ts';
+import { type Address, type Connection, openConnection } from './connection.ts';
 import { disposeLetters } from './dead-letters.ts';
 import { type Config, type QueueServices, workersOf } from './description.ts';
 import { fenceConsumers, pauseRemainingMs, serverTimeMs, unfenceConsumers } from './fence.ts';
@@ -23,7 +23,7 @@ export function openJetStreamQueue({
 }: {
   app: string;
   services: QueueServices;
-  url: string;
+  url: Address;
 }): WorkQueue & AsyncDisposable {
   return new JetStreamQueue(app, workersOf(services), openConnection(app, url));
 }

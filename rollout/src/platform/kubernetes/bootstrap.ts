@@ -94,7 +94,7 @@ async function bootstrapQueue(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (queue === undefined) return [];
-  await using connection = openConnection(app, await queueAddress(queue.url, client, signal));
+  await using connection = openConnection(app, await queueAddress(queue.url, client));
   const changes = await bootstrap(connection, { app, services }, signal);
   return changes.map(({ kind, object }) => `${kind === 'make' ? 'made' : 'extended'} ${object.kind} ${object.name}`);
 }

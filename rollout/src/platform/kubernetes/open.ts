@@ -15,16 +15,11 @@ import { queueAddress } from './queue-address.ts';
 import { openRouting } from './routing.ts';
 
 /**
- * All ports of an app on a cluster. The client stays the caller's, who closes it. Pods and router are asked at their own addresses from
- * inside of the cluster, and from a machine that `HEADGATE_POD_NETWORK=1` says is routed to it; else through the API server.
- * @throws {HeadgateError} `QUEUE_UNREACHABLE`
+ * All ports of an app on a cluster; asks nobody anything before it is asked. The client stays the caller's, who closes it. Pods and router
+ * are asked at their own addresses from inside of the cluster, and from a machine that `HEADGATE_POD_NETWORK=1` says is routed to it; else
+ * through the API server.
  */
-export async function openKubernetesPlatform(
-  spec: Spec,
-  client: KubeClient,
-  signal: AbortSignal,
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<Platform> {
+export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: NodeJS.ProcessEnv = process.env): Platform {
   const { app, services, queue: queued, kubernetes } = spec;
   invariant(kubernetes !== undefined, `Cannot open ${app} on a cluster as its spec names none`);
   const isDirect = env['KUBERNETES_SERVICE_HOST'] !== undefined || env['HEADGATE_POD_NETWORK'] === '1';
@@ -33,10 +28,7 @@ export async function openKubernetesPlatform(
   let driver = 0;
   const fence = () => driver;
   const proxies = { labels: `headgate.dev/app=${app}`, port };
-  const queue =
-    queued === undefined
-      ? undefined
-      : openJetStreamQueue({ app, services, url: await queueAddress(queued.url, client, signal) });
+  const queue = queued && openJetStreamQueue({ app, services, url: () => queueAddress(queued.url, client) });
   return {
     ...openRouting({ app, kubernetes, client, fence, way, proxies }),
     processes: openPodProcesses({ app, client, port, way, labelsOf: (lane) => laneSelector(app, lane) }),

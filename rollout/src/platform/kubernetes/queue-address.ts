@@ -15,7 +15,8 @@ const pauseMs = 250;
  * Where this process reaches the app's NATS: by its name inside the cluster, by its Service's address from a machine that is routed to
  * the service network. @throws {HeadgateError} `QUEUE_UNREACHABLE` from anywhere else
  */
-export async function queueAddress(url: string, client: KubeClient, signal: AbortSignal): Promise<string> {
+export async function queueAddress(url: string, client: KubeClient): Promise<string> {
+  const signal = AbortSignal.timeout(2 * reachMaxMs); // Of a call that hangs; the loop ends before.
   const address = new URL(url);
   const port = Number(address.port || 4222);
   const [name = '', namespace = client.namespace] = address.hostname.split('.');

@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Head, type Records, readHead } from '@headgate/rollout';
+
+export const repository = resolve(import.meta.dirname, '../..');
+const bin = join(repository, 'pipeline/dist/cli/bin.js');
+
+export type Ran = { readonly code: number; readonly out: string; readonly err: string };
+export type Running = { readonly child: ChildProcess; readonly ended: Promise<Ran> };
+
+/** A person at the command line of one app, who also reads its journal. Disposal kills what still runs. */
+export interface Commands extends Disposable {
+  /** Starts `headgate <args>` in a process of its own. */
+  start(...args: string[]): Running;
+  run(...args: string[]): Promise<Ran>;
+  head(): Promise<Head>;
+  /** Waits until `holds` is true of the journal's head. */
+  until(holds: (head: Head) => boolean, ms?: number): Promise<Head>;
+}
+
+type App = {
+  readonly file: string;
+  readonly app: string;
+  readonly records: Records;
+  /** How long `until` waits by default, and how often it looks. */
+  readonly pace: { readonly untilMs: number; readonly lookEveryMs: number };
+};
+
+export function openCommands({ file, app, records, pace: { untilMs, lookEveryMs } }: App): Commands {
+  const children = new Set<ChildProcess>();
+  const head = () => readHead(records.journal, app, AbortSignal.timeout(30_000));
+  const start = (...[name = '', ...args]: string[]): Running => {
+    const child = spawn(process.execPath, [bin, name, '--file', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    children.add(child);
+    return { child, ended: endOf(child).finally(() => children.delete(child)) };
+  };
+  return {
+    start,
+    head,
+    run: (...args) => start(...args).ended,
+    async until(holds, ms = untilMs) {
+      for (const end = Date.now() + ms; Date.now() < end; await sleep(lookEveryMs)) {
+        const seen = await head();
+        if (holds(seen)) return seen;
+      }
+      const { release } = await head();
+      throw new Error(`The journal did not get there within ${ms} ms: ${JSON.stringify(release?.state)}`);
+    },
+    [Symbol.dispose]() {
+      for (const child of children) child.kill('SIGKILL');
+    },
+  };
+}
+
+async function endOf(child: ChildProcess): Promise<Ran> {
+  if (child.stdout === null || child.stderr === null) throw new Error('its output is piped');
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: child.exitCode ?? 128, out, err };
+}

@@ -14,7 +14,6 @@ const { signal } = new AbortController();
 const ports = deadly(await openPlatform(spec, { state, signal, say: () => {} }));
 const hands: Hands = {
   ports,
-  app: spec.app,
   spec,
   actor: `driver-${process.pid}`,
   emit: () => {},
@@ -29,7 +28,7 @@ const wanted = {
   insist: true,
   hotfix: false,
 } as const;
-await releaseImages(hands, spec, Object.fromEntries(images.map((pair) => pair.split('=') as [string, string])), wanted);
+await releaseImages(hands, Object.fromEntries(images.map((pair) => pair.split('=') as [string, string])), wanted);
 process.exit(3); // It never came to that moment.
 
 function deadly(real: Platform): Platform {

@@ -54,7 +54,6 @@ type Rest = Omit<Partial<Hands>, 'spec'> & { readonly spec?: ReleaseSpec; readon
 export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest = {}): Hands {
   return {
     ports,
-    app: 'test',
     spec: {
       app: 'test',
       services: {},

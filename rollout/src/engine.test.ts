@@ -4,7 +4,7 @@ import { fold, readStatus, toEntries } from './engine/status.ts';
 import { aPlatform, aRequest, handsOn, isAt, isOpen, quick } from './engine.rig.ts';
 import { drive } from './engine.ts';
 import { act } from './hands/act.ts';
-import type { Hands } from './hands/hands.ts';
+import { drivingWith, type Hands } from './hands/hands.ts';
 import { startRelease } from './hands/release.ts';
 import type { Platform } from './platform/platform.ts';
 import { evidenceOf } from './policy/evidence.ts';
@@ -167,7 +167,7 @@ describe('drive()', () => {
     const acquired = await world.ports.lock.acquire('kim@desk', AbortSignal.timeout(1_000));
     if (acquired.kind === 'busy') throw new Error('busy');
 
-    expect(await drive({ ...handsOn(world.ports), spec: quick, lease: acquired.lease })).toMatchObject({
+    expect(await drive(drivingWith(handsOn(world.ports), acquired.lease))).toMatchObject({
       kind: 'ended',
       head: { fence: 1 },
     });

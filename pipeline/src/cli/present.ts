@@ -42,7 +42,6 @@ export function clock(at: number): string {
 export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): Hands {
   return {
     ports,
-    app: app.spec.app,
     spec: app.spec,
     actor: shell.user,
     emit,

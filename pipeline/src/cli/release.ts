@@ -19,7 +19,7 @@ export const command: Subcommand = {
     const images = Object.fromEntries(call.positionals.map(parsePair));
     await using ports = await openPorts(app, shell);
     const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
-    const handled = await releaseImages(hands, app.spec, images, {
+    const handled = await releaseImages(hands, images, {
       commit: undefined,
       verifyKey: shell.env['HEADGATE_VERIFY_KEY'],
       ancestry: 'unknown',

@@ -23,7 +23,6 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
       const ancestry = await ancestryOf(hands, releasing, signal);
       const handled = await releaseImages(
         { ...hands, say: log, signal: AbortSignal.any([hands.signal, signal]) },
-        spec,
         images,
         {
           commit: change.commit,
@@ -74,7 +73,7 @@ async function ancestryOf(
   { root, change }: Releasing,
   signal: AbortSignal,
 ): Promise<'descends' | 'older' | 'unknown'> {
-  const head = await readHead(hands.ports.journal, hands.app, signal);
+  const head = await readHead(hands.ports.journal, hands.spec.app, signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live]?.commit;
   if (live === undefined || change.commit === undefined) return 'unknown';
   const git = promisify(execFile)('git', ['-C', root, 'merge-base', '--is-ancestor', live, change.commit], { signal });

@@ -25,14 +25,13 @@ export type Wanted = Pick<ReleaseRequest, 'ancestry' | 'reason' | 'insist' | 'ho
 /** Completes named images from the live lane (never from a candidate's leftovers) and releases the revision. */
 export async function releaseImages(
   hands: Hands,
-  spec: Spec,
   images: Readonly<Record<string, string>>,
   wanted: Wanted,
 ): Promise<Handled> {
   await requireSignatures(hands, Object.values(images), wanted.verifyKey);
-  const head = await readHead(hands.ports.journal, hands.app, hands.signal);
+  const head = await readHead(hands.ports.journal, hands.spec.app, hands.signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
-  const revision = revise(spec, images, live, wanted.commit);
+  const revision = revise(hands.spec, images, live, wanted.commit);
   const { ancestry, reason, insist, hotfix } = wanted;
   return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix, probe: randomUUID() });
 }

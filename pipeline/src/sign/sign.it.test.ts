@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Hands, Spec } from '@headgate/rollout';
+import type { Hands } from '@headgate/rollout';
 import { type RunningServer, startRegistry } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { releaseImages } from '../deploy/revise.ts';
@@ -114,7 +114,6 @@ describe('signatures in a registry', () => {
     const release = (verifyKey: string | undefined) =>
       releaseImages(
         hands,
-        {} as Spec,
         { proxy: `${image.repository}@${image.digest}` },
         { commit: undefined, ancestry: 'unknown', reason: 'r', insist: false, hotfix: false, verifyKey },
       );

@@ -1,8 +1,8 @@
 import { readHead } from '../engine/book.ts';
 import type { Emit } from '../engine/occurrence.ts';
 import type { WishAct } from '../engine/wishes.ts';
-import type { Pace } from '../engine.ts';
-import type { Json } from '../journal/journal.ts';
+import type { Drive, Pace } from '../engine.ts';
+import type { Json, Lease } from '../journal/journal.ts';
 import { type Instant, instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Head } from '../policy/release.ts';
@@ -11,7 +11,6 @@ import type { Spec } from '../spec.ts';
 /** What a person or CI has in hand: one app's ports, and how to tell what happens. */
 export type Hands = {
   readonly ports: Platform;
-  readonly app: string;
   readonly spec: Spec;
   /** `user@host`, `actions/<run>/<attempt>` or `jenkins/<job>/<n>`. */
   readonly actor: string;
@@ -42,8 +41,14 @@ export function hasController({ spec }: Hands): boolean {
   return spec.kubernetes?.driver === 'controller';
 }
 
-export function headOf({ ports, app, signal }: Hands): Promise<Head> {
-  return readHead(ports.journal, app, signal);
+export function headOf({ ports, spec, signal }: Hands): Promise<Head> {
+  return readHead(ports.journal, spec.app, signal);
+}
+
+/** Everything that driving needs, once these hands hold the lock. */
+export function drivingWith(hands: Hands, lease: Lease): Drive {
+  const { app, release } = hands.spec;
+  return { ...hands, app, spec: release, lease };
 }
 
 export function addWish(hands: Hands, wish: WishAct): Promise<string> {

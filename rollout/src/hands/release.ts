@@ -8,7 +8,17 @@ import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
 import { reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
-import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs, systemNow } from './hands.ts';
+import {
+  addWish,
+  drivingWith,
+  type Handled,
+  type Hands,
+  hasController,
+  headOf,
+  pollMs,
+  quietMs,
+  systemNow,
+} from './hands.ts';
 import { waitFor } from './wait.ts';
 
 /** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
@@ -126,7 +136,7 @@ async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string |
   if (wish !== undefined && head.answers.some(({ id, kind }) => id === wish && kind === 'superseded')) {
     return { kind: 'superseded', text: 'a newer release took its place in the queue' };
   }
-  const task = { ...hands, spec: hands.spec.release, lease };
+  const task = drivingWith(hands, lease);
   if (head.release !== undefined && !isOver(head.release.state.phase)) {
     await makeRoom(hands, order.request, head);
     hands.say(`release ${head.release.id} has no driver; going on with it first`);

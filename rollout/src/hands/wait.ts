@@ -3,7 +3,7 @@ import { drive } from '../engine.ts';
 import type { Lease } from '../journal/journal.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head } from '../policy/release.ts';
-import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
+import { drivingWith, type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
 
 /** Waits until the app's release is promoted or has ended; drives it itself when nobody does and no controller will. */
 export async function waitFor(
@@ -31,7 +31,7 @@ export async function waitFor(
 
 export async function driveOn(hands: Hands, acquired: Lease, wish: string): Promise<Handled> {
   await using lease = acquired;
-  const driven = await drive({ ...hands, spec: hands.spec.release, lease });
+  const driven = await drive(drivingWith(hands, lease));
   if (driven.kind === 'interrupted') return { kind: 'interrupted', head: driven.head };
   const answer = driven.head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 const transform = {
   '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
 };
@@ -19,6 +21,8 @@ const room = (name) => ({
 });
 
 export default {
+  // Jest's own choice is one less than the cores, which on two cores leaves one of them idle while a test waits for its servers.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   projects: [
     room('pipeline'),
     room('rollout'),

@@ -19,6 +19,8 @@ export interface Commands extends Disposable {
   head(): Promise<Head>;
   /** Waits until `holds` is true of the journal's head. */
   until(holds: (head: Head) => boolean, ms?: number): Promise<Head>;
+  /** Two runs of `headgate <args>` whose wishes both lie in the journal before `driver`, which stands still until then, reads either. */
+  atOnce(driver: Running, ...args: string[]): Promise<readonly Ran[]>;
 }
 
 type App = {
@@ -48,6 +50,20 @@ export function openCommands({ file, app, records, pace: { untilMs, lookEveryMs 
       }
       const { release } = await head();
       throw new Error(`The journal did not get there within ${ms} ms: ${JSON.stringify(release?.state)}`);
+    },
+    async atOnce({ child: driver }, ...args) {
+      driver.kill('SIGSTOP');
+      try {
+        const both = [start(...args), start(...args)];
+        while ((await records.wishes.read(AbortSignal.timeout(30_000))).length < both.length) {
+          await sleep(lookEveryMs);
+          if (both.some(({ child }) => child.exitCode !== null)) break; // It was refused, which its caller finds.
+        }
+        driver.kill('SIGCONT');
+        return await Promise.all(both.map(({ ended }) => ended));
+      } finally {
+        driver.kill('SIGCONT');
+      }
     },
     [Symbol.dispose]() {
       for (const child of children) child.kill('SIGKILL');

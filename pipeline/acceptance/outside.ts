@@ -1,6 +1,6 @@
 import type { Head } from '@headgate/rollout';
 import { compare, type Ledger, readRows } from '../src/perf/ledger.ts';
-import type { Load } from '../src/perf/open-loop.ts';
+import type { Exchange, Load } from '../src/perf/open-loop.ts';
 import type { Report } from './report.ts';
 
 type Seen = {
@@ -32,8 +32,12 @@ export async function checkOutside(seen: Seen, report: Report): Promise<Ledger> 
   report.check(
     'every request is answered',
     ledger.unanswered.length === 0,
-    `${ledger.requests} requests, ${ledger.unanswered.length} unanswered`,
+    `${ledger.requests} requests, ${ledger.unanswered.length} unanswered${ledger.unanswered.slice(0, 3).map(told).join('')}`,
   );
   report.check('nobody but the bad versions fails', others.length === 0, JSON.stringify(others));
   return ledger;
+}
+
+function told({ method, at, ms, error }: Exchange): string {
+  return `\n    ${method} at ${new Date(at).toISOString()}, after ${Math.round(ms)} ms: ${error}`;
 }

@@ -11,14 +11,14 @@ export async function twoTerminals(report: Report): Promise<void> {
 
   const stale = await stage.run('promote', '--release', '1');
   report.check('promote of another release exits 12', stale.code === 12, stale.err.trim());
-  const steps = await Promise.all([stage.run('step'), stage.run('step')]);
+  const steps = await stage.atOnce(releasing, 'step');
   report.check('two steps at once go one step', codes(steps) === '0 12', reasons(steps));
   const seen = await stage.until(({ release }) => release?.state.phase.kind === 'holding');
   report.check(
     'the release is at its second weight',
     seen.release?.state.phase.kind === 'holding' && seen.release.state.phase.step === 1,
   );
-  const promotes = await Promise.all([stage.run('promote'), stage.run('promote')]);
+  const promotes = await stage.atOnce(releasing, 'promote');
   report.check('of two promotes one wins', codes(promotes) === '0 12', reasons(promotes));
   report.check('the release is promoted', (await releasing.ended).code === 0);
   const next = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', 'v3')}`];

@@ -72,6 +72,8 @@ function workloadLook(release: Release, seen: LaneSeen): WorkloadLook {
     revision: seen.revision,
     proxies: instances(release.plan.proxies, seen),
     workers: instances(release.plan.workers, seen),
+    ready: Object.fromEntries(Object.entries(seen.services).map(([name, { ready }]) => [name, ready])),
+    autoscaler: seen.autoscaler,
     failure:
       failed === undefined || failure === undefined ? undefined : `${failed[0]}: ${failure.reason}: ${failure.message}`,
   };

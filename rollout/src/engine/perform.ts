@@ -32,6 +32,9 @@ export async function perform(command: Command, release: Release, ports: Platfor
       );
       await ports.workload.scale(command.lane, command.replicas, signal);
       break;
+    case 'letGo':
+      await ports.workload.letGo(command.lane, signal);
+      break;
     case 'setSources':
       await queueOf(ports).setSources(command.lane, command.sources, signal);
       break;

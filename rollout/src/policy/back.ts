@@ -20,6 +20,8 @@ type Facts = {
   readonly candidate: Release['candidate'];
   readonly waitedMs: number;
   readonly fencedForMs: number;
+  /** Live's autoscaler may not shrink it yet. */
+  readonly held: boolean;
 };
 
 type Stage = {
@@ -110,16 +112,22 @@ function begun(reason: Reason, look: Look): Back {
 function stageNext(release: Release, phase: Back, look: Look): Next {
   const lane = look.lanes[release.candidate];
   const stage = stages[phase.stage];
+  const live = release.former === undefined ? undefined : look.lanes[release.former];
   const facts: Facts = {
     lane,
-    live: release.former === undefined ? undefined : look.lanes[release.former].queue,
+    live: live?.queue,
+    held: live?.workload?.autoscaler === 'held',
     candidate: release.candidate,
     waitedMs: elapsedMs(phase.since, look),
     fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),
   };
   if (!stage.isDone(facts)) return stay(phase, stage.hold, stage.waiting);
   if (phase.stage === 'draining' && lane.queue?.drained === false) return end(phase, lane.queue.messages, look);
-  if (isLast(release, phase)) return end(phase, 0, look);
+  if (isLast(release, phase)) {
+    return facts.held
+      ? stay(phase, 'workload-unseen', "live's autoscaler has not got its own bounds back yet")
+      : end(phase, 0, look);
+  }
   return go(nextStage(release, phase, look), stage.done);
 }
 

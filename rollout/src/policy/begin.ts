@@ -43,7 +43,7 @@ export function begin(
   }
   if (running !== undefined) return { kind: 'wait', text: `release ${running.id} is ${running.state.phase.kind}` };
   const strategy = strategyFor(head, spec);
-  return begun(head, request, planFor(spec, strategy, request.revision.template, raisedWeight), now);
+  return begun(head, request, planFor(head, spec, strategy, request.revision.template, raisedWeight), now);
 }
 
 /** The way back after keepWarm: a revision that was live before, start checks, then 100 at once. */
@@ -59,7 +59,7 @@ function beginRestore(
   if (head.live !== undefined && head.lanes[head.live]?.id === request.revision.id) {
     return { kind: 'nothing', text: `revision ${request.revision.id.slice(0, 8)} is live` };
   }
-  const plan = planFor(spec, 'restore', request.revision.template, raisedWeight);
+  const plan = planFor(head, spec, 'restore', request.revision.template, raisedWeight);
   return begun(head, request, { ...plan, keepWarmMs: plan.watchMs }, now);
 }
 
@@ -106,12 +106,14 @@ function strategyFor(head: Head, spec: ReleaseSpec): Plan['strategy'] {
 }
 
 function planFor(
+  { live, lanes }: Head,
   spec: ReleaseSpec,
   strategy: Plan['strategy'],
   template: LaneTemplate,
   raisedWeight: Plan['raisedWeight'],
 ): Plan {
   const services = Object.entries(template.services);
+  const liveServices = live === undefined ? {} : (lanes[live]?.template.services ?? {});
   const sizes = (isProxy: boolean) =>
     Object.fromEntries(
       services
@@ -130,6 +132,7 @@ function planFor(
     startMs,
     proxies: sizes(true),
     workers: sizes(false),
+    liveSizes: Object.fromEntries(Object.entries(liveServices).map(([name, { replicas }]) => [name, replicas])),
     queue: services.some(([, { pulls }]) => pulls.length > 0),
     raisedWeight,
   };
@@ -147,7 +150,7 @@ function begun(head: Head, request: ReleaseRequest, plan: Plan, now: Instant): B
     reason: request.reason,
     startedAt: now,
     probe: request.probe,
-    state: { phase: { kind: 'closing', since: now }, live: head.live, held: undefined },
+    state: { phase: { kind: 'closing', since: now }, live: head.live, peak: {}, held: undefined },
   };
   const warm =
     head.lanes[candidate] === undefined

@@ -4,6 +4,7 @@ import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
 import { wantedPins } from './pins.ts';
 import type { Command, Release } from './release.ts';
+import { neededSizes, presentSizes, tooFew } from './sizes.ts';
 import { weightsAt } from './weights.ts';
 
 /** How long a fence is set for; renewed at each look, so that a dead driver's fence lapses before messages age out. */
@@ -18,7 +19,11 @@ const queueHalfAfterMs = 2_000;
 /** What shall be in this phase, as far as the world is not seen to be so already. Asking twice is safe, a lost request is not. */
 export function commandsOf(release: Release, look: Look): readonly Command[] {
   const { phase } = release.state;
-  return [...weightCommands(release, phase, look), ...laneCommands(release, phase, look)];
+  return [
+    ...weightCommands(release, phase, look),
+    ...laneCommands(release, phase, look),
+    ...letGoCommands(release, phase, look),
+  ];
 }
 
 function weightCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
@@ -49,11 +54,12 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
       return startCommands(release, look);
     case 'rollingBack':
       return backCommands(release, phase, look);
-    case 'returning':
-    case 'comparing':
     case 'settling':
     case 'holding':
     case 'promoting':
+      return [...growCommands(release, look), ...keepCommands(release, look)];
+    case 'returning':
+    case 'comparing':
     case 'watching':
     case 'interrupted':
     case 'promoted':
@@ -84,8 +90,50 @@ function startCommands(release: Release, look: Look): readonly Command[] {
     ...queue,
     ...fence,
     ...set,
-    ...(up ? [] : [{ kind: 'scale', lane: candidate, replicas: { ...plan.proxies, ...plan.workers } } as const]),
+    ...(up
+      ? growCommands(release, look)
+      : [{ kind: 'scale', lane: candidate, replicas: neededSizes(release) } as const]),
   ];
+}
+
+/** Live has grown since the candidate started: it must be as large before it gets all traffic. */
+function growCommands(release: Release, look: Look): readonly Command[] {
+  const { candidate } = release;
+  const seen = look.lanes[candidate].workload;
+  if (seen === undefined || tooFew(release, seen, 100).length === 0) return [];
+  return [{ kind: 'scale', lane: candidate, replicas: neededSizes(release) }];
+}
+
+/** An autoscaler sees less load on a lane that users are leaving, and would take away what the way back needs. */
+function keepCommands(release: Release, look: Look): readonly Command[] {
+  const { former } = release;
+  const seen = former === undefined ? undefined : look.lanes[former].workload;
+  if (former === undefined || seen?.autoscaler !== 'free') return [];
+  return [{ kind: 'scale', lane: former, replicas: presentSizes(release, seen) }];
+}
+
+/** A lane with all users may shrink again as its owner says, once it works off no other lane's messages. */
+function letGoCommands({ state: { live }, plan }: Release, phase: Phase, look: Look): readonly Command[] {
+  if (live === undefined || look.lanes[live].workload?.autoscaler !== 'held') return [];
+  switch (phase.kind) {
+    case 'comparing':
+    case 'settling':
+    case 'holding':
+    case 'promoting':
+    case 'returning':
+      return [];
+    case 'rollingBack':
+      return phase.stage === (plan.queue ? 'unbinding' : 'retiring') ? [{ kind: 'letGo', lane: live }] : [];
+    case 'closing':
+    case 'starting':
+    case 'interrupted':
+    case 'watching':
+    case 'promoted':
+    case 'retiring':
+    case 'retired':
+    case 'rolledBack':
+      return [{ kind: 'letGo', lane: live }];
+  }
 }
 
 function backCommands(
@@ -108,7 +156,7 @@ function backCommands(
     case 'stopping':
       return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
     case 'binding':
-      return [...adopt, fence];
+      return [...adopt, fence, ...keepCommands(release, look)];
     case 'draining':
       return [
         ...adopt,

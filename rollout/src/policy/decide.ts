@@ -6,6 +6,7 @@ import type { Next } from './next.ts';
 import type { Phase } from './phase.ts';
 import { isForward } from './phase.ts';
 import type { Decision, Release, ReleaseState } from './release.ts';
+import { peakWith } from './sizes.ts';
 import { afterNext } from './watch.ts';
 import { answerWishes } from './wishes.ts';
 
@@ -19,7 +20,12 @@ export function decide(release: Release, look: Look): Decision {
   const next = moved
     ? { phase: asked.state.phase, why: asked.why, hold: undefined }
     : nextPhase({ ...release, state: asked.state }, look);
-  const state: ReleaseState = { ...asked.state, phase: next.phase, live: liveAfter(release, next.phase) };
+  const state: ReleaseState = {
+    ...asked.state,
+    phase: next.phase,
+    live: liveAfter(release, next.phase),
+    peak: isForward(next.phase) ? peakWith(release, look) : release.state.peak,
+  };
   return {
     state,
     commands: commandsOf({ ...release, state }, look),

@@ -5,6 +5,7 @@ import { beginBack, elapsedMs, go, type Next, stands, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
+import { tooFew } from './sizes.ts';
 import { confirmed, weightsAt } from './weights.ts';
 
 type ForwardPhase = Extract<
@@ -161,6 +162,8 @@ function startBlocker(release: Release, look: Look): string | undefined {
       : 'no worker of the candidate waits for work yet';
   }
   if (!workload.proxies.complete) return `proxies ready: ${workload.proxies.ready}`;
+  const short = tooFew(release, workload, release.plan.steps[0] ?? 100);
+  if (short.length > 0) return `as many as live are needed: ${short.join(', ')}`;
   if (probe !== 'passed') return 'no synthetic request was answered through the lane yet';
   return undefined;
 }
@@ -231,17 +234,12 @@ function stepBlocker(release: Release, phase: Extract<Phase, { kind: 'holding' }
   return capacity(release, phase, look, next);
 }
 
-/** Before a step the candidate must be able to carry the next share of what live was sized for. */
+/** Before a step the candidate must be able to carry the next share of what live needed at its peak. */
 function capacity(release: Release, phase: Phase, look: Look, next: number): Next | undefined {
   const seen = look.lanes[release.candidate].workload;
   if (seen === undefined) return stay(phase, 'workload-unseen', 'the candidate cannot be seen');
-  const need = (sizes: Readonly<Record<string, number>>) =>
-    Math.ceil((Object.values(sizes).reduce((a, b) => a + b, 0) * next) / 100);
-  if (seen.proxies.ready >= need(release.plan.proxies) && seen.workers.ready >= need(release.plan.workers))
-    return undefined;
-  return stay(
-    phase,
-    'capacity',
-    `${seen.proxies.ready} proxies and ${seen.workers.ready} workers are too few for ${next} %`,
-  );
+  const short = tooFew(release, seen, next);
+  return short.length === 0
+    ? undefined
+    : stay(phase, 'capacity', `too few instances are ready for ${next} %: ${short.join(', ')}`);
 }

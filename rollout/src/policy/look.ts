@@ -28,6 +28,10 @@ export type WorkloadLook = {
   readonly revision: string | undefined;
   readonly proxies: Instances;
   readonly workers: Instances;
+  /** Ready instances by service. */
+  readonly ready: Readonly<Record<string, number>>;
+  /** `held`: it may not go as low as its owner allows. */
+  readonly autoscaler: 'none' | 'free' | 'held';
   /** Newest failure as one sentence, with the reason first, or `undefined`. */
   readonly failure: string | undefined;
 };

@@ -21,6 +21,8 @@ export type Plan = {
   /** Instances per service, proxies and workers apart: they come and go in a fixed order. */
   readonly proxies: Readonly<Record<string, number>>;
   readonly workers: Readonly<Record<string, number>>;
+  /** What live's own template asks for, by service; empty before the first release. */
+  readonly liveSizes: Readonly<Record<string, number>>;
   readonly queue: boolean;
   /** `overwrite` where a raised weight can only be a dead driver's late write (HAProxy). */
   readonly raisedWeight: 'overwrite' | 'hold';
@@ -31,6 +33,8 @@ export type ReleaseState = {
   readonly phase: Phase;
   /** The lane with the live role now; `undefined` before the first promotion ever. */
   readonly live: Lane | undefined;
+  /** Services of live that an autoscaler, or a person, made larger than its template says: the most ready instances seen in this release. */
+  readonly peak: Readonly<Record<string, number>>;
   readonly held: Held | undefined;
 };
 
@@ -58,6 +62,7 @@ export type Command =
   | { readonly kind: 'setPins'; readonly pins: readonly Pin[] }
   | { readonly kind: 'setRevision'; readonly lane: Lane }
   | { readonly kind: 'scale'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
+  | { readonly kind: 'letGo'; readonly lane: Lane }
   | { readonly kind: 'setSources'; readonly lane: Lane; readonly sources: readonly Lane[] }
   | { readonly kind: 'fence'; readonly lane: Lane; readonly forMs: number }
   | { readonly kind: 'unfence'; readonly lane: Lane }

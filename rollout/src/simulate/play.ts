@@ -171,6 +171,7 @@ function change(play: Play, words: string): readonly string[] {
       workload: rest.includes('workload'),
       queue: rest.includes('queue'),
     };
+  else if (what === 'autoscaled') play.world.autoscaled = Number(rest[0]);
   else if (what === 'weights') play.world.weights = weightsFor('green', percent(Number(rest[0])));
   else if (what === 'down')
     play.world.lanes[rest[0] as Lane].proxies.since = play.world.now + Number(rest[1] ?? 3_600) * 1_000;

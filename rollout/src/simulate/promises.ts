@@ -1,9 +1,11 @@
-import { instant, otherLane } from '../lane.ts';
+import { instant, type Lane, otherLane } from '../lane.ts';
 import { begin } from '../policy/begin.ts';
 import type { Look } from '../policy/look.ts';
+import type { Phase } from '../policy/phase.ts';
 import type { DecisionRecord, Release } from '../policy/release.ts';
 import { replay, type Turn } from '../policy/turn.ts';
 import { type Game, spec } from './game.ts';
+import type { World } from './world.ts';
 
 /** Promises about one decision. */
 export function checkTurn(game: Game, release: Release, seen: Look, { decision }: Turn): void {
@@ -16,14 +18,7 @@ export function checkTurn(game: Game, release: Release, seen: Look, { decision }
   }
   if (moved && phase.kind === 'watching' && game.world.weights[release.candidate] !== 100)
     game.broken.push('promoted without 100 %');
-  if (
-    before.kind === 'holding' &&
-    (phase.kind === 'promoting' || (phase.kind === 'settling' && phase.step > before.step)) &&
-    !asked
-  ) {
-    if (seen.evidence.blindMs >= 2_000) game.broken.push('a step up while blind');
-    if (seen.lanes[release.candidate].downMs > 0) game.broken.push('a step up for a lane that is down');
-  }
+  if (!asked) checkStepUp(game, release, seen, phase);
   const bad =
     !asked &&
     before.kind === 'holding' &&
@@ -37,6 +32,23 @@ export function checkTurn(game: Game, release: Release, seen: Look, { decision }
   }
 }
 
+function checkStepUp({ world, broken }: Game, release: Release, seen: Look, phase: Phase): void {
+  const before = release.state.phase;
+  if (before.kind !== 'holding') return;
+  if (phase.kind !== 'promoting' && !(phase.kind === 'settling' && phase.step > before.step)) return;
+  const { candidate, plan } = release;
+  if (seen.evidence.blindMs >= 2_000) broken.push('a step up while blind');
+  if (seen.lanes[candidate].downMs > 0) broken.push('a step up for a lane that is down');
+  const weight = phase.kind === 'promoting' ? 100 : (plan.steps[phase.step] ?? 100);
+  if (isTooSmall(world, candidate, weight)) broken.push('a step up for a lane that is too small');
+}
+
+/** The candidate has fewer instances than its next share of what live has. */
+function isTooSmall({ lanes }: World, candidate: Lane, weight: number): boolean {
+  const [own, live] = [lanes[candidate], lanes[otherLane(candidate)]];
+  return (['proxies', 'workers'] as const).some((kind) => own[kind].wanted < (live[kind].wanted * weight) / 100);
+}
+
 /** Promises about the end. */
 export function endOf(game: Game, release: Release): string {
   const { world, broken } = game;
@@ -46,6 +58,10 @@ export function endOf(game: Game, release: Release): string {
     broken.push(`promoted, but ${world.weights[candidate]} % is served`);
   if (phase.kind === 'promoted' && game.candidate.failRatio === 1 && game.candidate.fromMs === 0 && !game.askedByPerson)
     broken.push('a dead version was promoted');
+  const { live } = release.state;
+  const isAdopting = phase.kind === 'rolledBack' && phase.backlog > 0;
+  if (live !== undefined && world.lanes[live].held > 0 && world.autoscaled !== undefined && !isAdopting)
+    broken.push("live's autoscaler did not get its own bounds back");
   if (phase.kind === 'rolledBack') checkRolledBack(game, release, phase.backlog);
   const waiting = Object.values(world.lanes).reduce((n, { waiting, stuck }) => n + waiting.length + stuck.length, 0);
   if (world.expired > 0) broken.push(`${world.expired} messages were lost`);

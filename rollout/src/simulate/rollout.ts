@@ -51,6 +51,7 @@ function setUp(seed: number): Game {
   world.weights = weightsFor('blue', percent(100));
   for (const pool of [world.lanes.blue.proxies, world.lanes.blue.workers]) pool.wanted = 2;
   world.lanes.blue.revision = live.id;
+  world.autoscaled = [undefined, 2, 5][Math.floor(random() * 3)];
   const head: Head = {
     ...emptyHead('simulated'),
     live: 'blue',

@@ -1,6 +1,6 @@
 import type { Lane, Weights } from '../lane.ts';
 import { instant } from '../lane.ts';
-import type { Evidence, LaneLook, Look, WishSeen } from '../policy/look.ts';
+import type { Evidence, LaneLook, Look, WishSeen, WorkloadLook } from '../policy/look.ts';
 import { behaviourOf, present, ready, type SimLane, type World } from './world.ts';
 
 /** What one driver remembers between two looks. A driver that takes over starts without it. */
@@ -45,18 +45,22 @@ function seeLane(world: World, name: Lane, memory: Memory, blind: Blindness): La
   return {
     downMs: blind.workload || since === undefined ? 0 : Math.max(1, world.now - since),
     probe: proxies > 0 && workers > 0 ? 'passed' : 'not asked',
-    workload: blind.workload
-      ? undefined
-      : {
-          revision: lane.revision,
-          proxies: instances(world, lane, 'proxies'),
-          workers: instances(world, lane, 'workers'),
-          failure:
-            behaviourOf(world, lane).kind === 'crashes' && proxies === 0 && lane.proxies.wanted > 0
-              ? 'crash: exit code 1'
-              : undefined,
-        },
+    workload: blind.workload ? undefined : seeWorkload(world, lane),
     queue: blind.queue ? undefined : seeQueue(world, name, memory),
+  };
+}
+
+function seeWorkload(world: World, lane: SimLane): WorkloadLook {
+  const [proxies, workers] = [instances(world, lane, 'proxies'), instances(world, lane, 'workers')];
+  const isCrashed = behaviourOf(world, lane).kind === 'crashes' && proxies.ready === 0 && lane.proxies.wanted > 0;
+  const autoscaler = lane.held > 0 ? 'held' : 'free';
+  return {
+    revision: lane.revision,
+    proxies,
+    workers,
+    ready: { proxy: proxies.ready, rating: workers.ready },
+    autoscaler: world.autoscaled === undefined ? 'none' : autoscaler,
+    failure: isCrashed ? 'crash: exit code 1' : undefined,
   };
 }
 

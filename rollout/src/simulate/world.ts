@@ -26,6 +26,8 @@ export type SimLane = {
   /** Delivered to a worker that does not ack; they wait again when it is gone. */
   stuck: number[];
   lastProgressAt: number;
+  /** Instances of each kind below which an autoscaler may not go just now; 0: its owner's bounds. */
+  held: number;
 };
 
 /** Instances of one kind: how many are wanted, since when, and until when stopping ones are still there. */
@@ -40,6 +42,8 @@ export type World = {
   readonly lanes: { [lane in Lane]: SimLane };
   readonly behaviours: Map<string, Behaviour>;
   readonly ratePerSecond: number;
+  /** Instances of each kind that all traffic needs, as autoscalers see it; `undefined`: there are none. */
+  autoscaled: number | undefined;
   readonly random: () => number;
   /** Since the world began: accepted into a queue, answered once, expired. They must add up in the end. */
   accepted: number;
@@ -65,6 +69,7 @@ export function makeWorld(random: () => number, ratePerSecond: number): World {
     lanes: { blue: emptyLane(['blue']), green: emptyLane(['green']) },
     behaviours: new Map(),
     ratePerSecond,
+    autoscaled: undefined,
     random,
     accepted: 0,
     answered: 0,
@@ -86,6 +91,7 @@ function emptyLane(sources: readonly Lane[]): SimLane {
     waiting: [],
     stuck: [],
     lastProgressAt: 0,
+    held: 0,
   };
 }
 
@@ -115,9 +121,18 @@ export function pass(world: World, ms: number): void {
     blue: toBlue,
     green: world.weights.blue + world.weights.green > 0 ? arriving - toBlue : 0,
   };
+  for (const lane of lanes) autoscale(world, lane);
   for (const lane of lanes) arrive(world, lane, share[lane]);
   for (const lane of lanes) work(world, lane, ms);
   for (const lane of lanes) age(world, world.lanes[lane]);
+}
+
+/** By load alone: a lane without traffic is brought down to one instance, unless it is held. One at 0 stays there. */
+function autoscale(world: World, lane: Lane): void {
+  if (world.autoscaled === undefined) return;
+  const at = world.lanes[lane];
+  const size = Math.max(1, at.held, Math.ceil((world.autoscaled * world.weights[lane]) / 100));
+  for (const pool of [at.proxies, at.workers]) if (pool.wanted > 0) resize(world, at, pool, size);
 }
 
 function arrive(world: World, lane: Lane, requests: number): void {
@@ -174,6 +189,9 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'scale':
       scale(world, command.lane, command.replicas, live);
       break;
+    case 'letGo':
+      world.lanes[command.lane].held = 0;
+      break;
     case 'setSources':
       world.lanes[command.lane].sources = command.sources;
       break;
@@ -209,7 +227,8 @@ function scale(world: World, lane: Lane, replicas: Readonly<Record<string, numbe
   for (const [name, wanted] of Object.entries(replicas)) {
     const pool = name === 'proxy' ? at.proxies : at.workers;
     if (wanted === 0 && pool.wanted > 0) noteStop(world, lane, name, live);
-    resize(world, at, pool, wanted);
+    resize(world, at, pool, wanted === 0 ? 0 : Math.max(wanted, pool.wanted));
+    at.held = wanted === 0 ? 0 : Math.max(at.held, wanted);
   }
 }
 

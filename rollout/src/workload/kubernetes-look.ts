@@ -3,8 +3,9 @@ import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { laneSelector, marks } from '../platform/kubernetes/lane-names.ts';
 import { laneServices } from '../traffic/lane-services.ts';
+import { stateOf } from './kubernetes-autoscaler.ts';
 import { failureOf } from './kubernetes-failure.ts';
-import type { Deployment, EndpointSlice, Pod } from './kubernetes-objects.ts';
+import type { Autoscaler, Deployment, EndpointSlice, Pod } from './kubernetes-objects.ts';
 import { conditionOf, troubleOf } from './kubernetes-trouble.ts';
 import type { LaneSeen, ServiceSeen } from './workload.ts';
 
@@ -54,9 +55,17 @@ export function revisionIn(deployments: readonly Deployment[]): string | undefin
   return ids.size === 1 ? [...ids][0] : undefined;
 }
 
+type Sight = {
+  readonly lane: Lane;
+  readonly objects: LaneObjects;
+  /** All of the namespace. */
+  readonly autoscalers: readonly Autoscaler[];
+  readonly now: number;
+};
+
 export async function lookAtLane(
   client: KubeClient,
-  { lane, objects, now }: { readonly lane: Lane; readonly objects: LaneObjects; readonly now: number },
+  { lane, objects, autoscalers, now }: Sight,
   signal: AbortSignal,
 ): Promise<LaneSeen> {
   const { deployments, pods, serving } = objects;
@@ -80,7 +89,11 @@ export async function lookAtLane(
       return [service, seen];
     }),
   );
-  return { revision: revisionIn(deployments), services: Object.fromEntries(services) };
+  return {
+    revision: revisionIn(deployments),
+    autoscaler: stateOf(autoscalers, new Set(deployments.map(({ metadata }) => metadata.name))),
+    services: Object.fromEntries(services),
+  };
 }
 
 /** Available, and for a proxy also among those that requests are sent to: between the two lies the work of a controller. */

@@ -7,15 +7,15 @@ import { kinds } from '../platform/kubernetes/kinds.ts';
 import { bootstrapLanes } from '../platform/kubernetes/lanes.ts';
 import { podRepository, pushFakeService } from '../platform/kubernetes/pod-image.rig.ts';
 import { makeRevision, type PodTemplate, type Revision } from '../revision.ts';
-import { type KubernetesTarget, type KubernetesWorkload, openKubernetesWorkload } from './kubernetes.ts';
+import { type KubernetesTarget, openKubernetesWorkload } from './kubernetes.ts';
 import type { Deployment, Pod } from './kubernetes-objects.ts';
 import { digestOf } from './revision.rig.ts';
-import type { LaneSeen } from './workload.ts';
+import type { LaneSeen, Workload } from './workload.ts';
 
 export interface KubernetesRig extends AsyncDisposable {
   readonly client: KubeClient;
-  readonly workload: KubernetesWorkload;
-  open(target?: Partial<KubernetesTarget>): KubernetesWorkload;
+  readonly workload: Workload;
+  open(target?: Partial<KubernetesTarget>): Workload;
   /** Looks until it holds, and tells how long that took; at most 40 s. */
   until(lane: Lane, holds: (seen: LaneSeen) => boolean): Promise<LaneSeen>;
   deployment(lane: Lane, service: string): Promise<Deployment>;
@@ -56,7 +56,7 @@ export async function startKubernetesRig(): Promise<KubernetesRig> {
   };
 }
 
-async function untilSeen(workload: KubernetesWorkload, lane: Lane, holds: (seen: LaneSeen) => boolean) {
+async function untilSeen(workload: Workload, lane: Lane, holds: (seen: LaneSeen) => boolean) {
   const deadline = Date.now() + 40_000;
   for (;;) {
     const seen = await workload.observe(lane, signal());

@@ -9,7 +9,7 @@ import { kinds } from '../platform/kubernetes/kinds.ts';
 import { laneObjectName, marks } from '../platform/kubernetes/lane-names.ts';
 import { newDeployment } from '../platform/kubernetes/lane-objects.ts';
 import type { PodTemplate, Revision } from '../revision.ts';
-import { giveBackAutoscalers, raiseAutoscalers } from './kubernetes-autoscaler.ts';
+import { giveBackAutoscalers, listAutoscalers, raiseAutoscalers } from './kubernetes-autoscaler.ts';
 import { lookAtLane, readLane, revisionOf, serviceOf } from './kubernetes-look.ts';
 import type { Deployment } from './kubernetes-objects.ts';
 import { podTemplateOf } from './kubernetes-pod.ts';
@@ -28,12 +28,7 @@ export type KubernetesTarget = Writer & {
   readonly release: () => string | undefined;
 };
 
-export interface KubernetesWorkload extends Workload {
-  /** Nothing holds the lane's size any more: its autoscalers get back the bounds that they had before `scale()`. Safe to repeat. */
-  letGo(lane: Lane, signal: AbortSignal): Promise<void>;
-}
-
-export function openKubernetesWorkload(target: KubernetesTarget): KubernetesWorkload {
+export function openKubernetesWorkload(target: KubernetesTarget): Workload {
   const { client, app } = target;
   let probes = 0;
   return {
@@ -41,8 +36,11 @@ export function openKubernetesWorkload(target: KubernetesTarget): KubernetesWork
     scale: (lane, replicas, signal) => saidAsWorkload(signal, () => scale(target, lane, replicas, signal)),
     observe: (lane, signal) =>
       saidAsWorkload(signal, async (): Promise<LaneSeen> => {
-        const objects = await readLane(client, { app, lane }, signal);
-        return lookAtLane(client, { lane, objects, now: Date.now() }, signal);
+        const [objects, autoscalers] = await Promise.all([
+          readLane(client, { app, lane }, signal),
+          listAutoscalers(client, signal),
+        ]);
+        return lookAtLane(client, { lane, objects, autoscalers, now: Date.now() }, signal);
       }),
     probe: (lane, signal) =>
       saidAsWorkload(signal, async (): Promise<ProbeAnswer> => {

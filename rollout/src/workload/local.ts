@@ -7,6 +7,7 @@ export function openLocalWorkload(client: SupervisorClient): Workload {
   return {
     setRevision: (lane, revision, signal) => saidAsWorkload(client.setRevision(lane, revision, signal)),
     scale: (lane, replicas, signal) => saidAsWorkload(client.scale(lane, replicas, signal)),
+    letGo: async (_lane, signal) => signal.throwIfAborted(), // No autoscalers here.
     observe: (lane, signal) => saidAsWorkload(client.observe(lane, signal)),
     probe: (lane, signal) => saidAsWorkload(client.probe(lane, signal)),
   };

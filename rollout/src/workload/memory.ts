@@ -42,6 +42,9 @@ export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorklo
       }
       startAll(state, failureOf);
     },
+    async letGo(_lane, signal) {
+      signal.throwIfAborted(); // No autoscalers here.
+    },
     async observe(lane, signal) {
       signal.throwIfAborted();
       return observe(of(lane));
@@ -73,7 +76,7 @@ function observe({ revision, replicas, failures }: LaneState): LaneSeen {
     const ready = failure === undefined ? wanted : 0;
     return [service, { wanted, ready, present: ready, stale: 0, failure }];
   });
-  return { revision: revision?.id, services: Object.fromEntries(services) };
+  return { revision: revision?.id, autoscaler: 'none', services: Object.fromEntries(services) };
 }
 
 function probe(lane: Lane, state: LaneState): ProbeAnswer {

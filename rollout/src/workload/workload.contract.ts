@@ -49,7 +49,11 @@ export function describeWorkload(name: string, open: () => Promise<WorkloadRig>)
     });
 
     test('a lane that was never set has no revision and no service', async () => {
-      expect(await rig.workload.observe('green', signal)).toEqual({ revision: undefined, services: {} });
+      expect(await rig.workload.observe('green', signal)).toEqual({
+        revision: undefined,
+        autoscaler: 'none',
+        services: {},
+      });
       expect(await rig.workload.probe('green', signal)).toMatchObject({ kind: 'unanswered' });
     });
 
@@ -90,6 +94,15 @@ export function describeWorkload(name: string, open: () => Promise<WorkloadRig>)
       await rig.workload.scale('blue', one, signal);
 
       expect((await rig.workload.observe('blue', signal)).services['proxy']).toMatchObject({ wanted: 2, ready: 2 });
+    });
+
+    test('letGo() takes nothing away by itself', async () => {
+      await rig.workload.letGo('blue', signal);
+
+      expect(await rig.workload.observe('blue', signal)).toMatchObject({
+        autoscaler: 'none',
+        services: { proxy: { wanted: 2, ready: 2 } },
+      });
     });
 
     test('setRevision() replaces the instances of another revision, in this lane only', async () => {

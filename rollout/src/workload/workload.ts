@@ -23,9 +23,13 @@ export type ServiceSeen = {
   readonly failure: Failure | undefined;
 };
 
+/** `held`: its minimum is above what its owner wrote, since `scale()` and until `letGo()`. `free`: by its owner's bounds. */
+export type Autoscaling = 'none' | 'free' | 'held';
+
 /** `revision` is the id that was set last, `undefined` before the first. */
 export type LaneSeen = {
   readonly revision: string | undefined;
+  readonly autoscaler: Autoscaling;
   readonly services: Readonly<Record<string, ServiceSeen>>;
 };
 
@@ -43,8 +47,13 @@ export type ProbeAnswer =
 export interface Workload {
   /** Instances of another revision are replaced. Starts nothing by itself where the scale is 0. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
   setRevision(lane: Lane, revision: Revision, signal: AbortSignal): Promise<void>;
-  /** At least so many instances of each named service; 0 is exact and means a graceful stop. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
+  /**
+   * At least so many instances of each named service, whatever an autoscaler thinks, until `letGo()`; 0 is exact and means a graceful
+   * stop. @throws {HeadgateError} `WORKLOAD_UNREACHABLE`
+   */
   scale(lane: Lane, replicas: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
+  /** Autoscalers of the lane get back the bounds that their owner wrote. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
+  letGo(lane: Lane, signal: AbortSignal): Promise<void>;
   /** @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
   observe(lane: Lane, signal: AbortSignal): Promise<LaneSeen>;
   probe(lane: Lane, signal: AbortSignal): Promise<ProbeAnswer>;

@@ -13,13 +13,19 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const prefix = 'headgate-tests-';
 const lookEveryMs = 250;
 const stopMaxMs = 60_000;
+const startMaxMs = 3_000;
 /** State folders lie at most so deep in the folder of a run. */
 const depthMax = 4;
 
 const [, program = '', pid, folder] = process.argv;
 if (import.meta.url === pathToFileURL(program).href && folder !== undefined) {
   while (isAlive(Number(pid))) await sleep(lookEveryMs);
-  await clear(folder);
+  // A supervisor that was just being started makes its state folder after a first clearing.
+  for (let goneAt = Date.now(); Date.now() - goneAt < startMaxMs; await sleep(lookEveryMs)) {
+    if (!existsSync(folder)) continue;
+    await clear(folder);
+    goneAt = Date.now();
+  }
 }
 
 export default async function openGround() {

@@ -3,7 +3,7 @@
  * Started by killed-driver.ts as a process of its own: `driver.ts <file> <state> <moment> <phase> <service=image> …`.
  */
 import { readFile } from 'node:fs/promises';
-import { type Hands, type Head, openPlatform, type Platform, parseSpec } from '@headgate/rollout';
+import { type Hands, type Head, openPlatform, type Platform, parseSpec, templateOf } from '@headgate/rollout';
 import { releaseImages } from '../src/deploy/revise.ts';
 
 const [file = '', state = '', moment = '', phase = '', ...images] = process.argv.slice(2);
@@ -22,6 +22,7 @@ const hands: Hands = {
 };
 const wanted = {
   commit: undefined,
+  template: templateOf(spec),
   verifyKey: undefined,
   ancestry: 'unknown',
   reason: 'a driver that dies',

@@ -23,6 +23,9 @@ export interface Ground extends AsyncDisposable {
   kubectl(args: readonly string[], input?: string): Promise<string>;
 }
 
+/** Where the build of the cluster puts its programs. */
+export const kubeCache = process.env['HEADGATE_KUBE_CACHE'] ?? join(homedir(), '.cache/headgate-kube');
+
 export async function readCluster(): Promise<Cluster> {
   const run = process.env['HEADGATE_KUBE_RUN'] ?? '/run/headgate-kube';
   return JSON.parse(await readFile(join(run, 'cluster.json'), 'utf8')) as Cluster;
@@ -55,10 +58,9 @@ export async function openGround(namespace: string): Promise<Ground> {
 }
 
 function kubectlOf({ kubeconfig }: Cluster, namespace: string): Ground['kubectl'] {
-  const cache = process.env['HEADGATE_KUBE_CACHE'] ?? join(homedir(), '.cache/headgate-kube');
   return async (args, input) => {
     const all = ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args];
-    const running = promisify(execFile)(join(cache, 'bin/kubectl'), all, { maxBuffer: 64 * 1024 * 1024 });
+    const running = promisify(execFile)(join(kubeCache, 'bin/kubectl'), all, { maxBuffer: 64 * 1024 * 1024 });
     running.child.stdin?.end(input ?? '');
     return (await running).stdout;
   };

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { openRecords, parseSpec, type Spec } from '@headgate/rollout';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
@@ -10,7 +10,7 @@ import { pushImage } from '../../src/registry/client.ts';
 import { type Commands, openCommands, type Ran, repository } from '../commands.ts';
 import { openVersions } from '../versions.ts';
 import { controllerObjects } from './controller-objects.ts';
-import { type Ground, openGround, readCluster } from './ground.ts';
+import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 
 const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
 const host = 'ratings.test';
@@ -32,6 +32,7 @@ export async function openClusterStage(release: string, driver = 'controller'): 
   process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
   process.env['KUBECONFIG'] = kubeconfig;
   process.env['HEADGATE_POD_NETWORK'] = '1';
+  process.env['PATH'] = [join(kubeCache, 'bin'), process.env['PATH']].join(delimiter); // The cluster's own kubectl.
   const namespace = `acceptance-${process.pid}`;
   const ground = await openGround(namespace);
   const folder = await mkdtemp(join(tmpdir(), 'headgate-acceptance-'));
@@ -39,6 +40,10 @@ export async function openClusterStage(release: string, driver = 'controller'): 
   await mkdir(sources, { recursive: true });
   const file = join(folder, 'headgate.yaml');
   await writeFile(file, specText(namespace, driver, release));
+  for (const service of ['proxy', 'rating']) {
+    const manifests = join('services', service, 'deploy');
+    await cp(join(repository, manifests), join(folder, manifests), { recursive: true });
+  }
   const stage = stageOn(ground, { file, spec: await readSpec(file), sources }, async () => {
     await rm(folder, { recursive: true, force: true });
     await rm(sources, { recursive: true, force: true });
@@ -114,12 +119,19 @@ async function startController({ cluster, kubectl, namespace }: Ground, folder: 
 function specText(namespace: string, driver: string, release: string): string {
   return `app: ratings
 services:
-  proxy: { source: services/proxy, port: 8080, replicas: 2, env: { PATH_PREFIX: /api }, probe: '/api/ratings?limit=1' }
+  proxy:
+    source: services/proxy
+    port: 8080
+    replicas: 2
+    env: { PATH_PREFIX: /api }
+    probe: '/api/ratings?limit=1'
+    manifests: services/proxy/deploy/overlays/dev
   rating:
     source: services/rating
     replicas: 2
     env: { DATABASE_URL: 'postgres://headgate@postgres:5432/ratings' }
     pulls: [get.ratings, post.ratings, delete.ratings, get.users, post.users, get.services, post.services]
+    manifests: services/rating/deploy/overlays/dev
 queue: { jetstream: nats://nats:4222 }
 kubernetes:
   namespace: ${namespace}

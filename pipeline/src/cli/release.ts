@@ -1,5 +1,6 @@
 import { HeadgateError } from '@headgate/rollout';
 import { releaseImages } from '../deploy/revise.ts';
+import { renderTemplate } from '../deploy/template.ts';
 import { appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
@@ -17,10 +18,12 @@ export const command: Subcommand = {
   async run(call, shell) {
     const app = await openApp(call, shell);
     const images = Object.fromEntries(call.positionals.map(parsePair));
+    const template = await renderTemplate(app.spec, { root: app.folder, env: shell.env }, shell.signal);
     await using ports = await openPorts(app, shell);
     const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const handled = await releaseImages(hands, images, {
       commit: undefined,
+      template,
       verifyKey: shell.env['HEADGATE_VERIFY_KEY'],
       ancestry: 'unknown',
       reason: text(call, 'reason') ?? '',

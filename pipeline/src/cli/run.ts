@@ -122,10 +122,19 @@ async function prepare(delivering: Delivering, target: Target, shell: Shell) {
   const { spec, folder: root } = app;
   const change = await host.change(shell.signal);
   const verifyKey = shell.env['HEADGATE_VERIFY_KEY'];
-  const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, root, change, reason, verifyKey });
+  const releaser = openReleaser(handsFor(app, ports, shell, emit), {
+    spec,
+    root,
+    env: shell.env,
+    change,
+    reason,
+    verifyKey,
+  });
   const live = await liveImages(ports, spec, shell.signal);
   const place = { spec, root, cache: cacheFolder(shell), registry: await registryFor(app, shell), live };
-  const staging = delivering.staging && stagingReleaser(delivering.staging, { root, change, reason, verifyKey }, shell);
+  const staging =
+    delivering.staging &&
+    stagingReleaser(delivering.staging, { root, env: shell.env, change, reason, verifyKey }, shell);
   const pipeline = defineDelivery(place, releaser, { check, staging, sign: signingOf(shell) });
   const { env, signal } = shell;
   const cache = cacheFor(root, place.registry, shell);
@@ -154,7 +163,7 @@ function signingOf({ env }: Shell): { secret: string } | undefined {
 function stagingReleaser(app: App, releasing: Omit<Releasing, 'spec'>, shell: Shell): Releaser {
   const { spec } = app;
   return {
-    observe: (images, signal) => observeRelease(openJournal(app).journal, { spec }, images, signal),
+    observe: (images, signal) => observeRelease(openJournal(app).journal, { ...releasing, spec }, images, signal),
     async release(images, log, signal) {
       await using ports = await openPorts(app, shell);
       const emit: Emit = (occurrence) => {

@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
 import type { Change } from '../host/host.ts';
+import type { Rendering } from './manifests.ts';
 import type { Releaser } from './release-steps.ts';
 import { releaseImages, revise } from './revise.ts';
+import { renderTemplate } from './template.ts';
 
-export type Releasing = {
+export type Releasing = Rendering & {
   readonly spec: Spec;
-  readonly root: string;
   readonly change: Change;
   readonly reason: string;
   /** As in `Wanted`. */
@@ -18,7 +19,7 @@ export type Releasing = {
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   const { spec, change } = releasing;
   return {
-    observe: (images, signal) => observeRelease(hands.ports.journal, { spec }, images, signal),
+    observe: (images, signal) => observeRelease(hands.ports.journal, releasing, images, signal),
     async release(images, log, signal) {
       const ancestry = await ancestryOf(hands, releasing, signal);
       const handled = await releaseImages(
@@ -26,6 +27,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
         images,
         {
           commit: change.commit,
+          template: await renderTemplate(spec, releasing, signal),
           ancestry,
           reason: releasing.reason,
           verifyKey: releasing.verifyKey,
@@ -41,13 +43,14 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
 /** Whether the release that `images` make is live. Reads the journal and nothing else. */
 export async function observeRelease(
   journal: Hands['ports']['journal'],
-  { spec }: Pick<Releasing, 'spec'>,
+  { spec, ...rendering }: Pick<Releasing, 'spec' | keyof Rendering>,
   images: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<{ kind: 'live' } | { kind: 'absent'; diff: string }> {
   const head = await readHead(journal, spec.app, signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
-  const wanted = revise(spec, images, live, undefined);
+  const template = await renderTemplate(spec, rendering, signal);
+  const wanted = revise(spec, images, live, { template, commit: undefined });
   if (live?.id === wanted.id) return { kind: 'live' };
   return { kind: 'absent', diff: `release ${wanted.id.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}` };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseSpec, type Spec } from '@headgate/rollout';
+import { parseSpec, type Spec, templateOf } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
 import { revise } from './revise.ts';
 
@@ -10,6 +10,8 @@ const sha = (letter: string) => `sha256:${letter.repeat(64)}`;
 const image = (service: string, letter: string) => `registry:5000/ratings/${service}@${sha(letter)}`;
 const both = { proxy: image('proxy', 'a'), rating: image('rating', 'b') };
 
+const wanted = (of: Spec, commit?: string) => ({ template: templateOf(of), commit });
+
 function specOf(text: string): Spec {
   const parsed = parseSpec(text, { file: 'headgate.yaml' });
   if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
@@ -18,8 +20,8 @@ function specOf(text: string): Spec {
 
 describe('revise()', () => {
   test('is one name for equal images and template, whoever committed them', () => {
-    const one = revise(spec, both, undefined, 'c1');
-    const same = revise(spec, { rating: both.rating, proxy: both.proxy }, undefined, 'c2');
+    const one = revise(spec, both, undefined, wanted(spec, 'c1'));
+    const same = revise(spec, { rating: both.rating, proxy: both.proxy }, undefined, wanted(spec, 'c2'));
 
     expect(one.digests).toEqual({ proxy: sha('a'), rating: sha('b') });
     expect(one.repositories).toEqual({ proxy: 'registry:5000/ratings/proxy', rating: 'registry:5000/ratings/rating' });
@@ -27,9 +29,9 @@ describe('revise()', () => {
   });
 
   test('completes from live what nobody named', () => {
-    const live = revise(spec, both, undefined, 'c1');
+    const live = revise(spec, both, undefined, wanted(spec, 'c1'));
 
-    const next = revise(spec, { rating: image('rating', 'd') }, live, 'c2');
+    const next = revise(spec, { rating: image('rating', 'd') }, live, wanted(spec, 'c2'));
 
     expect(next.digests).toEqual({ proxy: sha('a'), rating: sha('d') });
     expect(next.repositories['proxy']).toBe('registry:5000/ratings/proxy');
@@ -37,17 +39,17 @@ describe('revise()', () => {
   });
 
   test('a change of config alone is another revision', () => {
-    const live = revise(spec, both, undefined, 'c1');
+    const live = revise(spec, both, undefined, wanted(spec, 'c1'));
     const other = specOf(source.replace('PATH_PREFIX: /api', 'PATH_PREFIX: /other'));
 
-    expect(revise(other, {}, live, 'c2').id).not.toBe(live.id);
+    expect(revise(other, {}, live, wanted(other, 'c2')).id).not.toBe(live.id);
   });
 
   test.each([
     { images: { planet: image('planet', 'a') }, says: 'headgate.yaml has none of that name' },
     { images: { proxy: both.proxy }, says: 'nothing names an image of service "rating"' },
   ])('refuses $images', ({ images, says }) => {
-    expect(() => revise(spec, images, undefined, undefined)).toThrow(
+    expect(() => revise(spec, images, undefined, wanted(spec, undefined))).toThrow(
       expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(says) }),
     );
   });

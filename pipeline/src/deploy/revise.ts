@@ -4,13 +4,13 @@ import {
   type Handled,
   type Hands,
   HeadgateError,
+  type LaneTemplate,
   makeRevision,
   type ReleaseRequest,
   type Revision,
   readHead,
   type Spec,
   startRelease,
-  templateOf,
 } from '@headgate/rollout';
 import { parsePinned } from '../registry/client.ts';
 import { readVerifyKey } from '../sign/signature.ts';
@@ -18,6 +18,8 @@ import { requireVouched } from '../sign/vouch.ts';
 
 export type Wanted = Pick<ReleaseRequest, 'ancestry' | 'reason' | 'insist' | 'hotfix'> & {
   readonly commit: string | undefined;
+  /** What `renderTemplate` made of the app. */
+  readonly template: LaneTemplate;
   /** PEM of the key that each image must be signed by; `undefined`: any image will do, and that is said. */
   readonly verifyKey: string | undefined;
 };
@@ -31,7 +33,7 @@ export async function releaseImages(
   await requireSignatures(hands, Object.values(images), wanted.verifyKey);
   const head = await readHead(hands.ports.journal, hands.spec.app, hands.signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
-  const revision = revise(hands.spec, images, live, wanted.commit);
+  const revision = revise(hands.spec, images, live, wanted);
   const { ancestry, reason, insist, hotfix } = wanted;
   return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix, probe: randomUUID() });
 }
@@ -52,7 +54,7 @@ export function revise(
   spec: Spec,
   images: Readonly<Record<string, string>>,
   live: Revision | undefined,
-  commit: string | undefined,
+  { template, commit }: Pick<Wanted, 'template' | 'commit'>,
 ): Revision {
   for (const name of Object.keys(images)) {
     if (spec.services[name] === undefined) {
@@ -65,7 +67,7 @@ export function revise(
   return makeRevision({
     digests: Object.fromEntries(parts.map(([name, part]) => [name, part.digest])),
     repositories: Object.fromEntries(parts.map(([name, part]) => [name, part.repository])),
-    template: templateOf(spec),
+    template,
     commit,
   });
 }

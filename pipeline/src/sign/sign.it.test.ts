@@ -115,7 +115,15 @@ describe('signatures in a registry', () => {
       releaseImages(
         hands,
         { proxy: `${image.repository}@${image.digest}` },
-        { commit: undefined, ancestry: 'unknown', reason: 'r', insist: false, hotfix: false, verifyKey },
+        {
+          commit: undefined,
+          template: { services: {} },
+          ancestry: 'unknown',
+          reason: 'r',
+          insist: false,
+          hotfix: false,
+          verifyKey,
+        },
       );
 
     await expect(release(pem)).rejects.toMatchObject({ code: 'UNSIGNED' });

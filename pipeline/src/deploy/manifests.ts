@@ -1,0 +1,74 @@
+/** A service's own Kubernetes manifests, rendered on the machine of whoever starts a release: the cluster needs no checkout. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { HeadgateError, type KubeObject, type PodTemplate } from '@headgate/rollout';
+import { CORE_SCHEMA, loadAll } from 'js-yaml';
+
+export type Manifests = {
+  readonly service: string;
+  /** As headgate.yaml names it. */
+  readonly folder: string;
+  readonly objects: readonly KubeObject[];
+};
+
+export type Rendering = {
+  /** Folder of headgate.yaml. */
+  readonly root: string;
+  /** Where kubectl is looked for. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+};
+
+const kubectlMaxMs = 60_000;
+const manifestsMaxBytes = 16 * 1024 * 1024;
+
+/** Lane names in them stay `$(LANE)`. @throws {HeadgateError} `TOOL_MISSING`, `MANIFESTS_INVALID` */
+export async function renderManifests(
+  { service, folder }: Pick<Manifests, 'service' | 'folder'>,
+  { root, env }: Rendering,
+  signal: AbortSignal,
+): Promise<Manifests> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(kubectlMaxMs)]);
+  const options = { env: { ...env }, maxBuffer: manifestsMaxBytes, signal: within };
+  try {
+    const { stdout } = await promisify(execFile)('kubectl', ['kustomize', join(root, folder)], options);
+    // Kustomize quotes what is text. Dates stay text too: they would become another thing in JSON.
+    const objects = loadAll(stdout, { schema: CORE_SCHEMA }).filter((one) => one !== null && one !== undefined);
+    return { service, folder, objects: objects as KubeObject[] }; // Kustomize refuses what has no kind and name.
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw unrendered(folder, cause);
+  }
+}
+
+function unrendered(folder: string, cause: unknown): HeadgateError {
+  const { code, stderr = '' } = cause as { code?: unknown; stderr?: string }; // Of execFile.
+  if (code === 'ENOENT') {
+    return new HeadgateError('TOOL_MISSING', `Cannot render manifests "${folder}" as kubectl must be on the PATH`, {
+      hint: 'install kubectl (https://kubernetes.io/docs/tasks/tools), or leave "manifests" out of headgate.yaml',
+      cause,
+    });
+  }
+  const said = /(?:err="|error: )(.*)/s.exec(stderr)?.[1] ?? (stderr || String(cause));
+  return new HeadgateError(
+    'MANIFESTS_INVALID',
+    `Cannot render manifests "${folder}" as kubectl must be able to build them: ${said.trim().replace(/"$/, '')}`,
+    { hint: `mend what \`kubectl kustomize ${folder}\` says`, cause },
+  );
+}
+
+/** The template of the one Deployment among them. @throws {HeadgateError} `MANIFESTS_INVALID` */
+export function podTemplateIn({ service, folder, objects }: Manifests): PodTemplate {
+  const deployments = objects.filter(({ kind }) => kind === 'Deployment');
+  const [deployment] = deployments;
+  const template = (deployment as { spec?: { template?: PodTemplate } } | undefined)?.spec?.template;
+  if (deployments.length !== 1 || template?.spec?.containers?.[0] === undefined) {
+    const found = objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ') || 'nothing';
+    throw new HeadgateError(
+      'MANIFESTS_INVALID',
+      `Cannot release service "${service}" as its manifests "${folder}" must hold one Deployment with a container: current value is "${found}"`,
+      { hint: `name the Deployment of ${service} under resources in ${folder}/kustomization.yaml` },
+    );
+  }
+  return template;
+}

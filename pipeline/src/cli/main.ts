@@ -29,6 +29,10 @@ export const subcommands = {
   wait: { load: () => import('./wait.ts'), summary: 'wait until a release is promoted or has ended' },
   history: { load: () => import('./history.ts'), summary: 'which releases there were, and how they ended' },
   why: { load: () => import('./why.ts'), summary: 'what was decided in a release, and from which evidence' },
+  judge: {
+    load: () => import('./judge.ts'),
+    summary: 'replay: what was counted before, judged again, also with other settings',
+  },
   config: { load: () => import('./config.ts'), summary: 'headgate.yaml as Headgate reads it, every mistake at once' },
   bootstrap: {
     load: () => import('./bootstrap.ts'),

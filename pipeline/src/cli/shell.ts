@@ -1,3 +1,4 @@
+import { durationMs, HeadgateError } from '@headgate/rollout';
 import type { Guard } from '../host/guard.ts';
 
 /** All that a command sees of the process, so that a test can run it with a shell of its own. */
@@ -42,6 +43,38 @@ export function text(call: Call, name: string): string | undefined {
 
 export function flag(call: Call, name: string): boolean {
   return call.values[name] === true;
+}
+
+/** A chance above 0 and below 1. @throws {HeadgateError} `USAGE` */
+export function chance(call: Call, name: string): number | undefined {
+  const given = text(call, name);
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (value > 0 && value < 1) return value;
+  throw unfit(name, 'above 0 and below 1', given);
+}
+
+/** A duration such as 3m, in ms. @throws {HeadgateError} `USAGE` */
+export function span(call: Call, name: string): number | undefined {
+  const given = text(call, name);
+  if (given === undefined) return undefined;
+  const ms = durationMs(given);
+  if (ms !== undefined) return ms;
+  throw unfit(name, 'a duration such as 90s, 3m or 2h', given);
+}
+
+/** One of the words that an option takes. @throws {HeadgateError} `USAGE` */
+export function word<const Word extends string>(call: Call, name: string, words: readonly Word[]): Word | undefined {
+  const given = text(call, name);
+  const found = words.find((one) => one === given);
+  if (given === undefined || found !== undefined) return found;
+  throw unfit(name, `one of ${words.join(', ')}`, given);
+}
+
+function unfit(name: string, rule: string, value: string): HeadgateError {
+  return new HeadgateError('USAGE', `Cannot go on as --${name} must be ${rule}: current value is "${value}"`, {
+    hint: 'run the command with --help',
+  });
 }
 
 const colours = { red: 31, green: 32, yellow: 33, blue: 34, cyan: 36, grey: 90, bold: 1 } as const;

@@ -27,7 +27,7 @@ export const command: Subcommand = {
     }
     const story = await readStory(records, wanted, shell.signal);
     if (flag(call, 'plot')) {
-      shell.out(plot(story ?? nothingOnRecord(wanted)));
+      shell.out(plot(story ?? nothingOnRecord(wanted), wanted));
       return 0;
     }
     if (flag(call, 'json')) {

@@ -1,5 +1,12 @@
 import type { Records } from '../journal/journal.ts';
-import { type EvidenceEntry, type EvidenceState, foldEvidence, startEvidence } from '../policy/evidence.ts';
+import {
+  type EvidenceEntry,
+  type EvidenceState,
+  foldEvidence,
+  type OtherSettings,
+  startEvidence,
+  withOthers,
+} from '../policy/evidence.ts';
 import type { Story, StoryPoint } from '../report/story.ts';
 import { toEntries } from './status.ts';
 
@@ -9,21 +16,27 @@ export async function readStory(
   release: number,
   signal: AbortSignal,
 ): Promise<Story | undefined> {
-  return storyOf(release, toEntries(await journal.readEvidence(release, signal)));
+  return storyOf(toEntries(await journal.readEvidence(release, signal)));
 }
 
-export function storyOf(release: number, entries: readonly EvidenceEntry[]): Story | undefined {
+/** The same evidence gives the same verdicts, bit by bit; with `others` it gives what a judge set like that would have said. */
+export function storyOf(entries: readonly EvidenceEntry[], others: OtherSettings = {}): Story | undefined {
   const [first, ...rest] = entries;
   if (first?.kind !== 'start') return undefined;
-  let state: EvidenceState = startEvidence(first.settings);
+  let state: EvidenceState = startEvidence(withOthers(first.settings, others));
   let compared: EvidenceState['verdict'] = state.verdict;
+  let promoting: EvidenceState['verdict'] | undefined;
   const points: StoryPoint[] = [];
   for (const entry of rest) {
     state = foldEvidence(state, entry);
     if (state.judge.kind === 'comparison') compared = state.verdict;
+    if (state.verdict.kind === 'promote') promoting = state.verdict;
+    // What was counted while the last weight was on its way does not undo what it was asked for by.
+    if (entry.kind === 'watch') compared = promoting ?? compared;
     if (entry.kind === 'sample') points.push(pointOf(entry, state));
   }
-  return { release, settings: state.judge.settings, points, compared, last: state.verdict };
+  const watch = state.judge.kind === 'watch' ? state.verdict : undefined;
+  return { settings: state.judge.settings, points, compared, watch };
 }
 
 function pointOf(
@@ -32,6 +45,7 @@ function pointOf(
 ): StoryPoint {
   return {
     at,
+    seconds: sample.seconds,
     share: sample.candidateShare,
     watched: judge.kind === 'watch',
     live: { requests: sample.live.requests, failures: Math.min(sample.live.requests, sample.live.failed) },
@@ -39,7 +53,6 @@ function pointOf(
       requests: sample.candidate.requests,
       failures: Math.min(sample.candidate.requests, sample.candidate.failed),
     },
-    logRollback: verdict.logRollback,
-    logPromote: verdict.logPromote,
+    verdict,
   };
 }

@@ -7,7 +7,7 @@ import {
   rollbackWeights,
   worseGains,
 } from './arms.ts';
-import { type Block, lineAt } from './block.ts';
+import { type Block, type Line, lineAt } from './block.ts';
 import { credited } from './credit.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
 import { type Ledger, logSumExp, logWealth, openLedger, release, settle } from './ledger.ts';
@@ -160,6 +160,7 @@ function verdictOn(
   const logPromote = logSumExp(state.promotion);
   const mayPromote = closed && promotable && elapsed >= settings.bakeSec;
   const needCandidate = needed(state);
+  const { a } = outlook(state);
   return {
     kind: verdictKind(settings, { logRollback, logPromote, mayPromote }),
     logRollback,
@@ -170,8 +171,16 @@ function verdictOn(
     promotable,
     hard: false,
     counts,
-    spoke: null,
+    spoke: {
+      kind: 'ratio',
+      tolerated: ratioAt(settings.tolerated, a),
+      unacceptable: ratioAt(settings.unacceptable, a),
+    },
   };
+}
+
+function ratioAt(line: Line, rate: number): number {
+  return Math.min(1, lineAt(line, rate));
 }
 
 /** By recent growth where there was some, else as if the candidate were as good as live. */

@@ -41,7 +41,7 @@ export function step(
 }
 
 /** What the guard says without a new look. */
-export function read({ looks, elapsed }: GuardState): RuleVerdict {
+export function read({ limitMs, looks, elapsed }: GuardState): RuleVerdict {
   const hard = looks >= looksMin;
   const none = { requests: 0, failures: 0 };
   return {
@@ -52,5 +52,6 @@ export function read({ looks, elapsed }: GuardState): RuleVerdict {
     closed: false,
     hard,
     counts: { live: none, candidate: none },
+    spoke: { kind: 'age', limitMs },
   };
 }

@@ -44,7 +44,7 @@ function spokeAt(state: LatencyState, k: number): Spoke {
   const [threshold] = thresholds(past, [level]);
   const liveMs = edgeMs(threshold?.edge ?? 1);
   const candidateMs = edgeMs(candidateEdge(settings, k, threshold?.edge ?? 1));
-  return { level, liveMs, candidateMs };
+  return { kind: 'quantile', level, liveMs, candidateMs };
 }
 
 /** By recent growth where there was some, else as if the candidate were as fast as live. */

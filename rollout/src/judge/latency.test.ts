@@ -34,7 +34,7 @@ test('a candidate whose requests take twice as long is rolled back, and the quan
     looks++;
   }
 
-  expect(verdict).toMatchObject({ kind: 'rollback', spoke: { level: 0.5 } });
+  expect(verdict).toMatchObject({ kind: 'rollback', spoke: { kind: 'quantile', level: 0.5 } });
   expect(looks).toBeLessThan(10);
   const { live, candidate } = verdict.counts;
   expect(candidate.failures / candidate.requests).toBeGreaterThan((2 * live.failures) / live.requests - 0.3);

@@ -69,7 +69,7 @@ export function onWeightChange(state: OneLaneState): [OneLaneState, RuleVerdict]
 }
 
 /** What the rule says without a new input. */
-export function read({ alpha, ledger, elapsed, history, counts }: OneLaneState): RuleVerdict {
+export function read({ alpha, bound, ledger, elapsed, history, counts }: OneLaneState): RuleVerdict {
   const logRollback = logWealth(ledger);
   return {
     ...rollbackOnly,
@@ -78,6 +78,7 @@ export function read({ alpha, ledger, elapsed, history, counts }: OneLaneState):
     elapsed,
     closed: false,
     counts: { live: history, candidate: counts },
+    spoke: { kind: 'ratio', tolerated: Math.min(1, bound), unacceptable: null },
   };
 }
 

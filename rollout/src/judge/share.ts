@@ -50,7 +50,7 @@ export function onWeightChange(state: ShareState, weight: number): [ShareState, 
 }
 
 /** What the rule says without a new input. */
-export function read({ alpha, ledger, elapsed, live, candidate }: ShareState): RuleVerdict {
+export function read({ alpha, weight, ledger, elapsed, live, candidate }: ShareState): RuleVerdict {
   const logRollback = logWealth(ledger);
   return {
     ...rollbackOnly,
@@ -59,6 +59,7 @@ export function read({ alpha, ledger, elapsed, live, candidate }: ShareState): R
     elapsed,
     closed: false,
     counts: { live: { requests: live, failures: 0 }, candidate: { requests: candidate, failures: 0 } },
+    spoke: { kind: 'share', least: smallestShare(weight) },
   };
 }
 

@@ -25,7 +25,7 @@ export type RuleVerdict = {
   /** Not a test but a limit: rolls back at once, whatever the wealths are. */
   readonly hard: boolean;
   readonly counts: PairCounts;
-  /** The quantile that says most, of a rule that looks at several; `null` for all others. */
+  /** Of several thresholds the one that says most; `null` where there is none to name. */
   readonly spoke: Spoke | null;
 };
 
@@ -42,8 +42,16 @@ export function verdictKind(
   return mayPromote && logPromote >= Math.log(1 / beta) ? 'promote' : 'hold';
 }
 
-/** So many of live's requests are at most `liveMs` fast; beyond `candidateMs` a candidate's request counts as slow. */
-export type Spoke = { readonly level: number; readonly liveMs: number; readonly candidateMs: number };
+/** The threshold that a rule holds its counts against. */
+export type Spoke =
+  /** Ratios of failures, as live's are expected now; without a promotion side nothing is unacceptable. */
+  | { readonly kind: 'ratio'; readonly tolerated: number; readonly unacceptable: number | null }
+  /** So many of live's requests are at most `liveMs` fast; beyond `candidateMs` a candidate's request counts as slow. */
+  | { readonly kind: 'quantile'; readonly level: number; readonly liveMs: number; readonly candidateMs: number }
+  /** The smallest part of all requests that the candidate may have. */
+  | { readonly kind: 'share'; readonly least: number }
+  /** Of the oldest message. */
+  | { readonly kind: 'age'; readonly limitMs: number };
 
 /** Counts since the start. In the one-lane watch `live` is the history that the candidate is judged against. */
 export type PairCounts = { readonly live: LaneCounts; readonly candidate: LaneCounts };

@@ -11,14 +11,14 @@ import {
   stepJudge,
   weightChanged,
 } from '../judge/judge.ts';
-import { staleReports } from '../judge/merge.ts';
 import type { Counts, Prime, Sample } from '../judge/sample.ts';
 import { progressOf } from '../judge/steps.ts';
-import type { RuleReport, Verdict } from '../judge/verdict.ts';
+import type { Verdict } from '../judge/verdict.ts';
 import type { Lane } from '../lane.ts';
-import type { ReleaseSpec } from '../spec.ts';
+import type { LatencyPart, ReleaseSpec } from '../spec.ts';
 import type { Evidence, Look } from './look.ts';
 import type { Plan } from './release.ts';
+import { verdictText } from './verdict-text.ts';
 
 /** One line of the evidence journal. Folding all lines of a release gives its judge again, bit by bit. */
 export type EvidenceEntry =
@@ -65,9 +65,27 @@ export function settingsFor(
     tolerate: spec.tolerate,
     guardMs: plan.queue ? limitMsFor(queueTimes) : undefined,
     compare: plan.strategy === 'blue-green' ? 'probes' : 'traffic',
-    slow: plan.strategy === 'canary' ? slow.filter((source) => source === 'flow' || spec.latency !== 'off') : [],
-    latencyPromotes: spec.latency === 'promote',
+    ...latencySettings(plan.strategy === 'canary' ? slow : [], spec.latency),
   };
+}
+
+function latencySettings(
+  slow: JudgeSettings['slow'],
+  part: LatencyPart,
+): Pick<JudgeSettings, 'slow' | 'latencyPromotes'> {
+  return {
+    slow: slow.filter((source) => source === 'flow' || part !== 'off'),
+    latencyPromotes: part === 'promote',
+  };
+}
+
+/** What a replay may set otherwise than the record; absent: as it was. */
+export type OtherSettings = Partial<Pick<JudgeSettings, 'alpha' | 'beta' | 'bakeSec' | 'tolerate'>> & {
+  readonly latency?: LatencyPart;
+};
+
+export function withOthers(settings: JudgeSettings, { latency, ...others }: OtherSettings): JudgeSettings {
+  return { ...settings, ...others, ...(latency === undefined ? {} : latencySettings(settings.slow, latency)) };
 }
 
 export function startEvidence(settings: JudgeSettings): EvidenceState {
@@ -126,7 +144,7 @@ export function evidenceOf(
     logRollback: verdict.logRollback,
     logPromote: verdict.logPromote ?? undefined,
     progress: countsNow(verdict) ? progressOf(verdict, judge.settings) : 0,
-    text: textOf(verdict, judge.settings),
+    text: verdictText(verdict, judge.settings),
     blindMs,
     idle: idleSamples >= idleAfterSamples,
     unread: verdict.kind === 'hold' && verdict.reason === 'stale',
@@ -136,70 +154,6 @@ export function evidenceOf(
 /** Evidence from before must not carry a step while both lanes fail, a lane is silent or a rule is fed no more. */
 function countsNow({ kind, reason }: Verdict): boolean {
   return kind === 'promote' || (kind === 'hold' && (reason === 'evidence' || reason === 'bake'));
-}
-
-function textOf(verdict: Verdict, settings: JudgeSettings): string {
-  const rule = verdict.rules.find(({ name }) => name === verdict.reason);
-  if (verdict.kind === 'rollback' && rule !== undefined) return rollbackText(rule);
-  switch (verdict.reason) {
-    case 'good-enough':
-      return 'the evidence says good enough';
-    case 'bake':
-      return 'good enough; the bake is not over';
-    case 'no-traffic':
-      return 'a lane had no request for a minute';
-    case 'both-lanes-failing':
-      return 'both lanes fail too much to compare them';
-    case 'stale':
-      return `not read of late: ${staleText(verdict, settings)}`;
-    default:
-      return verdict.kind === 'rollback' ? 'the evidence says worse than tolerated' : 'not enough evidence yet';
-  }
-}
-
-function staleText({ rules, elapsed }: Verdict, settings: JudgeSettings): string {
-  return staleReports(rules, settings)
-    .map(({ name, at }) => `${name} for ${Math.round(elapsed - at)} s`)
-    .join(', ');
-}
-
-function rollbackText(rule: RuleReport): string {
-  const { live, candidate } = rule.counts;
-  const ratios = `${candidate.failures} of ${candidate.requests} against ${live.failures} of ${live.requests}`;
-  switch (rule.name) {
-    case 'failed':
-      return `the candidate fails more than tolerated: ${ratios} requests`;
-    case 'refused':
-      return `the candidate refuses more than tolerated: ${ratios} requests`;
-    case 'probe-failed':
-    case 'probe-refused':
-      return `the candidate answers the synthetic requests worse than live: ${ratios}`;
-    case 'latency':
-      return `the candidate is slower than tolerated: ${slowText(rule)}`;
-    case 'ackTime':
-      return `the candidate's workers take longer than tolerated: ${slowText(rule)}`;
-    case 'capacity':
-      return `the candidate works off less than its share: ${candidate.failures} of ${candidate.requests} messages are left, of live's ${live.failures} of ${live.requests}`;
-    case 'redelivered':
-      return `the candidate's messages are delivered again more often than tolerated: ${ratios}`;
-    case 'dropped':
-      return `the candidate leaves more messages unanswered than tolerated: ${ratios}`;
-    case 'share':
-      return `the candidate answers fewer requests than its weight sends: ${candidate.requests} against ${live.requests}`;
-    case 'guard':
-      return "the candidate's oldest message waits for longer than the limit while live's does not";
-  }
-}
-
-function slowText({ counts, spoke }: RuleReport): string {
-  const { live, candidate } = counts;
-  const quantile = `p${+((spoke?.level ?? 0) * 100).toFixed(1)}`;
-  const part = ({ failures, requests }: typeof live) => `${failures} of ${requests}`;
-  return `${part(candidate)} above ${formatMs(spoke?.candidateMs ?? 0)} against ${part(live)} above live's ${quantile}, ${formatMs(spoke?.liveMs ?? 0)}`;
-}
-
-function formatMs(ms: number): string {
-  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 
 function remember({ history }: EvidenceState, at: number, counts: Counts): EvidenceState['history'] {

@@ -39,42 +39,68 @@ const words: Readonly<Record<RuleName, string>> = {
   guard: 'oldest message (a limit, no test)',
 };
 
-/** Every rule in a line of its own: both odds with what they must reach, what is still needed, and which quantile spoke. */
-export function explain({ compared, settings }: Story): readonly string[] {
-  const { rules } = compared;
+/**
+ * Every rule in a line of its own: both odds with what they must reach, what is still needed, and which threshold spoke.
+ * A watch says nothing of the comparison that led to it, so both are told.
+ */
+export function explain({ compared, watch, settings }: Story): readonly string[] {
+  return [
+    ...verdictLines(compared, settings),
+    ...(watch === undefined ? [] : ["then, against live's last ten minutes:", ...verdictLines(watch, settings)]),
+  ];
+}
+
+function verdictLines(verdict: Verdict, settings: Story['settings']): readonly string[] {
+  const { rules } = verdict;
   const weights = ruleWeights(rules.map(({ name }) => name));
-  const wanted = (rollback: number) => odds(Math.log(1 / (settings.alpha * rollback))).replace(':1', '');
+  const wanted = (part: number) => Math.round(1 / (settings.alpha * part));
   const head = [
-    `${stateName(compared)}: worse than tolerated ${odds(compared.logRollback)} (rolls back at ${wanted(1)}:1)`,
-    compared.logPromote === null
+    `${stateName(verdict)}: worse than tolerated ${odds(verdict.logRollback)} (rolls back at ${wanted(1)}:1)`,
+    verdict.logPromote === null
       ? ''
-      : `, good enough ${odds(compared.logPromote)} (promotes at ${odds(Math.log(1 / settings.beta))})`,
-    compared.needCandidate === null || compared.needCandidate === 0
-      ? ''
-      : `, about ${compared.needCandidate} candidate requests to go`,
+      : `, good enough ${odds(verdict.logPromote)} (promotes at ${odds(Math.log(1 / settings.beta))})`,
+    needs(verdict, 'candidate requests to go'),
   ].join('');
   return [head, ...rules.map((rule, k) => ruleLine(rule, wanted(weights[k] ?? 0)))];
 }
 
-function ruleLine(rule: RuleReport, alone: string): string {
-  const { name, hard, logRollback, logPromote, needCandidate } = rule;
-  if (name === 'guard') return `  ${words.guard.padEnd(34)} ${hard ? 'over its limit' : 'within its limit'}`;
+function ruleLine(rule: RuleReport, alone: number): string {
+  const { name, hard, logRollback, logPromote, spoke } = rule;
+  const limit = spoke?.kind === 'age' ? `, ${Math.round(spoke.limitMs / 1_000)} s` : '';
+  if (name === 'guard') return `  ${words.guard.padEnd(34)} ${hard ? 'over' : 'within'} its limit${limit}`;
   const worse = `worse ${odds(logRollback)} (alone it rolls back at ${alone}:1)`;
-  const good = logPromote === null ? '' : `, good enough ${odds(logPromote)}`;
-  const need = needCandidate === null || needCandidate === 0 ? '' : `, needs about ${needCandidate}`;
-  return `  ${words[name].padEnd(34)} ${worse}${good}${need}; ${seen(rule)}`;
+  const good = logPromote === null ? '' : `, good enough ${odds(logPromote)}${needs(rule, 'to go')}`;
+  return `  ${words[name].padEnd(34)} ${worse}${good}; ${seen(rule)}`;
 }
 
-function seen({ name, counts: { live, candidate }, spoke }: RuleReport): string {
+/** Candidate requests that the promotion side still wants, an estimate. */
+function needs({ logPromote, needCandidate }: Pick<Verdict, 'logPromote' | 'needCandidate'>, words: string): string {
+  if (logPromote === null || needCandidate === 0) return '';
+  return `, ${needCandidate === null ? 'unknown how many' : `about ${needCandidate}`} ${words}`;
+}
+
+function seen({ counts: { live, candidate }, spoke }: RuleReport): string {
   const part = ({ failures, requests }: typeof live) => `${failures} of ${requests}`;
-  if (name === 'share') return `${candidate.requests} requests of ${live.requests + candidate.requests}`;
-  if (spoke !== null) {
-    if (candidate.requests === 0) return 'nothing was compared yet';
-    const quantile = `p${+(spoke.level * 100).toFixed(1)}`;
-    return `${quantile} says most: ${part(candidate)} above ${ms(spoke.candidateMs)}, live ${part(live)} above its ${ms(spoke.liveMs)}`;
+  const ratio = ({ failures, requests }: typeof live) =>
+    `${part({ failures, requests })} (${failedRatio(failures, requests)})`;
+  switch (spoke?.kind) {
+    case 'share':
+      return `${candidate.requests} requests of ${live.requests + candidate.requests}, at least ${percent(spoke.least)} are expected`;
+    case 'quantile':
+      return candidate.requests === 0
+        ? 'nothing was compared yet'
+        : `p${+(spoke.level * 100).toFixed(1)} says most: ${part(candidate)} above ${ms(spoke.candidateMs)}, live ${part(live)} above its ${ms(spoke.liveMs)}`;
+    case 'ratio': {
+      const bad = spoke.unacceptable === null ? '' : `, unacceptable from ${percent(spoke.unacceptable)}`;
+      return `${ratio(candidate)}, live ${ratio(live)}; tolerated to ${percent(spoke.tolerated)}${bad}`;
+    }
+    default:
+      return `${ratio(candidate)}, live ${ratio(live)}`;
   }
-  const ratio = failedRatio(candidate.failures, candidate.requests);
-  return `${part(candidate)} (${ratio}), live ${part(live)} (${failedRatio(live.failures, live.requests)})`;
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(2)} %`;
 }
 
 function ms(value: number): string {

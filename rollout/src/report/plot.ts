@@ -8,8 +8,8 @@ import { duration } from './words.ts';
  * One picture of a release: the candidate's weight, the failure ratios of both lanes with the range that their counts
  * still allow, and the odds on a log scale between the two lines that decide. SVG, readable on light and dark ground.
  */
-export function plot(story: Story): string {
-  const { points, release } = story;
+export function plot(story: Story, release: number): string {
+  const { points } = story;
   const begun = points[0]?.at ?? 0;
   const spanMs = Math.max(1_000, (points.at(-1)?.at ?? begun) - begun);
   const x = (at: number) => round(left + ((at - begun) / spanMs) * wide);
@@ -27,10 +27,9 @@ export function plot(story: Story): string {
   ].join('\n');
 }
 
-/** A watch says nothing of the comparison that led to it. */
-function ending({ last, compared, points }: Story): string {
-  if (last.kind === 'rollback') return 'ROLLBACK';
-  return points.some(({ watched }) => watched) ? 'PROMOTE' : stateName(compared);
+function ending({ compared, watch }: Story): string {
+  if (watch === undefined) return stateName(compared);
+  return watch.kind === 'rollback' ? 'ROLLBACK' : 'PROMOTE';
 }
 
 type Across = (at: number) => number;
@@ -168,7 +167,7 @@ function evidence({ points, settings }: Story, x: Across): readonly string[] {
   const y = (log: number) => round(middle - (clip(log) / logMax) * (tall / 2));
   const rollbackAt = Math.log(1 / settings.alpha);
   const promoteAt = Math.log(1 / settings.beta);
-  const compared = points.filter(({ logPromote, watched }) => logPromote !== null && !watched);
+  const compared = points.filter(({ verdict, watched }) => verdict.logPromote !== null && !watched);
   return [
     heading(top, 'odds, on a log scale: up speaks against the candidate, down for it'),
     gridLine(y(0), '1:1'),
@@ -176,8 +175,8 @@ function evidence({ points, settings }: Story, x: Across): readonly string[] {
     gridLine(y(-promoteAt), ratio(settings.beta), 'decides good'),
     text(left + wide + 8, y(rollbackAt) + 4, 'rolls back here', 'bad-text'),
     text(left + wide + 8, y(-promoteAt) + 4, 'promotes here', 'good-text'),
-    `<polyline class="line bad" points="${points.map(({ at, logRollback }) => `${x(at)},${y(Math.max(0, logRollback))}`).join(' ')}"/>`,
-    `<polyline class="line good" points="${compared.map(({ at, logPromote }) => `${x(at)},${y(-Math.max(0, logPromote ?? 0))}`).join(' ')}"/>`,
+    `<polyline class="line bad" points="${points.map(({ at, verdict }) => `${x(at)},${y(Math.max(0, verdict.logRollback))}`).join(' ')}"/>`,
+    `<polyline class="line good" points="${compared.map(({ at, verdict }) => `${x(at)},${y(-Math.max(0, verdict.logPromote ?? 0))}`).join(' ')}"/>`,
   ];
 }
 

@@ -25,7 +25,7 @@ function aStory({ failing = 10, seconds = 30, latencySlow = false } = {}): Story
     const sample = { ...countsOnly, seconds: 1, candidateShare: 5, live, candidate, latency };
     entries.push({ kind: 'sample', at: 1_000 * t, sample, lags: null });
   }
-  const story = storyOf(7, entries);
+  const story = storyOf(entries);
   if (story === undefined) throw new Error('it has a start');
   return story;
 }
@@ -53,15 +53,15 @@ describe('explain()', () => {
     const story = aStory({ failing: 0, seconds: 10 });
 
     expect(explain(story)[0]).toMatch(/about \d+ candidate requests to go$/);
-    expect(stateName(story.last)).toBe('HEALTHY_PROGRESS');
-    expect(stateName({ ...story.last, reason: 'stale' })).toBe('HOLD_NO_METRICS');
-    expect(stateName({ ...story.last, reason: 'no-traffic' })).toBe('HOLD_NO_TRAFFIC');
+    expect(stateName(story.compared)).toBe('HEALTHY_PROGRESS');
+    expect(stateName({ ...story.compared, reason: 'stale' })).toBe('HOLD_NO_METRICS');
+    expect(stateName({ ...story.compared, reason: 'no-traffic' })).toBe('HOLD_NO_TRAFFIC');
   });
 });
 
 describe('plot()', () => {
   test('draws weights, both ratios with their bands, both odds and both lines that decide, for light and dark', () => {
-    const svg = plot(aStory());
+    const svg = plot(aStory(), 7);
 
     expect(svg).toContain('Release 7: ROLLBACK after 29 s');
     expect(svg.match(/<polyline /g)).toHaveLength(5);
@@ -73,6 +73,6 @@ describe('plot()', () => {
   });
 
   test('draws a release that has seen nothing', () => {
-    expect(plot(aStory({ seconds: 0 }))).not.toMatch(/NaN|Infinity|undefined/);
+    expect(plot(aStory({ seconds: 0 }), 7)).not.toMatch(/NaN|Infinity|undefined/);
   });
 });

@@ -3,24 +3,23 @@ import type { LaneCounts, Verdict } from '../judge/verdict.ts';
 
 /** A release as its judge saw it. */
 export type Story = {
-  readonly release: number;
   readonly settings: JudgeSettings;
   readonly points: readonly StoryPoint[];
-  /** The last verdict of the comparison, and the last one of all, which may be the watch's. */
+  /** The last verdict of the comparison, and of the watch if it came to that. */
   readonly compared: Verdict;
-  readonly last: Verdict;
+  readonly watch: Verdict | undefined;
 };
 
 export type StoryPoint = {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; what was counted, in the `seconds` before it. */
   readonly at: number;
+  readonly seconds: number;
   /** Candidate's weight, whole percent. */
   readonly share: number;
   /** After the promotion, judged against history. */
   readonly watched: boolean;
   readonly live: LaneCounts;
   readonly candidate: LaneCounts;
-  /** Natural logs of the odds. */
-  readonly logRollback: number;
-  readonly logPromote: number | null;
+  /** What the judge said then. */
+  readonly verdict: Verdict;
 };

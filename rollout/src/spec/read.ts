@@ -96,11 +96,17 @@ export const percentage: Reader<number> = (node, path, report) =>
 
 const msOfUnit: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
+/** `3m` in milliseconds; `undefined` for what is no duration. */
+export function durationMs(text: string): number | undefined {
+  const [, amount, unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = msOfUnit[unit];
+  return ms === undefined ? undefined : Number(amount) * ms;
+}
+
 /** In milliseconds. */
 export const duration: Reader<number> = (node, path, report) => {
-  const [, amount, unit] = (node.kind === 'scalar' ? /^(\d{1,9})(ms|s|m|h)$/.exec(node.text) : null) ?? [];
-  const ms = unit === undefined ? undefined : msOfUnit[unit];
-  if (ms !== undefined) return Number(amount) * ms;
+  const ms = node.kind === 'scalar' ? durationMs(node.text) : undefined;
+  if (ms !== undefined) return ms;
   return refuse('must be a duration in ms, s, m or h such as 500ms, 10s, 3m or 2h', node, path, report);
 };
 

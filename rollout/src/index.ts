@@ -1,5 +1,6 @@
 /** The door of the package: from a revision to a verdict. */
 export { readHead } from './engine/book.ts';
+export { type Observation, observe } from './engine/observe.ts';
 export type { Emit, Occurrence } from './engine/occurrence.ts';
 export { readReplay, replayOf } from './engine/replay.ts';
 export { readStatus } from './engine/status.ts';
@@ -22,7 +23,7 @@ export { type PulledImage, pullImage } from './platform/local/image/pull.ts';
 export { BoundedLog } from './platform/local/supervisor/bounded-log.ts';
 export { startBoxed } from './platform/local/supervisor/boxed.ts';
 export { ensureSupervisor, type ReadyInfo, stopSupervisor } from './platform/local/supervisor/ensure.ts';
-export { openPlatform, openRecords } from './platform/open.ts';
+export { openPlatform, openProcesses, openRecords } from './platform/open.ts';
 export type { Platform } from './platform/platform.ts';
 export type { OtherSettings } from './policy/evidence.ts';
 export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
@@ -32,6 +33,7 @@ export { bootstrap } from './queue/bootstrap.ts';
 export { openConnection } from './queue/connection.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
 export { explain } from './report/explain.ts';
+export { falseAlarms, observedText, type Trial, trialText } from './report/observed.ts';
 export { picture } from './report/picture.ts';
 export { plot } from './report/plot.ts';
 export { type Replay, replayJson, replayText } from './report/replay.ts';

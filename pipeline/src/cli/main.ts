@@ -33,6 +33,10 @@ export const subcommands = {
     load: () => import('./judge.ts'),
     summary: 'replay: what was counted before, judged again, also with other settings',
   },
+  observe: {
+    load: () => import('./observe.ts'),
+    summary: 'judge the live lane against itself: how often would a good release be rolled back',
+  },
   config: { load: () => import('./config.ts'), summary: 'headgate.yaml as Headgate reads it, every mistake at once' },
   bootstrap: {
     load: () => import('./bootstrap.ts'),

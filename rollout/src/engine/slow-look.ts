@@ -2,7 +2,7 @@ import type { SparseHistogram } from '../judge/histogram.ts';
 import type { QueueCounts, Slow } from '../judge/sample.ts';
 import { type Instant, type Lane, lanes, type PerLane } from '../lane.ts';
 import { grow, type ProcessBook } from '../metrics/growth.ts';
-import type { ProcessSeen, Series } from '../metrics/processes.ts';
+import { bucketsIn, type ProcessSeen, type Series } from '../metrics/processes.ts';
 import type { Platform } from '../platform/platform.ts';
 import { type Flow, type FlowBook, flow } from '../queue/flow.ts';
 import type { LaneQueueSeen } from '../queue/queue.ts';
@@ -175,13 +175,6 @@ function pastOf({ at, processes }: Raw, lane: Lane): Past {
     return [...total].sort(([a], [b]) => a - b);
   };
   return { latency: of('latency/'), ackTime: of(`ackTime/${lane}/`) };
-}
-
-function bucketsIn(series: Series, prefix: string): SparseHistogram {
-  return Object.entries(series)
-    .filter(([name, count]) => name.startsWith(prefix) && count > 0)
-    .map(([name, count]) => [Number(name.slice(prefix.length)), count] as const)
-    .sort(([a], [b]) => a - b);
 }
 
 async function perLane<T>(ask: (lane: Lane) => Promise<T>): Promise<PerLane<T>> {

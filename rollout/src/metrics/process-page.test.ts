@@ -33,6 +33,18 @@ test('readProcessPage() tells a process that has counted nothing from one that c
   expect(readProcessPage('<html>not found</html>', 'ratings')).toEqual({});
 });
 
+test('readProcessPage() reads what a proxy answered, as the lanes are counted', () => {
+  const page = `# TYPE headgate_requests_total counter
+headgate_requests_total{class="2xx"} 90
+headgate_requests_total{class="4xx"} 3
+headgate_requests_total{class="5xx"} 2
+headgate_clients_gone_total{late="yes"} 1
+headgate_clients_gone_total{late="no"} 4
+`;
+
+  expect(readProcessPage(page, 'ratings')).toEqual({ requests: 100, failed: 3, refused: 7 });
+});
+
 test('readProcessPage() leaves out what is no count', () => {
   const page = 'headgate_acked_total{stream="ratings-blue"} NaN\nheadgate_acked_total{stream="ratings-green"} -1\n';
 

@@ -1,19 +1,25 @@
 import { laneOfStream } from '../queue/names.ts';
 import { type Sample, samplesOf } from './exposition.ts';
 import type { Series } from './processes.ts';
+import { outcomesOf } from './proxies.ts';
 
 /** What Headgate knows of a lane process's `/metrics` page. Everything else on it is left alone, and so is another app's stream. */
 export function readProcessPage(text: string, app: string): Series {
   const series: Record<string, number> = {};
+  if (/^# TYPE headgate_requests_total /m.test(text)) Object.assign(series, { requests: 0, failed: 0, refused: 0 });
   if (/^# TYPE headgate_latency_bucket_total /m.test(text)) series['latency'] = 0;
   if (/^# TYPE headgate_acked_total /m.test(text)) Object.assign(series, { acked: 0, ackTime: 0 });
   for (const sample of samplesOf(text)) {
-    const key = sample === undefined || !(sample.value >= 0) ? undefined : keyOf(sample, app);
-    if (sample === undefined || key === undefined) continue;
-    series[key] = (series[key] ?? 0) + sample.value;
-    if (key.startsWith('latency/')) series['latency'] = (series['latency'] ?? 0) + sample.value;
+    if (sample === undefined || !(sample.value >= 0)) continue;
+    for (const key of keysOf(sample, app)) series[key] = (series[key] ?? 0) + sample.value;
   }
   return series;
+}
+
+function keysOf(sample: Sample, app: string): readonly string[] {
+  const key = keyOf(sample, app);
+  if (key?.startsWith('latency/')) return ['latency', key];
+  return key === undefined ? outcomesOf(sample) : [key];
 }
 
 function keyOf({ name, labels }: Sample, app: string): string | undefined {

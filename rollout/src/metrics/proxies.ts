@@ -14,10 +14,11 @@ export function proxyCounts(app: string): CountsIn {
 }
 
 function countedIn(sample: Sample, lane: Lane): readonly Counted[] {
-  return whatIs(sample).map((what) => ({ lane, way: 'weighted', what, sample }));
+  return outcomesOf(sample).map((what) => ({ lane, way: 'weighted', what, sample }));
 }
 
-function whatIs({ name, labels }: Sample): readonly (keyof Totals)[] {
+/** What a sample of a proxy counts; nothing for all others. */
+export function outcomesOf({ name, labels }: Sample): readonly (keyof Totals)[] {
   switch (`${name} ${labels['class'] ?? labels['late'] ?? ''}`) {
     case 'headgate_requests_total 2xx':
     case 'headgate_requests_total 3xx':

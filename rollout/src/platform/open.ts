@@ -27,6 +27,13 @@ export async function openPlatform(spec: Spec, opening: Opening): Promise<Platfo
   return openLocalPlatform(spec, opening);
 }
 
+/** What the lanes' processes say of themselves, for whoever only looks: starts nothing. */
+export async function openProcesses(spec: Spec, state: string): Promise<AsyncDisposable & Pick<Platform, 'processes'>> {
+  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace);
+  const { openRunningProcesses } = await import('./local/open.ts');
+  return { processes: openRunningProcesses(spec, state), async [Symbol.asyncDispose]() {} };
+}
+
 async function openCluster(spec: Spec, namespace: string): Promise<Platform> {
   const { openKubernetesPlatform } = await import('./kubernetes/open.ts');
   const client = openKubeClient({ namespace });

@@ -69,6 +69,15 @@ export function settingsFor(
   };
 }
 
+/** For one lane compared with itself, in two halves: what a release of this app would be judged by, as far as halves tell it. */
+export function observerSettings(
+  spec: Pick<ReleaseSpec, 'bakeMs' | 'tolerate' | 'latency'>,
+  slow: JudgeSettings['slow'],
+): JudgeSettings {
+  const { bakeMs, tolerate, latency } = spec;
+  return { ...defaultJudge, bakeSec: bakeMs / 1_000, tolerate, ...latencySettings(slow, latency) };
+}
+
 function latencySettings(
   slow: JudgeSettings['slow'],
   part: LatencyPart,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { openFileJournal } from '../../journal/file.ts';
 import { openHaproxyMetrics } from '../../metrics/haproxy.ts';
 import { openLocalProcesses } from '../../metrics/local-processes.ts';
+import type { Processes } from '../../metrics/processes.ts';
 import { bootstrap } from '../../queue/bootstrap.ts';
 import { openConnection } from '../../queue/connection.ts';
 import { openJetStreamQueue } from '../../queue/jetstream.ts';
@@ -11,7 +12,9 @@ import { openLocalWorkload } from '../../workload/local.ts';
 import type { Opening } from '../open.ts';
 import type { Platform } from '../platform.ts';
 import { ask } from './ask.ts';
+import { openSupervisorClient } from './supervisor/client.ts';
 import { ensureSupervisor } from './supervisor/ensure.ts';
+import { placesOf } from './supervisor/folder.ts';
 
 /**
  * All ports of an app on this machine. Starts the supervisor when none runs, and makes the queue's lanes: their streams are in memory,
@@ -37,4 +40,9 @@ export async function openLocalPlatform(spec: Spec, { state, signal, say }: Open
     send: ({ path, headers }, within) => ask(`${info.urls.http}${path}`, headers, within),
     [Symbol.asyncDispose]: async () => queue?.[Symbol.asyncDispose](),
   };
+}
+
+/** Of the supervisor that runs; each question fails while none does. */
+export function openRunningProcesses({ app }: Spec, state: string): Processes {
+  return openLocalProcesses(openSupervisorClient(placesOf(state).socket), app);
 }

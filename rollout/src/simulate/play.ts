@@ -7,9 +7,10 @@ import type { Phase } from '../policy/phase.ts';
 import { type Command, emptyHead, type Head } from '../policy/release.ts';
 import { turn } from '../policy/turn.ts';
 import { aSpec, revisionNamed } from './named.ts';
+import { obey } from './obey.ts';
 import { seeded } from './random.ts';
 import { type Blindness, freshMemory, look, seesAll } from './see.ts';
-import { type Behaviour, good, makeWorld, obey, pass, type World } from './world.ts';
+import { type Behaviour, good, makeWorld, pass, type World } from './world.ts';
 
 /** A play: the world obeys at once, and every change of phase is written down. */
 export type Play = {

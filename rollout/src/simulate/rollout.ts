@@ -7,10 +7,11 @@ import { type Command, emptyHead, type Head, type Release } from '../policy/rele
 import { turn } from '../policy/turn.ts';
 import { add, count, type Game, newDriver, spec } from './game.ts';
 import { revisionNamed } from './named.ts';
+import { obey } from './obey.ts';
 import { checkTurn, endOf } from './promises.ts';
 import { seeded } from './random.ts';
 import { look } from './see.ts';
-import { type Behaviour, good, makeWorld, obey, pass } from './world.ts';
+import { type Behaviour, good, makeWorld, pass } from './world.ts';
 
 /** How one simulated release went. `broken` lists every promise that was not kept, in words. */
 export type Outcome = {

@@ -1,7 +1,5 @@
-import { invariant } from '../errors.ts';
 import type { Lane, PerLane, Pin, Weights } from '../lane.ts';
 import { closedWeights, lanes } from '../lane.ts';
-import type { Command } from '../policy/release.ts';
 import { binomial } from './random.ts';
 
 /** How a revision behaves. `from` is when its trouble begins, in ms after it started. */
@@ -176,80 +174,8 @@ function age(world: World, lane: SimLane): void {
   lane.waiting = fresh;
 }
 
-/** Carries out one command, and notes each rule that the command itself breaks. */
-export function obey(world: World, command: Command, revision: string, live: Lane | undefined): void {
-  switch (command.kind) {
-    case 'setWeights':
-      setWeights(world, command.weights);
-      break;
-    case 'setRevision':
-      if (command.lane === live) world.broken.push('the live lane got another revision');
-      setRevision(world, world.lanes[command.lane], revision);
-      break;
-    case 'scale':
-      scale(world, command.lane, command.replicas, live);
-      break;
-    case 'letGo':
-      world.lanes[command.lane].held = 0;
-      break;
-    case 'setSources':
-      world.lanes[command.lane].sources = command.sources;
-      break;
-    case 'fence':
-      world.lanes[command.lane].fencedUntil = world.now + command.forMs;
-      break;
-    case 'unfence':
-      world.lanes[command.lane].fencedUntil = world.now + 100;
-      break;
-    case 'setPins':
-      world.pins = command.pins;
-      break;
-    case 'disposeDead':
-      break; // This world has no dead letters.
-  }
-}
-
-function setWeights(world: World, weights: Weights): void {
-  invariant([0, 100].includes(weights.blue + weights.green), `weights add up to ${weights.blue + weights.green}`);
-  world.weights = weights;
-}
-
-function setRevision(world: World, lane: SimLane, revision: string): void {
-  if (lane.revision === revision) return;
-  lane.revision = revision;
-  lane.startedAt = world.now;
-  lane.proxies.since = world.now;
-  lane.workers.since = world.now;
-}
-
-function scale(world: World, lane: Lane, replicas: Readonly<Record<string, number>>, live: Lane | undefined): void {
-  const at = world.lanes[lane];
-  for (const [name, wanted] of Object.entries(replicas)) {
-    const pool = name === 'proxy' ? at.proxies : at.workers;
-    if (wanted === 0 && pool.wanted > 0) noteStop(world, lane, name, live);
-    resize(world, at, pool, wanted === 0 ? 0 : Math.max(wanted, pool.wanted));
-    at.held = wanted === 0 ? 0 : Math.max(at.held, wanted);
-  }
-}
-
-/** Proxies go last and never with work in their lane; workers never while the lane has weight and still pulls. */
-function noteStop(world: World, lane: Lane, name: string, live: Lane | undefined): void {
-  const at = world.lanes[lane];
-  if (lane === live) world.broken.push(`${name} of the live lane ${lane} was scaled to 0`);
-  if (world.weights[lane] > 0) world.broken.push(`${name} of ${lane} was scaled to 0 at ${world.weights[lane]} %`);
-  if (
-    name === 'proxy' &&
-    live !== undefined &&
-    at.waiting.length + at.stuck.length > 0 &&
-    present(world, at.workers) === 0
-  ) {
-    world.broken.push(
-      `proxies of ${lane} were stopped with ${at.waiting.length + at.stuck.length} requests in the lane`,
-    );
-  }
-}
-
-function resize(world: World, lane: SimLane, pool: Pool, wanted: number): void {
+/** A pool that grows from nothing starts its lane. */
+export function resize(world: World, lane: SimLane, pool: Pool, wanted: number): void {
   if (wanted === pool.wanted) return;
   if (wanted < pool.wanted) {
     pool.leaving = pool.wanted - wanted;

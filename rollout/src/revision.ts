@@ -26,7 +26,12 @@ export type ServiceTemplate = {
   readonly probe: string | undefined;
   /** What `kubectl kustomize` made of the service's own manifests; what Headgate must set is set over it. Not written: all by default. */
   readonly podTemplate?: PodTemplate;
+  /** Of the same manifests. Not written: none. */
+  readonly configMaps?: readonly ConfigMapTemplate[];
 };
+
+/** Immutable: the hash of `data` is part of the name, and so is `$(LANE)`. */
+export type ConfigMapTemplate = { readonly name: string; readonly data: Readonly<Record<string, string>> };
 
 /** A pod template as Kubernetes knows it, `$(LANE)` in its texts. */
 export type PodTemplate = {

@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 import { openRecords, parseSpec, type Spec } from '@headgate/rollout';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
@@ -9,11 +9,11 @@ import { type Load, startLoad } from '../../src/perf/open-loop.ts';
 import { pushImage } from '../../src/registry/client.ts';
 import { type Commands, openCommands, type Ran, repository } from '../commands.ts';
 import { openVersions } from '../versions.ts';
-import { controllerObjects } from './controller-objects.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 
 const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
 const host = 'ratings.test';
+const database = 'postgres://headgate@postgres:5432/ratings';
 
 /** A real app on the test cluster, and the hands of a person on the command line outside. */
 export interface ClusterStage extends AsyncDisposable, Omit<Commands, typeof Symbol.dispose> {
@@ -49,6 +49,7 @@ export async function openClusterStage(release: string, driver = 'controller'): 
     await rm(sources, { recursive: true, force: true });
   });
   try {
+    await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
     const made = await stage.run('bootstrap', '--gateway', 'gateway/main', '--host', host, '--path', '/api');
     if (made.code !== 0) throw new Error(`bootstrap: ${made.out}${made.err}`);
     if (driver === 'controller') await startController(ground, sources);
@@ -88,7 +89,7 @@ function stageOn(ground: Ground, { file, spec, sources }: Written, cleanUp: () =
     load: (perSecond) => startLoad({ origin, perSecond, make: userRequest, headers: { host } }),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
-      const roles = ['rolebinding', `headgate-controller-${namespace}`, '--ignore-not-found'];
+      const roles = ['rolebinding', `headgate-ratings-controller-${namespace}`, '--ignore-not-found'];
       await kubectl(['delete', '--namespace', 'gateway', ...roles]);
       await ground[Symbol.asyncDispose]();
       await cleanUp();
@@ -96,7 +97,7 @@ function stageOn(ground: Ground, { file, spec, sources }: Written, cleanUp: () =
   };
 }
 
-async function startController({ cluster, kubectl, namespace }: Ground, folder: string): Promise<void> {
+async function startController({ cluster, kubectl }: Ground, folder: string): Promise<void> {
   const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(cache, 'base') }) });
   const layout = join(folder, 'controller');
   const signal = AbortSignal.timeout(120_000);
@@ -107,12 +108,12 @@ async function startController({ cluster, kubectl, namespace }: Ground, folder: 
     { repository: `${cluster.registry}/controller`, mountFrom: undefined },
     signal,
   );
-  const objects = controllerObjects(namespace, `${pushed.repository}@${pushed.digest}`);
-  for (const place of [namespace, 'gateway']) {
-    const items = objects.filter(({ metadata }) => (metadata.namespace ?? namespace) === place);
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-    await kubectl(['apply', '--namespace', place, '-f', '-'], list);
-  }
+  const overlay = {
+    resources: [relative(folder, join(repository, 'rollout/deploy/overlays/staging'))],
+    images: [{ name: 'headgate-controller', newName: pushed.repository, digest: pushed.digest }],
+  };
+  await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(overlay));
+  await kubectl(['apply', '-k', folder]);
   await kubectl(['rollout', 'status', 'deployment/headgate-controller', '--timeout=120s']);
 }
 
@@ -129,7 +130,6 @@ services:
   rating:
     source: services/rating
     replicas: 2
-    env: { DATABASE_URL: 'postgres://headgate@postgres:5432/ratings' }
     pulls: [get.ratings, post.ratings, delete.ratings, get.users, post.users, get.services, post.services]
     manifests: services/rating/deploy/overlays/dev
 queue: { jetstream: nats://nats:4222 }

@@ -1,41 +1,97 @@
-import { bootstrapCluster, HeadgateError, openKubeClient } from '@headgate/rollout';
+import {
+  bootstrapCluster,
+  describeCluster,
+  type Entrance,
+  type Frontend,
+  HeadgateError,
+  openKubeClient,
+  type Spec,
+} from '@headgate/rollout';
+import { dump } from 'js-yaml';
+import { renderAll } from '../deploy/manifests.ts';
 import { appOptions, openApp } from './open.ts';
-import { type Subcommand, text } from './shell.ts';
+import { type Call, flag, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
-  usage: '--gateway <namespace/name> [--host <name>] [--path <prefix>]',
-  help: 'On Kubernetes, once per app and namespace: makes both lanes, the route to them, streams and consumers. Safe to repeat; what is there stays as it is.',
+  usage:
+    '--gateway <namespace/name>|--ingress-class <name> [--host <name>] [--path <prefix>] [--frontend <service:port>] [--print]',
+  help: 'On Kubernetes, once per app and namespace: makes both lanes, the routes to them, roles, streams and consumers. Safe to repeat; what is there stays as it is.',
   options: {
     ...appOptions,
     gateway: { type: 'string', help: 'the Gateway that users come through' },
+    'ingress-class': { type: 'string', help: 'with ingress-nginx: the class of its Ingresses' },
     host: { type: 'string', help: 'host name of the route (default any)' },
     path: { type: 'string', help: 'prefix of the paths that go to the lanes (default /)' },
+    frontend: { type: 'string', help: 'a Service of yours for /ui and every path that nobody else has' },
+    print: {
+      type: 'boolean',
+      help: 'do nothing: write the objects of the cluster as YAML, for kubectl apply --server-side',
+    },
   },
   positionals: { min: 0, max: 0 },
   async run(call, shell) {
-    const { spec } = await openApp(call, shell);
+    const { spec, folder: root } = await openApp(call, shell);
     if (spec.kubernetes === undefined) {
       throw new HeadgateError('USAGE', `Cannot bootstrap ${spec.app} as its headgate.yaml names no cluster`, {
         hint: 'the local platform makes what it needs by itself; for a cluster add "kubernetes"',
       });
     }
-    const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(text(call, 'gateway') ?? '') ?? [];
-    if (namespace === undefined || name === undefined) {
-      throw new HeadgateError(
-        'USAGE',
-        `Cannot make a route as --gateway must be <namespace>/<name>: current value is "${text(call, 'gateway') ?? ''}"`,
-        { hint: 'run `kubectl get gateways -A`' },
-      );
+    const entrance = entranceOf(call, spec.kubernetes);
+    const manifests = await renderAll(spec, { root, env: shell.env }, shell.signal);
+    if (flag(call, 'print')) {
+      const objects = describeCluster({ spec, entrance, manifests });
+      shell.out(objects.map((object) => `---\n${dump(object)}`).join(''));
+      return 0;
     }
     using client = openKubeClient({ namespace: spec.kubernetes.namespace });
-    const host = text(call, 'host');
-    const entrance = {
-      gateway: { namespace, name },
-      hosts: host === undefined ? [] : [host],
-      paths: [text(call, 'path') ?? '/'],
-    };
-    const made = await bootstrapCluster(spec, client, entrance, shell.signal);
+    const made = await bootstrapCluster({ spec, entrance, manifests }, client, shell.signal);
     shell.out(made.length === 0 ? 'all is there\n' : `${made.join('\n')}\n`);
     return 0;
   },
 };
+
+function entranceOf(call: Call, { traffic }: NonNullable<Spec['kubernetes']>): Entrance {
+  const path = text(call, 'path') ?? '/';
+  const frontend = frontendOf(text(call, 'frontend'), path);
+  return { through: throughOf(call, traffic.kind), host: text(call, 'host'), paths: [path], frontend };
+}
+
+function throughOf(call: Call, kind: Entrance['through']['kind']): Entrance['through'] {
+  if (kind === 'ingress-nginx') {
+    const className = text(call, 'ingress-class');
+    if (className !== undefined) return { kind, className };
+    throw new HeadgateError('USAGE', 'Cannot make a route as --ingress-class must be given: current value is ""', {
+      hint: 'run `kubectl get ingressclasses`',
+    });
+  }
+  const given = text(call, 'gateway') ?? '';
+  const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(given) ?? [];
+  if (namespace !== undefined && name !== undefined) return { kind, namespace, name };
+  throw new HeadgateError(
+    'USAGE',
+    `Cannot make a route as --gateway must be <namespace>/<name>: current value is "${given}"`,
+    { hint: 'run `kubectl get gateways -A`' },
+  );
+}
+
+function frontendOf(given: string | undefined, path: string): Frontend | undefined {
+  if (given === undefined) return undefined;
+  const [, service, port] = /^([a-z0-9-]+):(\d+)$/.exec(given) ?? [];
+  if (service === undefined) {
+    throw new HeadgateError(
+      'USAGE',
+      `Cannot make a route as --frontend must be <service>:<port>: current value is "${given}"`,
+      { hint: 'run `kubectl get services`' },
+    );
+  }
+  if (path === '/') {
+    throw new HeadgateError(
+      'USAGE',
+      'Cannot give / to a frontend as the lanes have it: current value of --path is "/"',
+      {
+        hint: 'write --path /api',
+      },
+    );
+  }
+  return { service, port: Number(port) };
+}

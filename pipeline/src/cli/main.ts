@@ -40,7 +40,7 @@ export const subcommands = {
   config: { load: () => import('./config.ts'), summary: 'headgate.yaml as Headgate reads it, every mistake at once' },
   bootstrap: {
     load: () => import('./bootstrap.ts'),
-    summary: 'on Kubernetes, once: lanes, route, streams and consumers',
+    summary: 'on Kubernetes, once: lanes, routes, roles, streams and consumers',
   },
   cluster: { load: () => import('./cluster.ts'), summary: 'the local platform: up, down, info, logs' },
 } as const satisfies Record<string, { load: () => Promise<{ command: Subcommand }>; summary: string }>;

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPlainGuard } from '../host/guard.ts';
 import { main } from './main.ts';
+import type { Shell } from './shell.ts';
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
 
 /** A shell in a folder of its own that keeps what is printed. */
-export async function aShell(files: Readonly<Record<string, string>> = {}) {
+export async function aShell(files: Readonly<Record<string, string>> = {}, env: Shell['env'] = {}) {
   const cwd = await mkdtemp(join(tmpdir(), 'headgate-cli-'));
   for (const [name, text] of Object.entries(files)) await writeFile(join(cwd, name), text);
   return {
@@ -22,7 +23,7 @@ export async function aShell(files: Readonly<Record<string, string>> = {}) {
         err: (text) => {
           err += text;
         },
-        env: {},
+        env,
         cwd,
         isTerminal: false,
         user: 'kim@desk',

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { podTemplateIn, renderManifests } from './manifests.ts';
+import { configMapsIn, podTemplateIn, renderManifests } from './manifests.ts';
 
 const deployment = (spec: object) => ({ kind: 'Deployment', metadata: { name: 'proxy' }, spec });
 const inFolder = (...objects: { kind: string; metadata: { name: string } }[]) => ({
@@ -27,6 +27,24 @@ test.each([
       message: `Cannot release service "proxy" as its manifests "services/proxy/deploy" must hold one Deployment with a container: current value is "${value}"`,
       hint: 'name the Deployment of proxy under resources in services/proxy/deploy/kustomization.yaml',
     }),
+  );
+});
+
+test('configMapsIn() are the immutable ones, with the lane still unnamed', () => {
+  const data = { PARALLELISM: '16' };
+  const config = { kind: 'ConfigMap', metadata: { name: 'ratings-$(LANE)-rating-4f2' }, data, immutable: true };
+
+  expect(configMapsIn(inFolder(config, deployment({ template })))).toEqual([
+    { name: 'ratings-$(LANE)-rating-4f2', data },
+  ]);
+});
+
+test.each([
+  { kind: 'ConfigMap', metadata: { name: 'ratings-$(LANE)-rating' }, data: {} },
+  { kind: 'ConfigMap', metadata: { name: 'ratings-rating-4f2' }, data: {}, immutable: true },
+])('configMapsIn() refuses what could change under pods: $metadata.name, immutable $immutable', (object) => {
+  expect(() => configMapsIn(inFolder(object))).toThrow(
+    expect.objectContaining({ code: 'MANIFESTS_INVALID', hint: expect.stringContaining('immutable: true') }),
   );
 });
 

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { HeadgateError, type KubeObject, type PodTemplate } from '@headgate/rollout';
+import { type ConfigMapTemplate, HeadgateError, type KubeObject, type PodTemplate, type Spec } from '@headgate/rollout';
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
 
 export type Manifests = {
@@ -41,6 +41,20 @@ export async function renderManifests(
   }
 }
 
+/** Of every service that has manifests. @throws {HeadgateError} as `renderManifests` */
+export async function renderAll(
+  { services }: Spec,
+  rendering: Rendering,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, readonly KubeObject[]>>> {
+  const rendered = await Promise.all(
+    Object.entries(services).flatMap(([service, { manifests: folder }]) =>
+      folder === undefined ? [] : [renderManifests({ service, folder }, rendering, signal)],
+    ),
+  );
+  return Object.fromEntries(rendered.map(({ service, objects }) => [service, objects]));
+}
+
 function unrendered(folder: string, cause: unknown): HeadgateError {
   const { code, stderr = '' } = cause as { code?: unknown; stderr?: string }; // Of execFile.
   if (code === 'ENOENT') {
@@ -72,3 +86,27 @@ export function podTemplateIn({ service, folder, objects }: Manifests): PodTempl
   }
   return template;
 }
+
+/** What pods of a lane read beside their environment. @throws {HeadgateError} `MANIFESTS_INVALID` for one that could change under a lane's pods */
+export function configMapsIn({ service, folder, objects }: Manifests): readonly ConfigMapTemplate[] {
+  return objects
+    .filter(({ kind }) => kind === 'ConfigMap')
+    .map((object) => {
+      const { metadata, data = {}, immutable, binaryData } = object as WrittenConfigMap;
+      const { name } = metadata;
+      if (immutable === true && name.includes('$(LANE)') && binaryData === undefined) return { name, data };
+      throw new HeadgateError(
+        'MANIFESTS_INVALID',
+        `Cannot release service "${service}" as ConfigMaps of "${folder}" must be immutable texts with $(LANE) in their name: current value is "${name}"`,
+        {
+          hint: 'write a configMapGenerator with a name such as app-$(LANE)-service, and generatorOptions: { immutable: true }',
+        },
+      );
+    });
+}
+
+type WrittenConfigMap = KubeObject & {
+  readonly data?: Readonly<Record<string, string>>;
+  readonly binaryData?: object;
+  readonly immutable?: boolean;
+};

@@ -1,14 +1,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseSpec, type Spec } from '@headgate/rollout';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { kubectlEnv as env, repository } from '../cli/cluster.rig.ts';
 import { revise } from './revise.ts';
 import { renderTemplate } from './template.ts';
 
-const repository = join(import.meta.dirname, '../../..');
-const cache = process.env['HEADGATE_KUBE_CACHE'] ?? join(homedir(), '.cache/headgate-kube');
-const env = { ...process.env, PATH: [join(cache, 'bin'), process.env['PATH']].join(delimiter) };
 const signal = () => AbortSignal.timeout(20_000);
 
 function specWith(manifests: (service: string) => string): Spec {
@@ -48,6 +46,14 @@ describe('renderTemplate() with the kubectl of this machine', () => {
         });
       }
       expect(services['proxy']).toMatchObject({ replicas: 2, port: 8080 });
+      const [config] = services['rating']?.configMaps ?? [];
+      expect(config).toEqual({
+        name: expect.stringMatching(/^ratings-\$\(LANE\)-rating-\w{10}$/),
+        data: { PARALLELISM: '16' },
+      });
+      expect(services['rating']?.podTemplate?.spec?.containers?.[0]).toMatchObject({
+        envFrom: [{ configMapRef: { name: config?.name } }],
+      });
     },
   );
 

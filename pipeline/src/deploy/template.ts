@@ -1,5 +1,5 @@
 import { type LaneTemplate, type Spec, templateOf } from '@headgate/rollout';
-import { podTemplateIn, type Rendering, renderManifests } from './manifests.ts';
+import { configMapsIn, podTemplateIn, type Rendering, renderManifests } from './manifests.ts';
 
 /**
  * What a lane of this app runs with: env and replicas of headgate.yaml and, on Kubernetes, the pod templates of the services' manifests. It
@@ -13,8 +13,11 @@ export async function renderTemplate(spec: Spec, rendering: Rendering, signal: A
     Object.entries(plain.services).map(async ([service, template]) => {
       const folder = spec.services[service]?.manifests;
       if (folder === undefined) return [service, template] as const;
-      const podTemplate = podTemplateIn(await renderManifests({ service, folder }, rendering, signal));
-      return [service, { ...template, podTemplate }] as const;
+      const manifests = await renderManifests({ service, folder }, rendering, signal);
+      const podTemplate = podTemplateIn(manifests);
+      const configMaps = configMapsIn(manifests);
+      const config = configMaps.length === 0 ? {} : { configMaps };
+      return [service, { ...template, podTemplate, ...config }] as const;
     }),
   );
   return { services: Object.fromEntries(services) };

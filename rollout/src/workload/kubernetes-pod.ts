@@ -1,7 +1,7 @@
 /** The pod of a lane: what its service's own manifests say, our defaults under it, and what it must have over it. */
 
 import { environmentOf, type Seat } from '../platform/environment.ts';
-import { adminPortBeside, laneLabels, marks } from '../platform/kubernetes/lane-names.ts';
+import { adminPortBeside, forLane, laneLabels, marks } from '../platform/kubernetes/lane-names.ts';
 import type { PodTemplate } from '../revision.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -39,10 +39,6 @@ function labelsOf({ app, lane, service, revision }: Seat): Readonly<Record<strin
 
 function annotationsOf({ revision, template }: Seat): Readonly<Record<string, string>> {
   return { [marks.revision]: revision.id, ...(template.probe !== undefined && { [marks.probe]: template.probe }) };
-}
-
-function forLane(template: PodTemplate, lane: string): PodTemplate {
-  return JSON.parse(JSON.stringify(template).replaceAll('$(LANE)', lane)); // Names of lanes need no quoting.
 }
 
 function podDefaults({ app, lane, service, template }: Seat): Json {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { KubeObject } from '../platform/kubernetes/client.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { type KubernetesRig, podRevision, startKubernetesRig } from './kubernetes.rig.ts';
@@ -105,6 +106,35 @@ withPods('with pods', () => {
     await rig.workload.scale('blue', { rating: 3 }, signal());
     await rig.workload.scale('blue', { rating: 0 }, signal());
     expect(await bounds()).toEqual([1, 2]);
+  });
+
+  test('ConfigMaps of a revision are there before its pods, cannot be changed, and go when the lane has another', async () => {
+    await using rig = await startKubernetesRig();
+    const revision = (name: string, MODE: string) =>
+      podRevision({
+        pod: oneContainer({ envFrom: [{ configMapRef: { name } }] }),
+        configMaps: [{ name, data: { MODE, LANE: '$(LANE)' } }],
+      });
+    const maps = async () => {
+      const { items } = await rig.client.list<KubeObject>(kinds.ConfigMap, { labels: 'headgate.dev/lane' }, signal());
+      return items.map(({ metadata, ...rest }) => [metadata.name, (rest as { data?: unknown }).data]);
+    };
+    await rig.workload.setRevision('blue', await revision('rating-$(LANE)-1', 'a'), signal());
+    await rig.workload.setRevision('green', await revision('rating-$(LANE)-1', 'a'), signal());
+    await rig.workload.scale('blue', one, signal());
+    await rig.until('blue', up);
+    const change = rig.client.merge(kinds.ConfigMap, 'rating-blue-1', { data: { MODE: 'b' } }, signal());
+    await expect(change).rejects.toMatchObject({ message: expect.stringContaining('immutable') });
+
+    await rig.workload.setRevision('blue', await revision('rating-$(LANE)-2', 'b'), signal());
+
+    expect(await maps()).toEqual([
+      ['rating-blue-2', { MODE: 'b', LANE: 'blue' }],
+      ['rating-green-1', { MODE: 'a', LANE: 'green' }],
+    ]);
+    await rig.until('blue', up);
+    const other = rig.workload.setRevision('blue', await revision('rating-$(LANE)-2', 'c'), signal());
+    await expect(other).rejects.toMatchObject({ message: expect.stringContaining('one with other contents') });
   });
 
   const inPod = (spec: Record<string, unknown>) => ({ spec });

@@ -6,7 +6,7 @@ import { temporaryNamespace } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { bootstrapLanes } from '../platform/kubernetes/lanes.ts';
 import { podRepository, pushFakeService } from '../platform/kubernetes/pod-image.rig.ts';
-import { makeRevision, type PodTemplate, type Revision } from '../revision.ts';
+import { type ConfigMapTemplate, makeRevision, type PodTemplate, type Revision } from '../revision.ts';
 import { type KubernetesTarget, openKubernetesWorkload } from './kubernetes.ts';
 import type { Deployment, Pod } from './kubernetes-objects.ts';
 import { digestOf } from './revision.rig.ts';
@@ -27,7 +27,7 @@ const services = { proxy: { port: 8080 }, rating: { port: undefined } };
 export async function startKubernetesRig(): Promise<KubernetesRig> {
   const namespace = await temporaryNamespace();
   const { client } = namespace;
-  await bootstrapLanes(client, { app: 'ratings', services }, AbortSignal.timeout(20_000));
+  await bootstrapLanes(client, { app: 'ratings', services, manifests: {} }, AbortSignal.timeout(20_000));
   const open = (target: Partial<KubernetesTarget> = {}) =>
     openKubernetesWorkload({
       client,
@@ -73,6 +73,7 @@ export async function podRevision({
   rating = 'sound' as Behaviour,
   commit = '',
   pod = undefined as PodTemplate | undefined,
+  configMaps = undefined as readonly ConfigMapTemplate[] | undefined,
 } = {}): Promise<Revision> {
   const [proxy, worker] = [await pushFakeService('sound'), await digestFor(rating)];
   return makeRevision({
@@ -88,6 +89,7 @@ export async function podRevision({
           pulls: ['get.ratings'],
           probe: undefined,
           ...(pod && { podTemplate: pod }),
+          ...(configMaps && { configMaps }),
         },
       },
     },

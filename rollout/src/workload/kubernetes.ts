@@ -10,6 +10,7 @@ import { laneObjectName, marks } from '../platform/kubernetes/lane-names.ts';
 import { newDeployment } from '../platform/kubernetes/lane-objects.ts';
 import type { PodTemplate, Revision } from '../revision.ts';
 import { giveBackAutoscalers, listAutoscalers, raiseAutoscalers } from './kubernetes-autoscaler.ts';
+import { dropConfigMaps, makeConfigMaps } from './kubernetes-config.ts';
 import { lookAtLane, readLane, revisionOf, serviceOf } from './kubernetes-look.ts';
 import type { Deployment } from './kubernetes-objects.ts';
 import { podTemplateOf } from './kubernetes-pod.ts';
@@ -84,7 +85,7 @@ type Setting = {
 };
 
 async function setService(target: KubernetesTarget, setting: Setting, signal: AbortSignal): Promise<void> {
-  const { app, natsUrl, release } = target;
+  const { client, app, natsUrl, release } = target;
   const { service, services, revision } = setting;
   const template = revision.template.services[service];
   if (template === undefined) return;
@@ -95,7 +96,10 @@ async function setService(target: KubernetesTarget, setting: Setting, signal: Ab
     [marks.release]: release(),
     [marks.commit]: revision.commit,
   };
+  const place = { client, app, lane: setting.lane, service };
+  await makeConfigMaps(place, template, signal);
   await changeDeployment(target, setting, (current) => annotated(withTemplate(current, pod), annotations), signal);
+  await dropConfigMaps(place, template, signal);
 }
 
 function withTemplate(current: Deployment, template: PodTemplate): Deployment {

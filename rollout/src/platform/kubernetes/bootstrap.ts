@@ -1,91 +1,64 @@
 import { bootstrap } from '../../queue/bootstrap.ts';
 import { openConnection } from '../../queue/connection.ts';
 import type { Spec } from '../../spec.ts';
-import { newRoute } from '../../traffic/gateway-api-new-route.ts';
-import { laneServices } from '../../traffic/lane-services.ts';
-import type { KubeClient } from './client.ts';
-import { kinds } from './kinds.ts';
-import { servicePort } from './lane-names.ts';
+import type { KubeClient, KubeObject } from './client.ts';
+import { describeStanding, type Entrance, type Standing } from './cluster-objects.ts';
+import { laneDifferences } from './lane-difference.ts';
+import type { Manifests } from './lane-manifests.ts';
+import { describeLanes } from './lane-objects.ts';
 import { bootstrapLanes } from './lanes.ts';
 import { queueAddress } from './queue-address.ts';
-import { gatewayRole, type Role, rolesOf } from './roles.ts';
 
-/** What no headgate.yaml says, as it is asked only once: where users come in. */
-export type Entrance = {
-  readonly gateway: { readonly namespace: string; readonly name: string };
-  /** None: any host. */
-  readonly hosts: readonly string[];
-  /** Prefixes of the paths that go to the lanes. */
-  readonly paths: readonly string[];
+export type Bootstrap = {
+  readonly spec: Spec;
+  readonly entrance: Entrance;
+  readonly manifests: Manifests;
 };
 
 /**
- * Makes what stands for ever: both lanes, the route to them, streams and consumers. What is there stays as it is.
+ * Makes what stands for ever: both lanes, the route to them, roles, streams and consumers. What is there stays as it is.
  * @returns one sentence for each thing that was made; none when all was there
- * @throws {HeadgateError} `QUEUE_CONFIG_DIFFERS`, `QUEUE_UNREACHABLE`, `CLUSTER_REFUSED`, `CLUSTER_UNREACHABLE`
+ * @throws {HeadgateError} `MANIFESTS_INVALID`, `LANES_DIFFER`, `QUEUE_CONFIG_DIFFERS`, `QUEUE_UNREACHABLE`, `CLUSTER_REFUSED`, `CLUSTER_UNREACHABLE`
  */
 export async function bootstrapCluster(
-  spec: Spec,
+  { spec, entrance, manifests }: Bootstrap,
   client: KubeClient,
-  entrance: Entrance,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  return [
-    ...(await bootstrapLanes(client, spec, signal)).map(
-      ({ kind, object }) => `${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`,
-    ),
-    ...(await bootstrapRoute(spec, client, entrance, signal)),
-    ...(await bootstrapRoles(spec, client, signal)),
-    ...(await bootstrapQueue(spec, client, signal)),
-  ];
-}
-
-async function bootstrapRoute(
-  { app, kubernetes }: Spec,
-  client: KubeClient,
-  { gateway, hosts, paths }: Entrance,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const name = kubernetes?.traffic.route ?? app;
-  if ((await client.get(kinds.HTTPRoute, name, signal)) !== undefined) return [];
-  const route = newRoute(
-    {
-      namespace: client.namespace,
-      name,
-      parentRefs: [gateway],
-      hostnames: hosts,
-      paths,
-      port: servicePort,
-      mark: true,
-    },
-    { app, services: laneServices(app) },
+  const lanes = await bootstrapLanes(client, { ...spec, manifests }, signal);
+  const made = lanes.map(
+    ({ kind, object }) => `${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`,
   );
-  const written = await client.create(kinds.HTTPRoute, route, signal);
-  return written.kind === 'written'
-    ? [`made HTTPRoute ${name} through gateway ${gateway.namespace}/${gateway.name}`]
-    : [];
+  for (const one of describeStanding(spec, entrance))
+    made.push(...(await settle(client.in(one.namespace), one, signal)));
+  return [...made, ...(await bootstrapQueue(spec, client, signal))];
 }
 
-/** The roles alone: who has them is the cluster's owner to say. */
-async function bootstrapRoles(
-  { app, kubernetes }: Spec,
+/** The same objects as they are made, for whoever applies them by other means. @throws {HeadgateError} `MANIFESTS_INVALID` */
+export function describeCluster({ spec, entrance, manifests }: Bootstrap): readonly KubeObject[] {
+  const namespace = spec.kubernetes?.namespace ?? '';
+  const lanes = describeLanes({ ...spec, manifests }).map(({ kind, made }) => ({ kind, namespace, object: made }));
+  return [...lanes, ...describeStanding(spec, entrance)].map(
+    ({ kind: { apiVersion, kind }, namespace: at, object }) => ({
+      apiVersion,
+      kind,
+      ...object,
+      metadata: { ...object.metadata, namespace: at },
+    }),
+  );
+}
+
+async function settle(
   client: KubeClient,
+  { kind, object, care }: Standing,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const near = rolesOf({ app, route: kubernetes?.traffic.route ?? app });
-  const far = kubernetes?.traffic.replicas.namespace ?? client.namespace;
-  const places = [
-    ...near.map((role) => ({ role, namespace: client.namespace })),
-    { role: gatewayRole(app), namespace: far },
-  ];
-  const made: string[] = [];
-  for (const { role, namespace } of places) {
-    const before = await client.in(namespace).get<Role>(kinds.Role, role.metadata.name, signal);
-    if (before !== undefined && JSON.stringify(before.rules) === JSON.stringify(role.rules)) continue;
-    await client.in(namespace).apply(kinds.Role, role, signal);
-    made.push(`${before === undefined ? 'made' : 'set'} Role ${namespace}/${role.metadata.name}`);
-  }
-  return made;
+  const { name } = object.metadata;
+  const before = await client.get(kind, name, signal);
+  if (before !== undefined && (care === 'left' || laneDifferences(object, before).length === 0)) return [];
+  if (care === 'kept') await client.apply(kind, object, signal);
+  else if ((await client.create(kind, object, signal)).kind !== 'written') return []; // Somebody was quicker.
+  return [`${before === undefined ? 'made' : 'set'} ${kind.kind} ${client.namespace}/${name}`];
 }
 
 async function bootstrapQueue(

@@ -21,12 +21,20 @@ export const marks = {
 
 export const managedBy = { 'app.kubernetes.io/managed-by': 'headgate' };
 
+/** Stands for the lane in what both lanes share. */
+type LaneSign = '$(LANE)';
+
+/** The same for one lane: its name in place of each sign. Names of lanes need no quoting in JSON. */
+export function forLane<T>(shared: T, lane: Lane): T {
+  return JSON.parse(JSON.stringify(shared).replaceAll('$(LANE)', lane));
+}
+
 /** Of the Deployment, PodDisruptionBudget and NetworkPolicy of one service in one lane. */
-export function laneObjectName(app: string, lane: Lane, service: string): string {
+export function laneObjectName(app: string, lane: Lane | LaneSign, service: string): string {
   return `${app}-${lane}-${service}`;
 }
 
-export function laneLabels(app: string, lane: Lane, service?: string): Readonly<Record<string, string>> {
+export function laneLabels(app: string, lane: Lane | LaneSign, service?: string): Readonly<Record<string, string>> {
   return { [marks.app]: app, [marks.lane]: lane, ...(service !== undefined && { [marks.service]: service }) };
 }
 

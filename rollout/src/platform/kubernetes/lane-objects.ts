@@ -4,6 +4,7 @@ import type { ServiceSpec } from '../../spec.ts';
 import { laneServices } from '../../traffic/lane-services.ts';
 import type { KubeObject } from './client.ts';
 import { type Kind, kinds } from './kinds.ts';
+import { type Manifests, manifestObjects } from './lane-manifests.ts';
 import { adminPortBeside, laneLabels, laneObjectName, managedBy, servicePort } from './lane-names.ts';
 
 /** What Headgate says of the object; whatever else is in it is the cluster's or the user's. */
@@ -21,11 +22,21 @@ export type LaneServicesOf = Readonly<Record<string, Pick<ServiceSpec, 'port'>>>
 
 type Seat = { readonly app: string; readonly lane: Lane; readonly service: string };
 
-export function describeLanes(app: string, services: LaneServicesOf): readonly LaneObject[] {
+export type LanesTarget = {
+  readonly app: string;
+  readonly services: LaneServicesOf;
+  readonly manifests: Manifests;
+};
+
+/** @throws {HeadgateError} `MANIFESTS_INVALID` */
+export function describeLanes({ app, services, manifests }: LanesTarget): readonly LaneObject[] {
   return lanes.flatMap((lane) =>
     Object.entries(services).flatMap(([service, { port }]) => {
       const seat = { app, lane, service };
-      return [...(port === undefined ? [] : bothServices(seat)), deployment(seat), budget(seat), policy(seat, port)];
+      const own = manifestObjects(seat, manifests[service] ?? []);
+      // Two budgets for one pod would let nobody evict it.
+      const byDefault = [budget(seat), policy(seat, port)].filter(({ kind }) => !own.some((one) => one.kind === kind));
+      return [...(port === undefined ? [] : bothServices(seat)), deployment(seat), ...byDefault, ...own];
     }),
   );
 }

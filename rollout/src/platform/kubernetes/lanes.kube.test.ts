@@ -5,7 +5,7 @@ import { kinds } from './kinds.ts';
 import { bootstrapLanes, planLanes } from './lanes.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000);
-const target = { app: 'ratings', services: { proxy: { port: 8080 }, rating: { port: undefined } } };
+const target = { app: 'ratings', services: { proxy: { port: 8080 }, rating: { port: undefined } }, manifests: {} };
 
 let namespace: Awaited<ReturnType<typeof temporaryNamespace>>;
 let client: KubeClient;

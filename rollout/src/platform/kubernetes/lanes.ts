@@ -2,7 +2,7 @@ import { HeadgateError } from '../../errors.ts';
 import type { KubeClient, KubeObject } from './client.ts';
 import { type LaneDifference, laneDifferences } from './lane-difference.ts';
 import { marks } from './lane-names.ts';
-import { type Described, describeLanes, type LaneObject, type LaneServicesOf } from './lane-objects.ts';
+import { type Described, describeLanes, type LaneObject, type LanesTarget } from './lane-objects.ts';
 
 /**
  * What one object in the cluster still needs. `set` brings fields of ours back; `refuse` is for a person: the object belongs to
@@ -13,16 +13,14 @@ export type LaneChange =
   | { readonly kind: 'set'; readonly object: LaneObject; readonly differences: readonly LaneDifference[] }
   | { readonly kind: 'refuse'; readonly object: LaneObject; readonly differences: readonly LaneDifference[] };
 
-export type LanesTarget = { readonly app: string; readonly services: LaneServicesOf };
-
-/** What `bootstrapLanes` would do, as data. @throws {HeadgateError} `CLUSTER_UNREACHABLE`, `CLUSTER_REFUSED` */
+/** What `bootstrapLanes` would do, as data. @throws {HeadgateError} `CLUSTER_UNREACHABLE`, `CLUSTER_REFUSED`, `MANIFESTS_INVALID` */
 export async function planLanes(
   client: KubeClient,
-  { app, services }: LanesTarget,
+  target: LanesTarget,
   signal: AbortSignal,
 ): Promise<readonly LaneChange[]> {
   const changes = await Promise.all(
-    describeLanes(app, services).map(async (object) =>
+    describeLanes(target).map(async (object) =>
       laneChange(object, await client.get<Described>(object.kind, object.name, signal)),
     ),
   );
@@ -30,10 +28,10 @@ export async function planLanes(
 }
 
 /**
- * Makes Services, Deployments at zero, PodDisruptionBudgets and NetworkPolicies of both lanes, reads all back and compares. Safe to
- * repeat. What a release has set in a Deployment stays. Nothing is changed while one object must be refused.
+ * Makes Services, Deployments at zero, PodDisruptionBudgets, NetworkPolicies and the manifests' own autoscalers of both lanes, reads all
+ * back and compares. Safe to repeat. What a release has set in a Deployment or an autoscaler stays. Nothing is changed while one object must be refused.
  * @returns what was done; nothing when all was there
- * @throws {HeadgateError} `LANES_DIFFER` with every object, field, wanted and current value; `CLUSTER_UNREACHABLE`, `CLUSTER_REFUSED`
+ * @throws {HeadgateError} `LANES_DIFFER` with every object, field, wanted and current value; as `planLanes`
  */
 export async function bootstrapLanes(
   client: KubeClient,
@@ -48,13 +46,20 @@ export async function bootstrapLanes(
 }
 
 /** The change that makes `current` as described, or `undefined` if it is so already. */
-function laneChange(object: LaneObject, current: KubeObject | undefined): LaneChange | undefined {
-  if (current === undefined) return { kind: 'make', object };
+function laneChange(wanted: LaneObject, current: KubeObject | undefined): LaneChange | undefined {
+  if (current === undefined) return { kind: 'make', object: wanted };
+  const object = current.metadata.annotations?.[marks.autoscale] === undefined ? wanted : withoutBounds(wanted);
   const differences = laneDifferences(object.kept, current);
   if (differences.length === 0) return undefined;
   const isForeign = current.metadata.labels?.[marks.app] !== object.kept.metadata.labels?.[marks.app];
   const isFixed = object.kind.kind === 'Deployment' && differences.some(({ field }) => /^spec\.selector/.test(field));
   return { kind: isForeign || isFixed ? 'refuse' : 'set', object, differences };
+}
+
+/** An autoscaler whose bounds a release holds gets them back at its end. */
+function withoutBounds(object: LaneObject): LaneObject {
+  const { minReplicas: _min, maxReplicas: _max, ...spec } = object.kept.spec;
+  return { ...object, kept: { ...object.kept, spec } };
 }
 
 /** A conflict is not tried again: what is read back afterwards shows what came of it. */

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeRecords } from '../../journal/journal.contract.ts';
 import { openKubernetesJournal } from '../../journal/kubernetes.ts';
+import { parseSpec } from '../../spec.ts';
+import { bootstrapCluster } from './bootstrap.ts';
 import type { KubeClient, KubeObject } from './client.ts';
 import { openAs, temporaryNamespace } from './cluster.rig.ts';
+import type { Entrance } from './cluster-objects.ts';
 import { kinds } from './kinds.ts';
 import { gatewayRole, type RoleName, roleNames, rolesOf } from './roles.ts';
 
@@ -97,6 +100,34 @@ describe('bootstrap', () => {
 
     await expect(greedy).rejects.toMatchObject({ code: 'CLUSTER_REFUSED', message: expect.stringContaining('403') });
   });
+});
+
+describe('the role bootstrap', () => {
+  test('is enough for all that `headgate bootstrap` makes, what the controller may do included', async () => {
+    const bootstrap = { spec: aSpec(), entrance: anEntrance, manifests: {} };
+
+    const made = await bootstrapCluster(bootstrap, as('bootstrap'), signal());
+
+    expect(made).toContain(`made RoleBinding ${namespace.name}/headgate-shop-controller`);
+    expect(await bootstrapCluster(bootstrap, as('bootstrap'), signal())).toEqual([]);
+  });
+
+  function aSpec() {
+    const text = `app: shop
+services: { web: { source: web, port: 8080 } }
+kubernetes: { namespace: ${namespace.name}, traffic: { gateway-api: { route: shop }, replicas: { service: traefik } } }
+`;
+    const parsed = parseSpec(text, { file: 'headgate.yaml' });
+    if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+    return parsed.spec;
+  }
+
+  const anEntrance: Entrance = {
+    through: { kind: 'gateway-api', namespace: 'gateway', name: 'main' },
+    host: 'shop.test',
+    paths: ['/api'],
+    frontend: { service: 'front', port: 80 },
+  };
 });
 
 describe('no role of ours', () => {

@@ -19,6 +19,11 @@ export type Rule = {
 
 export type Role = KubeObject & { readonly rules: readonly Rule[] };
 
+/** The ServiceAccount of the controller, in the namespace of the apps that it tends. */
+const controllerName = 'headgate-controller';
+
+type Binding = KubeObject & { readonly roleRef: object; readonly subjects: readonly object[] };
+
 export type AppObjects = {
   readonly app: string;
   /** The HTTPRoute or the main Ingress. */
@@ -46,6 +51,23 @@ export function gatewayRole(app: string): Role {
       { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get'] },
     ],
   };
+}
+
+/** What the controller holds of one app: the role of a driver near, and of the gateway far. */
+export function bindingsOf(
+  app: string,
+  { near, far }: { readonly near: string; readonly far: string },
+): readonly { readonly namespace: string; readonly object: Binding }[] {
+  const bind = (role: string, name: string): Binding => ({
+    metadata: { name, labels: { 'headgate.dev/app': app } },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role },
+    subjects: [{ kind: 'ServiceAccount', name: controllerName, namespace: near }],
+  });
+  return [
+    { namespace: near, object: bind(`headgate-${app}-driver`, `headgate-${app}-controller`) },
+    // Equal apps of several namespaces meet in the gateway's.
+    { namespace: far, object: bind(`headgate-${app}-gateway`, `headgate-${app}-controller-${near}`) },
+  ];
 }
 
 const see = ['get', 'list', 'watch'];

@@ -80,8 +80,8 @@ class OpenEvidence implements EvidenceBook {
     this.#release = release;
     const [first, ...rest] = written;
     if (first?.kind === 'start') this.#state = rest.reduce(foldEvidence, startEvidence(first.settings));
-    this.#share = this.#state?.judge.candidateShare ?? 0;
-    this.#asked = this.#share;
+    // What is in force of it, the next look says: a driver that was interrupted has set the candidate to 0.
+    this.#asked = written.findLast((entry) => entry.kind === 'share')?.share ?? 0;
   }
 
   async take(

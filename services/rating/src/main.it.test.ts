@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -337,8 +338,10 @@ describe('without its servers', () => {
 
       const first = await startPostgres({ folder, port });
       expect((await early).statusCode).toBe(200);
+      const sessions = await childrenOf(first.pid);
       process.kill(first.pid, 'SIGKILL');
       await first.ended;
+      await until('its sessions have ended too', () => !sessions.some(isAlive));
       const asked = lanes.ask('post.ratings', { id: 'patient', body: score(randomUUID()) });
       await until(
         'it was given back',
@@ -383,3 +386,11 @@ describe('the process', () => {
     expect(second.lines.at(-1)).toMatchObject({ event: 'failed', error: expect.stringContaining('EADDRINUSE') });
   });
 });
+
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}

@@ -1,6 +1,6 @@
 import { compare, type Ledger, readRows } from '../src/perf/ledger.ts';
 import { median, type Report } from './report.ts';
-import { openStage, type Stage } from './stage.ts';
+import type { OpenStage, Stage } from './stage.ts';
 
 /** `weighted`: it passes the start checks and must be found out by users' requests, from 5 %. The others never get any weight. */
 const kinds = [
@@ -20,8 +20,8 @@ const perSecond = 100;
  * Bad versions from 5 % at 100 requests/s, each several times: all must be rolled back, nothing may be lost, and nobody but the
  * bad version may fail. It prints what an outside client saw.
  */
-export async function badVersions(report: Report, runs: number): Promise<void> {
-  await using stage = await openStage('  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 10s\n  keepWarm: 1m\n');
+export async function badVersions(report: Report, runs: number, open: OpenStage): Promise<void> {
+  await using stage = await open('  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 10s\n  keepWarm: 1m\n');
   const first = await stage.release('v1');
   report.check('the first release is promoted', first.code === 0, first.err.trim());
   for (const kind of kinds) await oneKind(stage, kind, runs, report);
@@ -59,7 +59,7 @@ async function oneRun(stage: Stage, { name, weighted }: (typeof kinds)[number]):
   const head = await stage.head();
   const decisions = head.decisions.filter(({ release }) => release === head.release?.id);
   const gotWeight = decisions.some(({ after }) => after.phase.kind === 'settling');
-  const ledger = compare(exchanges, await readRows(stage.info.urls.http, AbortSignal.timeout(30_000)));
+  const ledger = compare(exchanges, await readRows(stage.origin, AbortSignal.timeout(30_000), stage.headers));
   const problems = [
     ...(code === 11 ? [] : [`exit code ${code}: ${out.slice(-300)} ${err.slice(-300)}`]),
     ...(gotWeight === weighted ? [] : [`it ${gotWeight ? 'got' : 'never got'} weight`]),

@@ -1,10 +1,10 @@
 import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
-import { openStage, type Stage } from './stage.ts';
+import type { OpenStage, Stage } from './stage.ts';
 
 /** Blue/green: a synthetic comparison at weight 0, then 100 at once, then the watch, which goes back by itself. */
-export async function blueGreen(report: Report): Promise<void> {
-  await using stage = await openStage('  strategy: blue-green\n  bake: 2s\n  watch: 30s\n  keepWarm: 5m\n');
+export async function blueGreen(report: Report, _runs: number, open: OpenStage): Promise<void> {
+  await using stage = await open('  strategy: blue-green\n  bake: 2s\n  watch: 30s\n  keepWarm: 5m\n');
   const first = await stage.release('v1');
   report.check('the first release is promoted', first.code === 0, first.err.trim());
   const load = stage.load(200);
@@ -16,8 +16,7 @@ export async function blueGreen(report: Report): Promise<void> {
     code: 11,
   });
   const bad = (await stage.head()).release?.revision.id ?? ''; // The other one never got a request of a user.
-  const { head, info } = stage;
-  const ledger = await checkOutside({ load, origin: info.urls.http, head, mayFail: () => [bad] }, report);
+  const ledger = await checkOutside({ ...stage, load, mayFail: () => [bad] }, report);
   report.say(`${ledger.failedBy[bad] ?? 0} requests failed before the watch had gone back`);
 }
 

@@ -11,6 +11,15 @@ const bin = join(repository, 'pipeline/dist/cli/bin.js');
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
 export type Running = { readonly child: ChildProcess; readonly ended: Promise<Ran> };
 
+/** Processes that a stage has stopped, until `go()`. */
+export type Still = { readonly go: () => void };
+
+export function standStill(pids: readonly number[]): Still {
+  const tell = (signal: NodeJS.Signals) => pids.forEach((pid) => void process.kill(pid, signal));
+  tell('SIGSTOP');
+  return { go: () => tell('SIGCONT') };
+}
+
 /** A person at the command line of one app, who also reads its journal. Disposal kills what still runs. */
 export interface Commands extends Disposable {
   /** Starts `headgate <args>` in a process of its own. */
@@ -19,8 +28,8 @@ export interface Commands extends Disposable {
   head(): Promise<Head>;
   /** Waits until `holds` is true of the journal's head. */
   until(holds: (head: Head) => boolean, ms?: number): Promise<Head>;
-  /** Two runs of `headgate <args>` whose wishes both lie in the journal before `driver`, which stands still until then, reads either. */
-  atOnce(driver: Running, ...args: string[]): Promise<readonly Ran[]>;
+  /** Two runs of `headgate <args>` whose wishes both lie in the journal before the driver, which stands still until then, reads either. */
+  atOnce(driver: Still, ...args: string[]): Promise<readonly Ran[]>;
 }
 
 type App = {
@@ -51,18 +60,17 @@ export function openCommands({ file, app, records, pace: { untilMs, lookEveryMs 
       const { release } = await head();
       throw new Error(`The journal did not get there within ${ms} ms: ${JSON.stringify(release?.state)}`);
     },
-    async atOnce({ child: driver }, ...args) {
-      driver.kill('SIGSTOP');
+    async atOnce(driver, ...args) {
       try {
         const both = [start(...args), start(...args)];
         while ((await records.wishes.read(AbortSignal.timeout(30_000))).length < both.length) {
           await sleep(lookEveryMs);
           if (both.some(({ child }) => child.exitCode !== null)) break; // It was refused, which its caller finds.
         }
-        driver.kill('SIGCONT');
+        driver.go();
         return await Promise.all(both.map(({ ended }) => ended));
       } finally {
-        driver.kill('SIGCONT');
+        driver.go();
       }
     },
     [Symbol.dispose]() {

@@ -90,8 +90,8 @@ function ending({ release, history }: Head): { readonly text: string; readonly f
   return { text: end?.text ?? 'it has not ended', failed: /fails more than/.test(end?.text ?? '') ? 1 : 0 };
 }
 
-async function setLives({ info, spec }: Stage, maxAgeMs: number): Promise<void> {
-  const nats = await connect({ servers: info.urls.nats });
+async function setLives({ nats: servers, spec }: Stage, maxAgeMs: number): Promise<void> {
+  const nats = await connect({ servers });
   const manager = await nats.jetstreamManager();
   for (const lane of ['blue', 'green'])
     await manager.streams.update(`${spec.app}-${lane}`, { max_age: maxAgeMs * 1e6 });

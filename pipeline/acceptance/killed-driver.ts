@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
-import { openStage, type Stage } from './stage.ts';
+import type { OpenStage, Stage } from './stage.ts';
 
 const moments = ['before-record', 'after-record', 'before-confirm'] as const;
 const forward = ['starting', 'settling', 'holding', 'promoting', 'watching'] as const;
@@ -13,13 +13,13 @@ const stages = ['closing', 'fencing', 'stopping', 'binding', 'draining', 'retiri
  * The driver dies before a record, between record and act, and between act and confirmation, at every phase of promote and of
  * roll back, under traffic. The next command must end the release rightly, with nothing lost or done twice.
  */
-export async function killedDriver(report: Report): Promise<void> {
-  await untilPromoted(report);
-  await inTheWatch(report);
+export async function killedDriver(report: Report, _runs: number, open: OpenStage): Promise<void> {
+  await untilPromoted(report, open);
+  await inTheWatch(report, open);
 }
 
-async function untilPromoted(report: Report): Promise<void> {
-  await using stage = await openStage('  steps: [50%]\n  bake: 2s\n  watch: 2s\n  keepWarm: 5m\n');
+async function untilPromoted(report: Report, open: OpenStage): Promise<void> {
+  await using stage = await open('  steps: [50%]\n  bake: 2s\n  watch: 2s\n  keepWarm: 5m\n');
   await stage.release('v1');
   const load = stage.load(200);
   let version = 'v2';
@@ -33,17 +33,17 @@ async function untilPromoted(report: Report): Promise<void> {
     for (const moment of moments)
       await trial(stage, { version: 'answers 404', phase: `rollingBack/${name}`, moment, code: 11 }, report);
   }
-  await checkOutside({ load, origin: stage.info.urls.http, head: stage.head }, report);
+  await checkOutside({ ...stage, load }, report);
 }
 
 /** A version that goes bad after its promotion: the driver dies while the former lane gets its traffic back. */
-async function inTheWatch(report: Report): Promise<void> {
-  await using stage = await openStage('  steps: [50%]\n  bake: 2s\n  watch: 40s\n  keepWarm: 5m\n');
+async function inTheWatch(report: Report, open: OpenStage): Promise<void> {
+  await using stage = await open('  steps: [50%]\n  bake: 2s\n  watch: 40s\n  keepWarm: 5m\n');
   await stage.release('v1');
   const load = stage.load(200);
   for (const moment of moments)
     await trial(stage, { version: 'answers 500 after 25 s', phase: 'returning', moment, code: 11 }, report);
-  await checkOutside({ load, origin: stage.info.urls.http, head: stage.head }, report);
+  await checkOutside({ ...stage, load }, report);
 }
 
 type Trial = {
@@ -55,7 +55,7 @@ type Trial = {
 
 async function trial(stage: Stage, { version, phase, moment, code }: Trial, report: Report): Promise<void> {
   const before = (await stage.head()).live;
-  const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', version)}`];
+  const images = await stage.images(version);
   const driver = join(import.meta.dirname, 'driver.ts');
   const args = ['--import', 'tsx', '--conditions=source', driver, stage.file, stage.state, moment, phase, ...images];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });

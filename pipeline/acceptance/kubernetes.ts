@@ -9,6 +9,7 @@ import type { Report } from './report.ts';
 export async function kubernetes(report: Report): Promise<void> {
   await using stage = await openClusterStage(
     '  latency: rollback\n  steps: [25%, 50%]\n  bake: 6s\n  watch: 5s\n  keepWarm: 10m\n',
+    'controller',
   );
   const first = await stage.release('v1');
   report.check('the first release is promoted', first.code === 0, first.err.trim());

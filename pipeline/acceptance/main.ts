@@ -1,10 +1,11 @@
 /**
- * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n]`; by default all parts but
- * those that need a cluster (`npm run cluster:up`).
+ * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n] [--on local|controller|cli]`;
+ * by default all parts on this machine. `controller` and `cli` say who drives on the test cluster (`npm run cluster:up -- --gateways 2`).
  */
 import { parseArgs } from 'node:util';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
+import { openClusterStage } from './cluster/stage.ts';
 import { deliverAgain } from './deliver-again.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
@@ -14,6 +15,7 @@ import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
 import { Report } from './report.ts';
 import { split } from './split.ts';
+import { type OpenStage, openStage } from './stage.ts';
 import { tenReleases } from './ten-releases.ts';
 import { twoTerminals } from './two-terminals.ts';
 
@@ -30,21 +32,35 @@ const parts = {
   'bad-versions': badVersions,
   ...judgeParts,
   kubernetes,
-} as const satisfies Record<string, (report: Report, runs: number) => Promise<void>>;
+} as const satisfies Record<string, (report: Report, runs: number, open: OpenStage) => Promise<void>>;
 
 const needCluster: readonly string[] = ['kubernetes'];
 
+const places: Readonly<Record<string, OpenStage>> = {
+  local: openStage,
+  controller: (release) => openClusterStage(release, 'controller'),
+  cli: (release) => openClusterStage(release, 'cli'),
+};
+
 const { values, positionals } = parseArgs({
-  options: { runs: { type: 'string', default: '10' } },
+  options: { runs: { type: 'string', default: '10' }, on: { type: 'string', default: 'local' } },
   allowPositionals: true,
 });
+const open = places[values.on];
+const unknown = positionals.filter((name) => !(name in parts));
+if (open === undefined || unknown.length > 0) {
+  process.stderr.write(
+    `Cannot play ${unknown.join(', ') || values.on}: parts are ${Object.keys(parts).join(', ')}; places are ${Object.keys(places).join(', ')}\n`,
+  );
+  process.exit(2);
+}
 const report = new Report();
 for (const [name, part] of Object.entries(parts)) {
   if (positionals.length === 0 ? needCluster.includes(name) : !positionals.includes(name)) continue;
   process.stdout.write(`\n${name}\n`);
   const begun = performance.now();
   try {
-    await part(report, Number(values.runs));
+    await part(report, Number(values.runs), open);
   } catch (error) {
     report.check(
       `${name} came to its end`,

@@ -1,20 +1,20 @@
 import { lanes, openPlatform, type Platform } from '@headgate/rollout';
 import type { Report } from './report.ts';
-import { openStage, type Stage } from './stage.ts';
+import type { OpenStage, Stage } from './stage.ts';
 
 const requests = 5_000;
 const perSecond = 400;
 
 /** The observed split of HTTP and of messages handled, at each weight: one request off is what round robin may be. */
-export async function split(report: Report): Promise<void> {
-  await using stage = await openStage('  steps: [5%, 25%, 50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 1m\n');
+export async function split(report: Report, _runs: number, open: OpenStage): Promise<void> {
+  await using stage = await open('  steps: [5%, 25%, 50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 1m\n');
   await stage.release('v1');
   await using ports = await openPlatform(stage.spec, {
     state: stage.state,
     signal: new AbortController().signal,
     say: () => {},
   });
-  const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', 'v2')}`];
+  const images = await stage.images('v2');
   const releasing = stage.start('release', ...images, '--reason', 'split');
   for (const [step, weight] of [5, 25, 50].entries()) {
     if (step > 0) await stage.run('step');

@@ -1,33 +1,77 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureSupervisor, openRecords, parseSpec, type ReadyInfo, type Spec, stopSupervisor } from '@headgate/rollout';
+import { ensureSupervisor, openRecords, parseSpec, type Spec, stopSupervisor } from '@headgate/rollout';
 import { userRequest } from '../src/perf/ledger.ts';
 import { type Load, startLoad } from '../src/perf/open-loop.ts';
-import { type Commands, openCommands, type Ran, repository } from './commands.ts';
+import { type Commands, openCommands, type Ran, type Running, repository, type Still, standStill } from './commands.ts';
 import { openVersions } from './versions.ts';
 
-/** A real app on real servers, in a folder of its own, and the hands of a person on the command line. */
+/** A real app on real servers, and the hands of a person on the command line. */
 export interface Stage extends AsyncDisposable, Omit<Commands, typeof Symbol.dispose> {
   readonly file: string;
-  readonly state: string;
   readonly spec: Spec;
-  readonly info: ReadyInfo;
-  image(service: 'proxy' | 'rating', version: string): Promise<string>;
+  /** The local platform's folder. */
+  readonly state: string;
+  /** Where users' requests go, and what each carries. */
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** NATS, as it is reached from here. */
+  readonly nats: string;
+  /** `service=image` of a version of the rating service, and the first one's proxy. */
+  images(version: string): Promise<readonly string[]>;
   /** `headgate release` of a version of the rating service. */
   release(version: string, ...args: string[]): Promise<Ran>;
   load(perSecond: number): Load;
+  /** Stops whoever drives a release that `releasing` began. */
+  standStill(releasing: Running): Promise<Still>;
 }
 
-/** `release` is the block of headgate.yaml that differs from the example's. */
+/** `release` is the block of headgate.yaml that matters. */
+export type OpenStage = (release: string) => Promise<Stage>;
+
+export const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
+
+type Place = Pick<Stage, 'file' | 'spec' | 'state' | 'origin' | 'headers' | 'nats'> & {
+  readonly commands: Commands;
+  /** Where images go, e.g. `127.0.0.1:5000/ratings`. */
+  readonly repositories: string;
+  /** Folder for the sources of versions. */
+  readonly sources: string;
+};
+
+/** What every stage can do, wherever its servers are. */
+export function stageAt({ commands, repositories, sources, ...place }: Place): Omit<Stage, typeof Symbol.asyncDispose> {
+  const image = openVersions(repository, sources, cache, repositories);
+  const images = async (version: string) => [
+    `proxy=${await image('proxy', 'v1')}`,
+    `rating=${await image('rating', version)}`,
+  ];
+  const { origin, headers } = place;
+  return {
+    ...place,
+    ...commands,
+    images,
+    release: async (version, ...args) =>
+      commands.run('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args),
+    standStill: async ({ child: { pid } }) => standStill(pid === undefined ? [] : [pid]),
+    load: (perSecond) => startLoad({ origin, headers, perSecond, make: userRequest }),
+  };
+}
+
+export async function readSpec(file: string): Promise<Spec> {
+  const parsed = parseSpec(await readFile(file, 'utf8'), { file });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  return parsed.spec;
+}
+
+/** On this machine, by the example's headgate.yaml. */
 export async function openStage(release: string): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-acceptance-'));
   const file = join(folder, 'headgate.yaml');
   const example = await readFile(join(repository, 'headgate.yaml'), 'utf8');
   await writeFile(file, `${example.slice(0, example.indexOf('release:'))}release:\n${release}`);
-  const parsed = parseSpec(await readFile(file, 'utf8'), { file });
-  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-  const { spec } = parsed;
+  const spec = await readSpec(file);
   const state = join(folder, '.headgate');
   const { info } = await ensureSupervisor(
     { app: spec.app, folder: state, endWith: process.pid },
@@ -35,22 +79,12 @@ export async function openStage(release: string): Promise<Stage> {
   );
   const sources = join(repository, '.headgate', `acceptance-${process.pid}`);
   await mkdir(sources, { recursive: true });
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
-  const image = openVersions(repository, sources, cache, `${new URL(info.urls.registry).host}/${spec.app}`);
   const pace = { untilMs: 60_000, lookEveryMs: 30 };
   const commands = openCommands({ file, app: spec.app, records: openRecords(spec, state), pace });
+  const { http: origin, nats, registry } = info.urls;
+  const repositories = `${new URL(registry).host}/${spec.app}`;
   return {
-    file,
-    state,
-    spec,
-    info,
-    image,
-    ...commands,
-    async release(version, ...args) {
-      const images = [`proxy=${await image('proxy', 'v1')}`, `rating=${await image('rating', version)}`];
-      return commands.run('release', ...images, '--reason', `acceptance: ${version}`, ...args);
-    },
-    load: (perSecond) => startLoad({ origin: info.urls.http, perSecond, make: userRequest }),
+    ...stageAt({ file, spec, state, origin, headers: {}, nats, commands, repositories, sources }),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
       await stopSupervisor(state, AbortSignal.timeout(60_000));

@@ -2,7 +2,7 @@ import { connect } from 'nats';
 import type { Ran } from './commands.ts';
 import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
-import { openStage, type Stage } from './stage.ts';
+import type { OpenStage, Stage } from './stage.ts';
 
 /** Ten releases of different digests: `back` are rolled back by the judge, `hand` by a person, the others are promoted. */
 const plan = [
@@ -19,15 +19,15 @@ const plan = [
 ] as const;
 
 /** Both lanes' streams and consumers must be the same before and after, and an outside client must see nothing but bad versions' own errors. */
-export async function tenReleases(report: Report): Promise<void> {
-  await using stage = await openStage('  steps: [25%, 50%]\n  bake: 4s\n  watch: 3s\n  keepWarm: 5m\n');
+export async function tenReleases(report: Report, _runs: number, open: OpenStage): Promise<void> {
+  await using stage = await open('  steps: [25%, 50%]\n  bake: 4s\n  watch: 3s\n  keepWarm: 5m\n');
   let before: string | undefined; // The first release makes both lanes.
   let load: ReturnType<Stage['load']> | undefined;
   for (const { version, how } of plan) {
     const { code, out, err } = how === 'hand' ? await byHand(stage, version) : await stage.release(version);
     const right = code === (how === 'promoted' ? 0 : 11);
     report.check(`${version}: ${how}`, right, right ? '' : `exit code ${code} ${out} ${err}`);
-    before ??= await configs(stage.info.urls.nats);
+    before ??= await configs(stage.nats);
     load ??= stage.load(200);
   }
   const again = await stage.release('answers 404');
@@ -42,8 +42,8 @@ export async function tenReleases(report: Report): Promise<void> {
     regret.code === 0 && (await stage.head()).live !== undefined,
     regret.err.trim(),
   );
-  if (load !== undefined) await checkOutside({ load, origin: stage.info.urls.http, head: stage.head }, report);
-  const after = await configs(stage.info.urls.nats);
+  if (load !== undefined) await checkOutside({ ...stage, load }, report);
+  const after = await configs(stage.nats);
   report.check(
     'configs and created-times of both streams and consumers are equal before and after',
     after === before,
@@ -52,7 +52,7 @@ export async function tenReleases(report: Report): Promise<void> {
 }
 
 async function byHand(stage: Stage, version: string): Promise<Ran> {
-  const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', version)}`];
+  const images = await stage.images(version);
   const releasing = stage.start('release', ...images, '--reason', 'by hand');
   await stage.until(({ release }) => release?.reason === 'by hand' && release.state.phase.kind === 'holding');
   await stage.run('rollback', '--reason', 'by hand');

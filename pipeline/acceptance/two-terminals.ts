@@ -1,27 +1,27 @@
 import type { Report } from './report.ts';
-import { openStage } from './stage.ts';
+import type { OpenStage } from './stage.ts';
 
 /** Two who act at once: one wins, the other is told why not. A stale terminal cannot act on another release. */
-export async function twoTerminals(report: Report): Promise<void> {
-  await using stage = await openStage('  steps: [5%, 25%, 50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 5m\n');
+export async function twoTerminals(report: Report, _runs: number, open: OpenStage): Promise<void> {
+  await using stage = await open('  steps: [5%, 25%, 50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 5m\n');
   await stage.release('v1');
-  const images = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', 'v2')}`];
+  const images = await stage.images('v2');
   const releasing = stage.start('release', ...images, '--reason', 'two terminals');
   await stage.until(({ release }) => release?.state.phase.kind === 'holding');
 
   const stale = await stage.run('promote', '--release', '1');
   report.check('promote of another release exits 12', stale.code === 12, stale.err.trim());
-  const steps = await stage.atOnce(releasing, 'step');
+  const steps = await stage.atOnce(await stage.standStill(releasing), 'step');
   report.check('two steps at once go one step', codes(steps) === '0 12', reasons(steps));
   const seen = await stage.until(({ release }) => release?.state.phase.kind === 'holding');
   report.check(
     'the release is at its second weight',
     seen.release?.state.phase.kind === 'holding' && seen.release.state.phase.step === 1,
   );
-  const promotes = await stage.atOnce(releasing, 'promote');
+  const promotes = await stage.atOnce(await stage.standStill(releasing), 'promote');
   report.check('of two promotes one wins', codes(promotes) === '0 12', reasons(promotes));
   report.check('the release is promoted', (await releasing.ended).code === 0);
-  const next = [`proxy=${await stage.image('proxy', 'v1')}`, `rating=${await stage.image('rating', 'v3')}`];
+  const next = await stage.images('v3');
   const releases = [
     stage.start('release', ...next, '--reason', 'twice'),
     stage.start('release', ...next, '--reason', 'twice'),

@@ -1,32 +1,23 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
-import { openRecords, parseSpec, type Spec } from '@headgate/rollout';
+import { openRecords } from '@headgate/rollout';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
-import { userRequest } from '../../src/perf/ledger.ts';
-import { type Load, startLoad } from '../../src/perf/open-loop.ts';
 import { pushImage } from '../../src/registry/client.ts';
-import { type Commands, openCommands, type Ran, repository } from '../commands.ts';
-import { openVersions } from '../versions.ts';
+import { openCommands, repository, standStill } from '../commands.ts';
+import { cache, readSpec, type Stage, stageAt } from '../stage.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 
-const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
 const host = 'ratings.test';
 const database = 'postgres://headgate@postgres:5432/ratings';
 
-/** A real app on the test cluster, and the hands of a person on the command line outside. */
-export interface ClusterStage extends AsyncDisposable, Omit<Commands, typeof Symbol.dispose> {
-  readonly origin: string;
-  readonly headers: Readonly<Record<string, string>>;
+/** A stage on the test cluster, whose commands run outside of it. */
+export interface ClusterStage extends Stage {
   readonly kubectl: Ground['kubectl'];
-  /** `service=image` of a version of the rating service. */
-  images(version: string): Promise<readonly string[]>;
-  release(version: string, ...args: string[]): Promise<Ran>;
-  load(perSecond: number): Load;
 }
 
-export async function openClusterStage(release: string, driver = 'controller'): Promise<ClusterStage> {
+export async function openClusterStage(release: string, driver: 'controller' | 'cli'): Promise<ClusterStage> {
   const { registry, kubeconfig } = await readCluster();
   // For this process and for the commands that it starts.
   process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
@@ -44,10 +35,7 @@ export async function openClusterStage(release: string, driver = 'controller'): 
     const manifests = join('services', service, 'deploy');
     await cp(join(repository, manifests), join(folder, manifests), { recursive: true });
   }
-  const stage = stageOn(ground, { file, spec: await readSpec(file), sources }, async () => {
-    await rm(folder, { recursive: true, force: true });
-    await rm(sources, { recursive: true, force: true });
-  });
+  const stage = await stageOn(ground, { file, folder, sources });
   try {
     await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
     const made = await stage.run('bootstrap', '--gateway', 'gateway/main', '--host', host, '--path', '/api');
@@ -60,44 +48,43 @@ export async function openClusterStage(release: string, driver = 'controller'): 
   }
 }
 
-async function readSpec(file: string): Promise<Spec> {
-  const parsed = parseSpec(await readFile(file, 'utf8'), { file });
-  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-  return parsed.spec;
-}
+type Written = { readonly file: string; readonly folder: string; readonly sources: string };
 
-type Written = { readonly file: string; readonly spec: Spec; readonly sources: string };
-
-function stageOn(ground: Ground, { file, spec, sources }: Written, cleanUp: () => Promise<void>): ClusterStage {
+async function stageOn(ground: Ground, { file, folder, sources }: Written): Promise<ClusterStage> {
   const { cluster, kubectl, namespace } = ground;
-  const image = openVersions(repository, sources, cache, `${cluster.registry}/ratings`);
-  const images = async (version: string) => [
-    `proxy=${await image('proxy', 'v1')}`,
-    `rating=${await image('rating', version)}`,
-  ];
-  const [origin = ''] = cluster.gateways;
+  const spec = await readSpec(file);
   const pace = { untilMs: 120_000, lookEveryMs: 200 };
-  const commands = openCommands({ file, app: spec.app, records: openRecords(spec, sources), pace });
+  const commands = openCommands({ file, app: spec.app, records: openRecords(spec, folder), pace });
+  const [origin = ''] = cluster.gateways;
+  const address = await kubectl(['get', 'service', 'nats', '-o', 'jsonpath={.spec.clusterIP}']);
+  const nats = `nats://${address}:4222`;
+  const repositories = `${cluster.registry}/ratings`;
   return {
-    origin,
-    headers: { host },
+    ...stageAt({ file, spec, state: folder, origin, headers: { host }, nats, commands, repositories, sources }),
+    ...(spec.kubernetes?.driver === 'controller' && {
+      standStill: async () => standStill(await processesOf(ground, 'app=headgate-controller')),
+    }),
     kubectl,
-    images,
-    ...commands,
-    release: async (version, ...args) =>
-      commands.run('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args),
-    load: (perSecond) => startLoad({ origin, perSecond, make: userRequest, headers: { host } }),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
       const roles = ['rolebinding', `headgate-ratings-controller-${namespace}`, '--ignore-not-found'];
       await kubectl(['delete', '--namespace', 'gateway', ...roles]);
       await ground[Symbol.asyncDispose]();
-      await cleanUp();
+      await rm(folder, { recursive: true, force: true });
+      await rm(sources, { recursive: true, force: true });
     },
   };
 }
 
-async function startController({ cluster, kubectl }: Ground, folder: string): Promise<void> {
+/** Processes of the pods with these labels: the node is this machine. */
+async function processesOf({ kubectl }: Ground, labels: string): Promise<readonly number[]> {
+  const uids = await kubectl(['get', 'pods', '--selector', labels, '-o', 'jsonpath={.items[*].metadata.uid}']);
+  const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0);
+  const groups = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')));
+  return pids.filter((_, i) => uids.split(' ').some((uid) => groups[i]?.includes(uid)));
+}
+
+async function startController({ cluster, kubectl, namespace }: Ground, folder: string): Promise<void> {
   const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(cache, 'base') }) });
   const layout = join(folder, 'controller');
   const signal = AbortSignal.timeout(120_000);

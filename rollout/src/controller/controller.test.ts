@@ -55,6 +55,33 @@ describe('runController()', () => {
     expect(await startRelease(hands, aRequest('v2'))).toMatchObject({ kind: 'nothing' });
   }, 60_000);
 
+  test('takes orders of one revision for one release, whether they come at once, while it runs or while it waits', async () => {
+    await using world = aPlatform();
+    const hands = handsOn(world.ports, controlled);
+    const order = (version: string) => startRelease(hands, aRequest(version));
+    const atOnce = [order('v1'), order('v1')];
+    while ((await world.ports.wishes.read(hands.signal)).length < 2) await sleep(5);
+    startController(world.ports);
+    expect(await Promise.all(atOnce)).toMatchObject([{ kind: 'ended' }, { kind: 'ended' }]);
+
+    const second = startRelease(
+      handsOn(world.ports, { ...controlled, spec: { ...quick, bakeMs: 100_000 } }),
+      aRequest('v2'),
+    );
+    await isAt(world.ports, 'holding');
+    const follows = order('v2');
+    const third = order('v3');
+    await isWaiting(world.ports);
+    const joins = order('v3');
+    while ((await readHead(world.ports.journal, 'test', hands.signal)).waiting?.joined === undefined) await sleep(5);
+    await act(hands, 'rollback', { release: 2, reason: 'no' });
+
+    const over = { kind: 'ended', head: { release: { state: { phase: { kind: 'rolledBack' } } } } };
+    expect(await Promise.all([second, follows])).toMatchObject([over, over]);
+    const ended = { kind: 'ended', head: { release: { id: 3, state: { phase: { kind: 'promoted' } } } } };
+    expect(await Promise.all([third, joins])).toMatchObject([ended, ended]);
+  }, 60_000);
+
   test('queues one order behind the running release, the newest, and goes on with it by itself', async () => {
     await using world = aPlatform();
     startController(world.ports);

@@ -8,7 +8,7 @@ import type { Platform } from '../platform/platform.ts';
 import { type Begun, beginOrder } from '../policy/begin.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Waiting, WishAnswer } from '../policy/release.ts';
-import { noteWaiting } from '../policy/waiting.ts';
+import { idsOf, noteWaiting, withAnswers } from '../policy/waiting.ts';
 import type { Spec } from '../spec.ts';
 
 /** One app in a controller's care. */
@@ -108,8 +108,11 @@ async function beginNext(task: Omit<Drive, 'spec'>): Promise<boolean> {
   return true;
 }
 
-function answered(head: Head, { id }: Waiting, taken: Begun): Head {
-  return { ...head, answers: [...head.answers, answerOf(id, taken)].slice(-50) };
+function answered(head: Head, order: Waiting, taken: Begun): Head {
+  return withAnswers(
+    head,
+    idsOf(order).map((id) => answerOf(id, taken)),
+  );
 }
 
 function answerOf(id: string, taken: Begun): WishAnswer {

@@ -6,7 +6,7 @@ import type { Instant } from '../lane.ts';
 import { type Begun, beginOrder, revisionToRestore } from '../policy/begin.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
-import { reasonToMakeRoom } from '../policy/waiting.ts';
+import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
 import {
   addWish,
@@ -79,7 +79,9 @@ async function throughController(hands: Hands, order: Order): Promise<Handled> {
     if (!said && performance.now() - asked > quietMs) {
       said = true;
       hands.say(
-        waiting?.id === id ? 'another release runs; this one is next' : 'the controller has not taken this up yet',
+        waiting !== undefined && idsOf(waiting).includes(id)
+          ? 'another release runs; this one is next'
+          : 'the controller has not taken this up yet',
       );
     }
     await sleep(pollMs, undefined, { signal: hands.signal });

@@ -134,7 +134,13 @@ export type Order = {
   readonly restores: boolean;
 };
 
-export type Waiting = { readonly id: string; readonly order: Order };
+export type Waiting = {
+  /** Of the wish. */
+  readonly id: string;
+  readonly order: Order;
+  /** Ids of earlier wishes for the same revision. */
+  readonly joined?: readonly string[];
+};
 
 /** The head of the journal: all that is true about an app now. */
 export type Head = {

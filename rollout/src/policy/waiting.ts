@@ -1,16 +1,49 @@
+import type { Revision } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { isOver } from './phase.ts';
 import type { Head, ReleaseRequest, Waiting, WishAnswer } from './release.ts';
 
-/** A release waits for the running one. The newest wins; the one that waited before is told so. */
+const answersMax = 50;
+
+/**
+ * A release waits for the running one. The newest wins, and the one that waited before is told so; one of the revision that runs, or that
+ * waits already, joins it: whoever ordered it hears the same end. Orders that were noted before change nothing.
+ */
 export function noteWaiting(head: Head, orders: readonly Waiting[]): Head {
-  const newest = orders.at(-1);
-  if (newest === undefined) return head;
-  const older = [...(head.waiting === undefined ? [] : [head.waiting]), ...orders.slice(0, -1)];
-  const answers = older.map(
-    ({ id }): WishAnswer => ({ id, kind: 'superseded', text: 'a newer release took its place in the queue' }),
-  );
-  return { ...head, waiting: newest, answers: [...head.answers, ...answers].slice(-50) };
+  return orders.reduce(noteOne, head);
+}
+
+function noteOne(head: Head, order: Waiting): Head {
+  const { waiting, release, answers } = head;
+  const known = waiting === undefined ? [] : idsOf(waiting);
+  if (known.includes(order.id) || answers.some(({ id }) => id === order.id)) return head;
+  if (release !== undefined && !isOver(release.state.phase) && isSame(order, release.revision)) {
+    const text = `release ${release.id} of this revision is running already`;
+    return withAnswers(head, [{ id: order.id, kind: 'begun', text, release: release.id }]);
+  }
+  if (waiting !== undefined && isSame(order, waiting.order.request.revision))
+    return { ...head, waiting: { ...order, joined: known } };
+  const text = 'a newer release took its place in the queue';
+  return {
+    ...withAnswers(
+      head,
+      known.map((id) => ({ id, kind: 'superseded', text })),
+    ),
+    waiting: order,
+  };
+}
+
+/** All who wait for it. */
+export function idsOf({ id, joined = [] }: Waiting): readonly string[] {
+  return [...joined, id];
+}
+
+export function withAnswers(head: Head, answers: readonly WishAnswer[]): Head {
+  return { ...head, answers: [...head.answers, ...answers].slice(-answersMax) };
+}
+
+function isSame({ order }: Waiting, { id }: Revision): boolean {
+  return order.request.revision.id === id;
 }
 
 /** Why the running release is to be rolled back for `request`; `undefined`: the request waits for its end, or there is none. */

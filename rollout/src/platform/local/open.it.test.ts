@@ -53,7 +53,11 @@ test('openLocalPlatform() starts all servers once and opens ports that answer', 
 
   expect(lines.length).toBeGreaterThan(0);
   expect(await first.traffic.observe(signal)).toEqual({ kind: 'agreed', weights: { blue: 0, green: 0 }, pins: [] });
-  expect(await first.workload.observe('blue', signal)).toEqual({ revision: undefined, autoscaler: 'none', services: {} });
+  expect(await first.workload.observe('blue', signal)).toEqual({
+    revision: undefined,
+    autoscaler: 'none',
+    services: {},
+  });
   expect((await first.metrics.observe(signal)).epoch).toBe((await second.metrics.observe(signal)).epoch);
   expect(await first.queue?.observe('green', signal)).toMatchObject({ messages: 0, sources: ['green'] });
   expect(await first.journal.read(signal)).toBeUndefined();

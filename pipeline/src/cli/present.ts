@@ -65,8 +65,8 @@ export function finish(handled: Handled, shell: Shell, wantedBack: boolean): num
       shell.err('interrupted; the candidate is at 0 %, the next command goes on from there\n');
       return 130;
     case 'ended': {
-      const { release } = handled.head;
-      const back = release?.state.phase.kind === 'rolledBack';
+      const end = handled.head.history.find(({ id }) => id === handled.release);
+      const back = end?.outcome === 'rolledBack';
       const words = back ? 'was rolled back; traffic is where it was' : 'is promoted';
       shell.out(`release ${handled.release} ${paint(shell, back ? 'red' : 'green', words)}\n`);
       return back && !wantedBack ? 11 : 0;

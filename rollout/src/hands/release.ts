@@ -75,7 +75,7 @@ async function throughController(hands: Hands, order: Order): Promise<Handled> {
     const { answers, waiting } = await headOf(hands);
     const answer = answers.find((one) => one.id === id);
     if (answer !== undefined && answer.kind !== 'begun') return fromAnswer(hands, answer);
-    if (answer !== undefined) return follow(hands, answer.text);
+    if (answer !== undefined) return follow(hands, answer.text, answer.release);
     if (!said && performance.now() - asked > quietMs) {
       said = true;
       hands.say(
@@ -109,7 +109,7 @@ async function whileBusy(hands: Hands, order: Order, wish: string | undefined): 
   if (answer?.kind === 'superseded') return { kind: 'superseded', text: answer.text };
   const early = beginOrder(head, order, systemNow());
   if (early.kind === 'nothing' || early.kind === 'refused') return early;
-  return early.kind === 'follow' ? follow(hands, early.text) : undefined;
+  return early.kind === 'follow' ? follow(hands, early.text, early.release) : undefined;
 }
 
 async function queueUp(hands: Hands, order: Order, holder: string): Promise<string> {
@@ -125,10 +125,10 @@ async function makeRoom(hands: Hands, request: ReleaseRequest, head: Head): Prom
   await addWish(hands, { kind: 'rollback', release: head.release?.id ?? null, step: null, reason });
 }
 
-/** The same revision is under way already: its end is ours. */
-async function follow(hands: Hands, text: string): Promise<Handled> {
+/** The order is under way: the end of that release is its end. */
+async function follow(hands: Hands, text: string, release: number | undefined): Promise<Handled> {
   hands.say(text);
-  const ended = await waitFor(hands, 'ended', Number.POSITIVE_INFINITY);
+  const ended = await waitFor(hands, 'ended', Number.POSITIVE_INFINITY, release);
   return ended.kind === 'timeout' ? { kind: 'nothing', text } : ended;
 }
 

@@ -5,20 +5,26 @@ import { isOver } from '../policy/phase.ts';
 import type { Head } from '../policy/release.ts';
 import { drivingWith, type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
 
-/** Waits until the app's release is promoted or has ended; drives it itself when nobody does and no controller will. */
+/**
+ * Waits until a release is promoted or has ended; drives it itself when nobody does and no controller will.
+ *
+ * @param wanted Number of the release; by default the one that is current when the waiting begins. A later one never stands in for it.
+ */
 export async function waitFor(
   hands: Hands,
   until: 'promoted' | 'ended',
   timeoutMs: number,
+  wanted?: number,
 ): Promise<Handled | { kind: 'timeout'; head: Head }> {
   const started = performance.now();
-  for (;;) {
+  for (let id = wanted; ; ) {
     const head = await headOf(hands);
     const release = head.release;
     if (release === undefined) return { kind: 'nothing', text: 'nothing has been released yet' };
+    id ??= release.id;
     const { phase } = release.state;
-    if (isOver(phase) || (until === 'promoted' && phase.kind === 'watching'))
-      return { kind: 'ended', head, release: release.id };
+    if (release.id > id || isOver(phase) || (until === 'promoted' && phase.kind === 'watching'))
+      return { kind: 'ended', head, release: id };
     const acquired = hasController(hands) ? undefined : await hands.ports.lock.acquire(hands.actor, hands.signal);
     if (acquired?.kind === 'held') {
       hands.say(`release ${release.id} has no driver; this command goes on with it`);

@@ -62,7 +62,7 @@ async function stageOn(ground: Ground, { file, folder, sources }: Written): Prom
   return {
     ...stageAt({ file, spec, state: folder, origin, headers: { host }, nats, commands, repositories, sources }),
     ...(spec.kubernetes?.driver === 'controller' && {
-      standStill: async () => standStill(await processesOf(ground, 'app=headgate-controller')),
+      standStill: async () => standStill(await processesOf(ground, 'app.kubernetes.io/name=headgate-controller')),
     }),
     kubectl,
     async [Symbol.asyncDispose]() {
@@ -84,7 +84,7 @@ async function processesOf({ kubectl }: Ground, labels: string): Promise<readonl
   return pids.filter((_, i) => uids.split(' ').some((uid) => groups[i]?.includes(uid)));
 }
 
-async function startController({ cluster, kubectl, namespace }: Ground, folder: string): Promise<void> {
+async function startController({ cluster, kubectl }: Ground, folder: string): Promise<void> {
   const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(cache, 'base') }) });
   const layout = join(folder, 'controller');
   const signal = AbortSignal.timeout(120_000);

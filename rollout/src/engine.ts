@@ -11,6 +11,8 @@ import type { Lease } from './journal/journal.ts';
 import { type Instant, instant } from './lane.ts';
 import type { Platform } from './platform/platform.ts';
 import { isForward, isOver } from './policy/phase.ts';
+import { awaitsRouter } from './policy/pin-wishes.ts';
+import { pinsAt } from './policy/pins.ts';
 import type { Command, Head, Release } from './policy/release.ts';
 import { lastTurn, type Turn, turn } from './policy/turn.ts';
 import { noteWaiting } from './policy/waiting.ts';
@@ -61,8 +63,8 @@ export async function drive(task: Drive): Promise<Driven> {
     if (release === undefined || (isAtRest(release, at) && heard.forRelease.length === 0))
       return { kind: 'ended', head: book.head };
     const told = signal.aborted;
-    const acting = { ports, lease, emit, book, evidence, at };
-    const next = await oneTurn(acting, watcher, release, heard, told).catch((error: unknown) =>
+    const acting = { ports, lease, emit, book, evidence, watcher, at };
+    const next = await oneTurn(acting, release, heard, told).catch((error: unknown) =>
       closeOnBug(error, acting, release),
     );
     if (told) return { kind: 'interrupted', head: book.head };
@@ -72,12 +74,11 @@ export async function drive(task: Drive): Promise<Driven> {
 
 async function oneTurn(
   acting: Acting,
-  watcher: Watcher,
   release: Release,
   heard: Heard,
   told: boolean,
 ): Promise<{ turn: Turn; alert: boolean }> {
-  const { ports, lease, emit, book, evidence, at } = acting;
+  const { ports, lease, emit, book, evidence, watcher, at } = acting;
   const sights = await watcher.sight(at, lease.lost);
   const judged = await evidence.take(release, sights, at, lease.lost);
   const look = await watcher.look(
@@ -99,8 +100,9 @@ async function oneTurn(
 /** Our own bug: stop deciding, and leave no weight with a candidate that nobody watches. */
 async function closeOnBug(error: unknown, acting: Acting, release: Release): Promise<never> {
   if (error instanceof InvariantError && isForward(release.state.phase)) {
-    const weights = weightsAt(release, { kind: 'interrupted', since: acting.at });
-    await attempt({ kind: 'setWeights', weights }, release, acting);
+    const closed = { kind: 'interrupted', since: acting.at } as const;
+    await attempt({ kind: 'setWeights', weights: weightsAt(release, closed) }, release, acting);
+    await attempt({ kind: 'setPins', pins: pinsAt(release, closed) }, release, acting);
   }
   throw error;
 }
@@ -109,7 +111,7 @@ async function closeOnBug(error: unknown, acting: Acting, release: Release): Pro
 function isAtRest(release: Release, now: Instant): boolean {
   const { phase } = release.state;
   const isDue = phase.kind === 'promoted' && release.former !== undefined && now >= phase.warmUntil;
-  return isOver(phase) && !isDue;
+  return isOver(phase) && !isDue && !awaitsRouter(release.state);
 }
 
 type Acting = {
@@ -118,6 +120,7 @@ type Acting = {
   readonly emit: Emit;
   readonly book: Book;
   readonly evidence: EvidenceBook;
+  readonly watcher: Watcher;
   readonly at: Instant;
 };
 
@@ -125,7 +128,8 @@ async function carryOut(next: Turn, release: Release, acting: Acting, mustWrite:
   const { book, evidence, lease, emit, at } = acting;
   const { decision } = next;
   const after: Release = { ...release, state: decision.state };
-  const urgent = goesBack(release, decision.state.phase.kind) ? decision.commands.filter(isWeight) : [];
+  const urgent = goesBack(release, decision.state.phase.kind) ? decision.commands.filter(isTraffic) : [];
+  acting.watcher.cannot = undefined;
   for (const command of urgent) await attempt(command, after, acting);
   if (mustWrite) {
     await evidence.flush(release, lease.lost);
@@ -133,8 +137,8 @@ async function carryOut(next: Turn, release: Release, acting: Acting, mustWrite:
     if (next.changed) emit({ kind: 'decided', at, release: after, decision });
   }
   for (const command of decision.commands) {
-    if (isWeight(command) && urgent.includes(command)) continue;
-    if (isWeight(command)) await evidence.beforeWeights(after, command.weights, at, lease.lost);
+    if (isTraffic(command) && urgent.includes(command)) continue;
+    if (command.kind === 'setWeights') await evidence.beforeWeights(after, command.weights, at, lease.lost);
     await attempt(command, after, acting);
   }
 }
@@ -144,13 +148,14 @@ function goesBack(before: Release, kind: Release['state']['phase']['kind']): boo
   return (kind === 'rollingBack' || kind === 'returning') && before.state.phase.kind !== kind;
 }
 
-function isWeight(command: Command): command is Extract<Command, { readonly kind: 'setWeights' }> {
-  return command.kind === 'setWeights';
+function isTraffic(command: Command): command is Extract<Command, { readonly kind: 'setWeights' | 'setPins' }> {
+  return command.kind === 'setWeights' || command.kind === 'setPins';
 }
 
-async function attempt(command: Command, release: Release, { ports, lease, emit, at }: Acting): Promise<void> {
+async function attempt(command: Command, release: Release, { ports, lease, emit, watcher, at }: Acting): Promise<void> {
   try {
-    await perform(command, release, ports, lease.lost);
+    const done = await perform(command, release, ports, lease.lost);
+    if (done.kind === 'unsupported') watcher.cannot = done.why;
   } catch (error) {
     if (error instanceof InvariantError || lease.lost.aborted) throw error;
     // The next look finds the world unchanged and asks again; the person on call hears of it.
@@ -170,7 +175,8 @@ async function pause(
   signal: AbortSignal,
 ): Promise<void> {
   const { kind } = next.decision.state.phase;
-  const resting = kind === 'holding' || kind === 'watching' || kind === 'comparing';
+  const isStill = kind === 'holding' || kind === 'watching' || kind === 'comparing';
+  const resting = isStill && !awaitsRouter(next.decision.state);
   const ms = resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
   // Told to go, or news: the next turn follows at once.
   await sleep(ms, undefined, { signal }).catch(() => undefined);

@@ -1,4 +1,5 @@
 /** The words that every room shares: lanes, the weights between them, and time. */
+import type { Marker } from './pin.ts';
 
 /** A lane is the full vertical slice of one revision. Both exist for ever; a role is what a lane plays now. */
 export type Lane = 'blue' | 'green';
@@ -51,4 +52,4 @@ export function sameWeights(a: Weights, b: Weights): boolean {
 }
 
 /** Sends marked requests to a lane whatever the weights. Roles become lanes in the policy, so a pin names a lane here. */
-export type Pin = { readonly header: string; readonly value: string; readonly lane: Lane };
+export type Pin = Marker & { readonly lane: Lane };

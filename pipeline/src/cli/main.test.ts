@@ -45,6 +45,10 @@ describe('main()', () => {
     { args: ['wait', '--for', 'rain'], says: '--for must be promoted or ended: current value is "rain"' },
     { args: ['wait', '--timeout', 'soon'], says: '--timeout must be seconds above 0: current value is "soon"' },
     { args: ['release', 'rating'], says: 'an image is written <service>=' },
+    { args: ['pin', 'X-Variant=b'], says: '--to must be live, candidate or a revision: current value is ""' },
+    { args: ['pin', 'X-Variant=b', '--to', 'green'], says: 'current value is "green"' },
+    { args: ['pin', 'X-Variant', '--to', 'live'], says: 'a header such as X-Variant=b' },
+    { args: ['unpin', 'cookie', 'variant'], says: 'current value is "cookie variant"' },
   ])('main($args) exits 64 before anything is started', async ({ args, says }) => {
     await using shell = await aShell({ 'headgate.yaml': good });
 

@@ -26,6 +26,11 @@ export const subcommands = {
   },
   hold: { load: () => import('./hold.ts'), summary: 'stop steps, never a rollback' },
   resume: { load: () => import('./resume.ts'), summary: 'let steps go on' },
+  pin: {
+    load: () => import('./pin.ts'),
+    summary: 'send a header or cookie to a role or revision: A/B, preview, kill switch',
+  },
+  unpin: { load: () => import('./unpin.ts'), summary: 'take a pin off' },
   wait: { load: () => import('./wait.ts'), summary: 'wait until a release is promoted or has ended' },
   history: { load: () => import('./history.ts'), summary: 'which releases there were, and how they ended' },
   why: { load: () => import('./why.ts'), summary: 'what was decided in a release, and from which evidence' },

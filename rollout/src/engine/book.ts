@@ -45,10 +45,19 @@ export async function readHead(journal: Journal, app: string, signal: AbortSigna
   return stored === undefined ? emptyHead(app) : toHead(stored.head);
 }
 
+/** An older version's journal has none. */
+const noPins = { pins: [] };
+
 /** The journal keeps JSON, and JSON keeps no `undefined`: what is absent there is absent here. */
 function toHead(stored: Json): Head {
   const head = stored as unknown as Head; // Written by `fromHead` under a compare-and-swap; nobody else writes it.
-  return { ...emptyHead(head.app), ...head, lanes: { blue: head.lanes.blue, green: head.lanes.green } };
+  const { release } = head;
+  return {
+    ...emptyHead(head.app),
+    ...head,
+    lanes: { blue: head.lanes.blue, green: head.lanes.green },
+    release: release && { ...release, state: { ...noPins, ...release.state } },
+  };
 }
 
 function fromHead(head: Head): Json {

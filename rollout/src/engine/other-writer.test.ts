@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { aPlatform, aRequest, handsOn } from '../engine.rig.ts';
 import { startRelease } from '../hands/release.ts';
-import { instant, percent, type Weights, weightsFor } from '../lane.ts';
+import { instant, type Pin, percent, type Weights, weightsFor } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import { commandsOf } from '../policy/commands.ts';
 import { decide } from '../policy/decide.ts';
@@ -32,7 +32,12 @@ async function sightOf(seen: TrafficSeen, phase: Phase): Promise<{ readonly rele
   return { release: held, look };
 }
 
-const foreign = (weights: Weights): TrafficSeen => ({ kind: 'foreign', weights, pins: [], manager: 'argocd' });
+const foreign = (weights: Weights, pins: readonly Pin[] = []): TrafficSeen => ({
+  kind: 'foreign',
+  weights,
+  pins,
+  manager: 'argocd',
+});
 const settling: Phase = { kind: 'settling', step: 0, since: now };
 const holding: Phase = { kind: 'holding', step: 0, since: now };
 
@@ -60,20 +65,36 @@ test('a weight that another hand lowered is a rollback by that hand', async () =
   });
 });
 
-test("pins that were not seen are not replaced by Headgate's own", async () => {
-  const { release, look } = await sightOf({ kind: 'pending', why: 'not yet' }, { kind: 'comparing', since: now });
+test('pins that another hand wrote while a weight is held are not written over', async () => {
+  const theirs: Pin = { header: 'X-Theirs', value: '1', lane: 'green' };
+  const { release, look } = await sightOf(foreign(weightsFor('green', percent(50)), [theirs]), holding);
 
-  expect(commandsOf(release, look).filter(({ kind }) => kind === 'setPins')).toEqual([]);
+  expect(commandsOf(release, look)).toEqual([]);
 });
 
-test('what a router cannot do is a command that failed, with its reason', async () => {
+test("people's pins stand beside Headgate's own, seen or not", async () => {
+  const comparing: Phase = { kind: 'comparing', since: now };
+  const { release, look } = await sightOf({ kind: 'pending', why: 'not yet' }, comparing);
+  const asked = { actor: 'kim@desk', reason: '', since: now, wish: undefined };
+  const pins = [{ ...asked, header: 'X-Team', value: 'qa', to: { kind: 'candidate' } } as const];
+
+  const commands = commandsOf({ ...release, state: { ...release.state, live: 'blue', pins } }, look);
+
+  const set = commands.find((command) => command.kind === 'setPins');
+  expect(set?.pins.map(({ header, lane }) => `${header} ${lane}`)).toEqual([
+    'X-Team green',
+    'Headgate-Probe blue',
+    'Headgate-Probe green',
+  ]);
+});
+
+test('what a router cannot do is an outcome, with its reason', async () => {
   await using world = aPlatform();
   const unsupported = async () => ({ kind: 'unsupported', why: 'one header only' }) as const;
   const ports: Platform = { ...world.ports, traffic: { ...world.traffic, setPins: unsupported } };
   const { release } = await sightOf({ kind: 'pending', why: 'not yet' }, settling);
 
-  await expect(perform({ kind: 'setPins', pins: [] }, release, ports, signal())).rejects.toMatchObject({
-    code: 'TRAFFIC_WRITE_REFUSED',
-    message: expect.stringContaining('one header only'),
-  });
+  const done = await perform({ kind: 'setPins', pins: [] }, release, ports, signal());
+
+  expect(done).toEqual({ kind: 'unsupported', why: 'one header only' });
 });

@@ -1,12 +1,17 @@
-import { HeadgateError, invariant, unreachable } from '../errors.ts';
+import { invariant, unreachable } from '../errors.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Command, Release } from '../policy/release.ts';
 import type { TrafficDone } from '../traffic/traffic.ts';
 
 const commandMaxMs = 10_000;
 
-/** Carries out one command. Safe to repeat. @throws {HeadgateError} what the port throws */
-export async function perform(command: Command, release: Release, ports: Platform, lost: AbortSignal): Promise<void> {
+/** Carries out one command, unless a router cannot. Safe to repeat. @throws {HeadgateError} what the port throws */
+export async function perform(
+  command: Command,
+  release: Release,
+  ports: Platform,
+  lost: AbortSignal,
+): Promise<TrafficDone> {
   lost.throwIfAborted(); // Somebody else may drive by now: stop before the next write.
   // A write in flight is finished even when the driver was told to go; only a lost lock or the deadline cut it short.
   const signal = AbortSignal.any([lost, AbortSignal.timeout(commandMaxMs)]);
@@ -16,11 +21,9 @@ export async function perform(command: Command, release: Release, ports: Platfor
         [0, 100].includes(command.weights.blue + command.weights.green),
         'Cannot set weights as they must add up to 100 or both be 0',
       );
-      told(await ports.traffic.setWeights(command.weights, signal));
-      break;
+      return ports.traffic.setWeights(command.weights, signal);
     case 'setPins':
-      told(await ports.traffic.setPins(command.pins, signal));
-      break;
+      return ports.traffic.setPins(command.pins, signal);
     case 'setRevision':
       invariant(command.lane !== release.state.live, 'Cannot set a revision in the live lane');
       await ports.workload.setRevision(command.lane, release.revision, signal);
@@ -50,18 +53,7 @@ export async function perform(command: Command, release: Release, ports: Platfor
     default:
       unreachable(command);
   }
-}
-
-/** What a router cannot do is said like any other command that failed: the person on call reads why nothing moves. */
-function told(done: TrafficDone): void {
-  if (done.kind === 'done') return;
-  throw new HeadgateError(
-    'TRAFFIC_WRITE_REFUSED',
-    `Cannot write weights and pins as the router cannot do it: ${done.why}`,
-    {
-      hint: 'run `headgate doctor` to see what this router can do',
-    },
-  );
+  return { kind: 'done' };
 }
 
 function queueOf(ports: Platform) {

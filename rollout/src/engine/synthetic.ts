@@ -1,7 +1,8 @@
 import { lanes } from '../lane.ts';
+import { probeHeader } from '../pin.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Look } from '../policy/look.ts';
-import { probeHeader, probeValue } from '../policy/pins.ts';
+import { probeValue } from '../policy/pins.ts';
 import type { Release } from '../policy/release.ts';
 
 /** Requests to each lane in one go: 80 per second at the engine's pace, so that a comparison ends within half a minute. */

@@ -31,6 +31,8 @@ export interface Watcher {
     rest: { now: Instant; evidence: Evidence; wishes: readonly WishSeen[] },
     signal: AbortSignal,
   ): Promise<Look>;
+  /** What the router said to the last writes, for the next look: why it cannot do them, or `undefined`. */
+  cannot: string | undefined;
 }
 
 export function makeWatcher(ports: Platform, emit: Emit): Watcher {
@@ -43,6 +45,7 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
     return look;
   };
   return {
+    cannot: undefined,
     sight: (now, signal) => sight(ports, emit, now, signal),
     async look(release, sights, { now, evidence, wishes }, signal) {
       const seen = { blue: see('blue', release, sights, now), green: see('green', release, sights, now) };
@@ -53,6 +56,7 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
         weights: traffic?.weights,
         writer: traffic?.kind === 'foreign' ? traffic.manager : undefined,
         pins: traffic?.pins ?? [],
+        cannot: this.cannot,
         lanes: { ...seen, [release.candidate]: { ...seen[release.candidate], probe } },
         evidence,
         wishes,

@@ -1,12 +1,17 @@
 import type { Wish, WishBox } from '../journal/journal.ts';
+import type { Marker } from '../pin.ts';
 import type { Act, WishSeen } from '../policy/look.ts';
 import type { Order, Waiting } from '../policy/release.ts';
 
 /** What somebody asks of the driver, as it lies in the wish box. */
 export type WishAct =
-  | { readonly kind: Act; readonly release: number | null; readonly step: number | null; readonly reason: string }
+  | (Asked & { readonly kind: Act; readonly step: number | null })
+  | (Asked & { readonly kind: 'pin'; readonly marker: Marker; readonly to: string })
+  | (Asked & { readonly kind: 'unpin'; readonly marker: Marker })
   /** A release waits for the running one; the newest wins. */
   | { readonly kind: 'release'; readonly order: Order };
+
+type Asked = { readonly release: number | null; readonly reason: string };
 
 /** The wishes of one look, sorted by who answers them. */
 export type Heard = {
@@ -15,7 +20,15 @@ export type Heard = {
   readonly ids: readonly string[];
 };
 
-const acts: readonly string[] = ['promote', 'step', 'rollback', 'hold', 'resume'] satisfies readonly Act[];
+const acts: readonly string[] = [
+  'promote',
+  'step',
+  'rollback',
+  'hold',
+  'resume',
+  'pin',
+  'unpin',
+] satisfies readonly WishSeen['act'][];
 
 export async function hear(wishes: WishBox, signal: AbortSignal): Promise<Heard> {
   const all = await wishes.read(signal);
@@ -28,8 +41,16 @@ export async function hear(wishes: WishBox, signal: AbortSignal): Promise<Heard>
 
 function toSeen({ id, act, actor }: Wish): readonly WishSeen[] {
   if (!acts.includes(kindOf(act))) return [];
-  const { kind, release, step, reason } = act as Exclude<WishAct, { kind: 'release' }>; // `acts` has just been asked.
-  return [{ id, act: kind, release: release ?? undefined, step: step ?? undefined, actor, reason }];
+  const wish = act as Exclude<WishAct, { kind: 'release' }>; // `acts` has just been asked.
+  const asked = { id, release: wish.release ?? undefined, actor, reason: wish.reason };
+  switch (wish.kind) {
+    case 'pin':
+      return [{ ...asked, act: wish.kind, marker: wish.marker, to: wish.to }];
+    case 'unpin':
+      return [{ ...asked, act: wish.kind, marker: wish.marker }];
+    default:
+      return [{ ...asked, act: wish.kind, step: wish.step ?? undefined }];
+  }
 }
 
 function toWaiting({ id, act }: Wish): readonly Waiting[] {

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { WishAct } from '../engine/wishes.ts';
 import { percent, weightsFor } from '../lane.ts';
-import type { Act } from '../policy/look.ts';
+import type { Marker } from '../pin.ts';
+import type { Act, Wanted } from '../policy/look.ts';
 import { isOver } from '../policy/phase.ts';
+import { pinsAt } from '../policy/pins.ts';
 import type { Head, WishAnswer } from '../policy/release.ts';
 import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs } from './hands.ts';
 import { driveOn } from './wait.ts';
@@ -12,20 +15,37 @@ export async function act(
   kind: Act,
   wish: { release: number | undefined; reason: string },
 ): Promise<Handled> {
+  return ask(hands, kind, wish, (head, asked) => ({ ...asked, kind, step: stepOf(head) }));
+}
+
+/** Sends marked requests to a role or a revision (by its first digits) from now on; `to` is `undefined`: no longer. Needs no release that runs. */
+export async function pin(
+  hands: Hands,
+  marker: Marker,
+  { to, ...wish }: { to: string | undefined; release: number | undefined; reason: string },
+): Promise<Handled> {
+  return to === undefined
+    ? ask(hands, 'unpin', wish, (_, asked) => ({ ...asked, kind: 'unpin', marker }))
+    : ask(hands, 'pin', wish, (_, asked) => ({ ...asked, kind: 'pin', marker, to }));
+}
+
+type Kind = Wanted['act'];
+
+async function ask(
+  hands: Hands,
+  kind: Kind,
+  { release, reason }: { release: number | undefined; reason: string },
+  make: (head: Head, asked: { release: number | null; reason: string }) => WishAct,
+): Promise<Handled> {
   const head = await headOf(hands);
-  const refusal = refusalOf(head, kind, wish.release);
+  const refusal = refusalOf(head, kind, release);
   if (refusal !== undefined) return { kind: 'refused', code: 'REFUSED', text: refusal };
-  const id = await addWish(hands, {
-    kind,
-    release: wish.release ?? head.release?.id ?? null,
-    step: stepOf(head),
-    reason: wish.reason,
-  });
+  const id = await addWish(hands, make(head, { release: release ?? head.release?.id ?? null, reason }));
   return heard(hands, id, kind);
 }
 
 /** Waits for the driver's answer; without one, and where no controller drives, this process becomes the driver. */
-async function heard(hands: Hands, wish: string, kind: Act): Promise<Handled> {
+async function heard(hands: Hands, wish: string, kind: Kind): Promise<Handled> {
   const asked = performance.now();
   for (let said = false; ; ) {
     const answer = (await headOf(hands)).answers.find(({ id }) => id === wish);
@@ -36,15 +56,16 @@ async function heard(hands: Hands, wish: string, kind: Act): Promise<Handled> {
     if (acquired?.kind === 'held') return driveOn(hands, acquired.lease, wish);
     if (!said && performance.now() - asked > quietMs) {
       said = true;
-      await worry(hands, kind);
+      await worry(hands, wish, kind);
     }
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
 }
 
-async function worry(hands: Hands, kind: Act): Promise<void> {
+async function worry(hands: Hands, wish: string, kind: Kind): Promise<void> {
   const driver = (await hands.ports.lock.holder(hands.signal)) ?? 'the controller';
-  hands.say(`${driver} has not taken this up yet; still waiting`);
+  const isTaken = (await headOf(hands)).release?.state.pins.some((one) => one.wish === wish) === true;
+  hands.say(isTaken ? 'the router has not confirmed it yet' : `${driver} has not taken this up yet; still waiting`);
   if (kind === 'rollback') await closeByHand(hands);
 }
 
@@ -64,17 +85,24 @@ async function closeByHand(hands: Hands): Promise<void> {
   }
   ports.setFence(fence); // Not a new driver's: the one that hangs is still the driver.
   await ports.traffic.setWeights(weightsFor(former, percent(100)), signal);
-  say(`the candidate, lane ${candidate}, was set to 0 % without the driver; the release ends when the lock is free`);
+  await ports.traffic.setPins(pinsAt(release, { kind: 'interrupted', since: release.startedAt }), signal);
+  say(
+    `the candidate, lane ${candidate}, was set to 0 % without the driver, and no pin leads to it; the release ends when the lock is free`,
+  );
 }
 
-function refusalOf(head: Head, kind: Act, release: number | undefined): string | undefined {
+function refusalOf(head: Head, kind: Kind, release: number | undefined): string | undefined {
   if (head.release === undefined) return `Cannot ${kind} as nothing has been released yet`;
   if (release !== undefined && release !== head.release.id) {
     return `Cannot ${kind} release ${release} as it is not the current one: that is release ${head.release.id}`;
   }
-  if (kind !== 'rollback' && isOver(head.release.state.phase))
+  if (isAboutRunning(kind) && isOver(head.release.state.phase))
     return `Cannot ${kind} as release ${head.release.id} has ended`;
   return undefined;
+}
+
+function isAboutRunning(kind: Kind): boolean {
+  return kind !== 'rollback' && kind !== 'pin' && kind !== 'unpin';
 }
 
 function stepOf({ release }: Head): number | null {

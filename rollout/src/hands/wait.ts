@@ -37,9 +37,14 @@ export async function waitFor(
 
 export async function driveOn(hands: Hands, acquired: Lease, wish: string): Promise<Handled> {
   await using lease = acquired;
+  const before = (await headOf(hands)).release?.state.phase;
   const driven = await drive(drivingWith(hands, lease));
   if (driven.kind === 'interrupted') return { kind: 'interrupted', head: driven.head };
   const answer = driven.head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };
+  const after = driven.head.release?.state.phase;
+  // It moved nothing, as a pin while nothing is released: what there is to tell is the answer.
+  if (answer !== undefined && after?.kind === before?.kind && after?.since === before?.since)
+    return { kind: 'done', head: driven.head, text: answer.text };
   return { kind: 'ended', head: driven.head, release: driven.head.release?.id ?? 0 };
 }

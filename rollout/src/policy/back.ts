@@ -94,7 +94,7 @@ export function backNext(
   look: Look,
 ): Next {
   const closing = phase.kind === 'returning' || phase.stage === 'closing';
-  const open = !confirmed(release, phase, look) || isPinned(release, look);
+  const open = !confirmed(release, phase, look) || isPinned(release.candidate, look);
   // In a later stage a blind moment is no news; a weight that is seen again (a dead driver's late write) is.
   if (open && (closing || look.weights !== undefined)) {
     return stay(phase, 'unconfirmed', 'weight 0 for the candidate is not confirmed yet');

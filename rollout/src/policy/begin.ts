@@ -3,6 +3,7 @@ import { otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { isOver } from './phase.ts';
+import { keptPins } from './pins.ts';
 import type { Head, Order, Plan, Release, ReleaseRequest } from './release.ts';
 
 /** How a request for a release was taken. `text` is one sentence for the person who asked. */
@@ -145,12 +146,13 @@ function begun(head: Head, request: ReleaseRequest, plan: Plan, now: Instant): B
     revision: request.revision,
     candidate,
     former: head.live,
+    formerRevision: head.live === undefined ? undefined : head.lanes[head.live]?.id,
     plan,
     actor: request.actor,
     reason: request.reason,
     startedAt: now,
     probe: request.probe,
-    state: { phase: { kind: 'closing', since: now }, live: head.live, peak: {}, held: undefined },
+    state: { phase: { kind: 'closing', since: now }, live: head.live, peak: {}, pins: keptPins(head), held: undefined },
   };
   const warm =
     head.lanes[candidate] === undefined

@@ -5,7 +5,7 @@ import type { Phase } from './phase.ts';
 import { wantedPins } from './pins.ts';
 import type { Command, Release } from './release.ts';
 import { neededSizes, presentSizes, tooFew } from './sizes.ts';
-import { weightsAt } from './weights.ts';
+import { isClosed, weightsAt } from './weights.ts';
 
 /** How long a fence is set for; renewed at each look, so that a dead driver's fence lapses before messages age out. */
 const fenceMs = 15_000;
@@ -28,13 +28,17 @@ export function commandsOf(release: Release, look: Look): readonly Command[] {
 
 function weightCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
   const weights = weightsAt(release, phase);
+  const pins = wantedPins(release, phase, look);
+  const leave = isLeftToOthers(release, phase, look);
   const commands: Command[] = [];
   // Another hand's weights are never confirmed, so even the right ones are written again.
   if (look.weights === undefined || look.writer !== undefined || !sameWeights(look.weights, weights)) {
-    if (!isLeftToOthers(release, phase, look)) commands.push({ kind: 'setWeights', weights });
+    if (!leave) commands.push({ kind: 'setWeights', weights });
   }
-  const pins = wantedPins(release, phase, look);
-  if (pins !== look.pins) commands.push({ kind: 'setPins', pins });
+  // Pins that cannot be seen may be wrong.
+  if (look.weights === undefined || pins !== look.pins) {
+    if (!leave || look.writer === undefined) commands.push({ kind: 'setPins', pins });
+  }
   return commands;
 }
 
@@ -186,6 +190,7 @@ function retireCommands(
   if (former === undefined) return [];
   switch (phase.stage) {
     case 'proxies':
+      if (!isClosed(former, look)) return [];
       return [{ kind: 'scale', lane: former, replicas: zero(plan.proxies) }];
     case 'draining': {
       const queue = look.lanes[former].queue;

@@ -17,9 +17,12 @@ import { answerWishes } from './wishes.ts';
 export function decide(release: Release, look: Look): Decision {
   const asked = answerWishes(release, look);
   const moved = asked.state.phase !== release.state.phase;
-  const next = moved
-    ? { phase: asked.state.phase, why: asked.why, hold: undefined }
-    : nextPhase({ ...release, state: asked.state }, look);
+  const onward = moved ? undefined : nextPhase({ ...release, state: asked.state }, look);
+  // What somebody asked is told with their words, unless more than that happens.
+  const next =
+    onward === undefined || (asked.why !== '' && onward.phase === asked.state.phase)
+      ? { phase: asked.state.phase, why: asked.why, hold: undefined }
+      : onward;
   const state: ReleaseState = {
     ...asked.state,
     phase: next.phase,

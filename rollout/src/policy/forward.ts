@@ -1,11 +1,11 @@
-import type { Lane } from '../lane.ts';
 import { sameWeights } from '../lane.ts';
-import type { LaneLook, Look } from './look.ts';
+import type { Look } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, stands, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
 import { tooFew } from './sizes.ts';
+import { startBlocker, startFailure } from './start.ts';
 import { confirmed, weightsAt } from './weights.ts';
 
 type ForwardPhase = Extract<
@@ -19,10 +19,6 @@ const downAfterMs = 1_000;
 const blindNoStepMs = 2_000;
 /** Blind for so long: back to the first weight. */
 const blindBackMs = 300_000;
-/** A crash at the start counts once the lane had this long to come up by itself. */
-const startGraceMs = 8_000;
-/** A lane that is up and has not answered one synthetic request well by then will not. */
-const probeMaxMs = 20_000;
 
 export function forwardNext(release: Release, phase: ForwardPhase, look: Look): Next {
   return reasonToGoBack(release, phase, look) ?? onward(release, phase, look);
@@ -47,25 +43,6 @@ function reasonToGoBack(release: Release, phase: ForwardPhase, look: Look): Next
 
 function hasWeight(phase: ForwardPhase): boolean {
   return phase.kind === 'settling' || phase.kind === 'holding' || phase.kind === 'promoting';
-}
-
-function startFailure(release: Release, phase: ForwardPhase, look: Look): Reason | undefined {
-  if (phase.kind !== 'starting') return undefined;
-  const waited = elapsedMs(phase.since, look);
-  const failure = look.lanes[release.candidate].workload?.failure;
-  if (failure !== undefined && waited >= startGraceMs)
-    return { kind: 'start', text: `the candidate does not start: ${failure}` };
-  if (waited >= probeMaxMs && look.lanes[release.candidate].probe === 'failed') {
-    return {
-      kind: 'start',
-      text: 'the candidate is up, but answers the synthetic request with an error or not at all',
-    };
-  }
-  if (waited < release.plan.startMs) return undefined;
-  return {
-    kind: 'start',
-    text: `the candidate was not ready within ${Math.round(release.plan.startMs / 1000)} s: ${startBlocker(release, look)}`,
-  };
 }
 
 /** Somebody else wrote a lower weight for the candidate: that is how a person rolls back without Headgate. */
@@ -120,20 +97,24 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
     case 'settling':
       return confirmed(release, phase, look)
         ? go({ kind: 'holding', step: phase.step, since: look.now }, `${release.plan.steps[phase.step]} % is confirmed`)
-        : stay(phase, 'unconfirmed', `${release.plan.steps[phase.step]} % was asked for and is not confirmed yet`);
+        : stay(phase, 'unconfirmed', unconfirmed(`${release.plan.steps[phase.step]} %`, look));
     case 'holding':
       return step(release, phase, look);
     case 'promoting':
       return confirmed(release, phase, look)
         ? go(promotedPhase(release, look), '100 % is confirmed')
-        : stay(phase, 'unconfirmed', '100 % was asked for and is not confirmed yet');
+        : stay(phase, 'unconfirmed', unconfirmed('100 %', look));
     case 'interrupted':
       return go({ kind: 'starting', since: look.now }, 'a driver goes on with the interrupted release');
   }
 }
 
+function unconfirmed(what: string, { cannot }: Look): string {
+  return cannot === undefined ? `${what} was asked for and is not confirmed yet` : `the router cannot do it: ${cannot}`;
+}
+
 function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
-  if (!confirmed(release, phase, look) || isPinned(release, look)) {
+  if (!confirmed(release, phase, look) || isPinned(release.candidate, look)) {
     return stay(phase, 'unconfirmed', 'the candidate lane is not confirmed at 0 yet');
   }
   if (release.plan.queue) {
@@ -148,28 +129,6 @@ function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
     }
   }
   return go({ kind: 'starting', since: look.now }, 'the candidate lane is closed and empty');
-}
-
-/** What the start checks still wait for, in the order in which a person would look; `undefined` when all passed. */
-function startBlocker(release: Release, look: Look): string | undefined {
-  const { workload, queue, probe } = look.lanes[release.candidate];
-  if (workload === undefined) return 'the candidate cannot be seen';
-  if (workload.revision !== release.revision.id) return 'the new revision is not set yet';
-  if (!workload.workers.complete) return `workers ready: ${workload.workers.ready}`;
-  if (release.plan.queue && !isPulling(look.lanes[release.candidate], release.candidate)) {
-    return queue === undefined
-      ? "the candidate lane's queue cannot be seen"
-      : 'no worker of the candidate waits for work yet';
-  }
-  if (!workload.proxies.complete) return `proxies ready: ${workload.proxies.ready}`;
-  const short = tooFew(release, workload, release.plan.steps[0] ?? 100);
-  if (short.length > 0) return `as many as live are needed: ${short.join(', ')}`;
-  if (probe !== 'passed') return 'no synthetic request was answered through the lane yet';
-  return undefined;
-}
-
-function isPulling({ queue }: LaneLook, lane: Lane): boolean {
-  return queue?.waiting === true && queue.sources.length === 1 && queue.sources[0] === lane;
 }
 
 function firstWeight(release: Release, look: Look): Phase {

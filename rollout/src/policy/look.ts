@@ -1,4 +1,5 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
+import type { Marker } from '../pin.ts';
 
 /** All that was seen of the world at one moment. `undefined` always means: could not be seen, never: nothing there. */
 export type Look = {
@@ -9,6 +10,8 @@ export type Look = {
   readonly writer: string | undefined;
   /** Empty when they could not be seen: a phase that needs one asks again. */
   readonly pins: readonly Pin[];
+  /** Why the router cannot do what it was asked last; `undefined`: it can, or was asked nothing. */
+  readonly cannot: string | undefined;
   readonly lanes: PerLane<LaneLook>;
   readonly evidence: Evidence;
   readonly wishes: readonly WishSeen[];
@@ -74,14 +77,18 @@ export type Act = 'promote' | 'step' | 'rollback' | 'hold' | 'resume';
 
 export type WishSeen = {
   readonly id: string;
-  readonly act: Act;
   /** The release that is meant; `undefined`: whichever runs. */
   readonly release: number | undefined;
-  /** For `step`: the step that whoever asked saw, so that two who ask at once do not go two steps. */
-  readonly step: number | undefined;
   readonly actor: string;
   readonly reason: string;
-};
+} & Wanted;
+
+export type Wanted =
+  /** `step`, for the act of that name: the one that whoever asked saw, so that two who ask at once do not go two steps. */
+  | { readonly act: Act; readonly step: number | undefined }
+  /** `to`: `live`, `candidate`, or a revision by its first digits. */
+  | { readonly act: 'pin'; readonly marker: Marker; readonly to: string }
+  | { readonly act: 'unpin'; readonly marker: Marker };
 
 export const noEvidence: Evidence = {
   verdict: 'hold',

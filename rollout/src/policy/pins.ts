@@ -1,52 +1,88 @@
 import type { Lane, Pin } from '../lane.ts';
+import { probeHeader, sameMarker } from '../pin.ts';
 import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
-import type { Release } from './release.ts';
+import type { Head, Release, RolePin } from './release.ts';
 
-/** The header of Headgate's own requests. Its value names the release and the lane, and is known to nobody else. */
-export const probeHeader = 'Headgate-Probe';
-
+/** The value of the probe's header names the release and the lane, and is known to nobody else. */
 export function probeValue(release: Pick<Release, 'probe'>, lane: Lane): string {
   return `${release.probe}-${lane}`;
 }
 
-/** Somebody still reaches the candidate whatever its weight. */
-export function isPinned({ candidate }: Release, look: Look): boolean {
-  return look.pins.some(({ lane }) => lane === candidate);
+/** Marked requests still reach the lane whatever its weight. */
+export function isPinned(lane: Lane, look: Look): boolean {
+  return look.pins.some((pin) => pin.lane === lane);
 }
 
-/** The pins that a phase stands for; the very pins of the look when these are right. People's pins stay while their lane may have traffic. */
+/** The pins that a phase stands for; the very pins of the look when these are right. */
 export function wantedPins(release: Release, phase: Phase, look: Look): readonly Pin[] {
-  const others = look.pins.filter(({ header }) => header !== probeHeader);
-  switch (phase.kind) {
-    case 'comparing': {
-      // People's pins that were not seen would be lost with a write.
-      if (look.weights === undefined) return look.pins;
-      const probes = (['blue', 'green'] as const).map(
-        (lane): Pin => ({ header: probeHeader, value: probeValue(release, lane), lane }),
-      );
-      const there = probes.every(({ value, lane }) =>
-        look.pins.some((pin) => pin.value === value && pin.lane === lane),
-      );
-      return there ? look.pins : [...others, ...probes];
-    }
+  const wanted = pinsAt(release, phase);
+  return samePins(wanted, look.pins) ? look.pins : wanted;
+}
+
+/** Everybody's pins whose lane may have requests in this phase, and Headgate's own. The route gets these and no others. */
+export function pinsAt(release: Release, phase: Phase): readonly Pin[] {
+  const asked = release.state.pins.flatMap((pin): Pin[] => {
+    const lane = laneOf(release, phase, pin);
+    return lane === undefined ? [] : [{ header: pin.header, value: pin.value, lane }];
+  });
+  if (phase.kind !== 'comparing') return asked;
+  const probes = (['blue', 'green'] as const).map(
+    (lane): Pin => ({ header: probeHeader, value: probeValue(release, lane), lane }),
+  );
+  return [...asked, ...probes];
+}
+
+/** Where a pin leads now; `undefined`: nowhere, its requests go by weight like all others. */
+export function laneOf(release: Release, phase: Phase, { to }: Pick<RolePin, 'to'>): Lane | undefined {
+  const lane = playing(release, to);
+  return lane !== undefined && takesPins(release, phase, lane) ? lane : undefined;
+}
+
+function playing({ candidate, former, formerRevision, revision, state }: Release, to: RolePin['to']): Lane | undefined {
+  switch (to.kind) {
+    case 'live':
+      return state.live;
+    case 'candidate':
+      return state.live === candidate ? undefined : candidate;
+    case 'revision':
+      if (to.id === revision.id) return candidate;
+      return to.id === formerRevision ? former : undefined;
+    case 'nobody':
+      return undefined;
+  }
+}
+
+/** A lane that is not up yet, that nobody watches, or that is about to go to zero gets no request by a pin either. */
+function takesPins({ candidate }: Release, { kind }: Phase, lane: Lane): boolean {
+  switch (kind) {
     case 'closing':
+    case 'starting':
+    case 'interrupted':
     case 'returning':
-    case 'rollingBack': {
-      const kept = others.filter(({ lane }) => lane !== release.candidate);
-      return kept.length === look.pins.length ? look.pins : kept;
-    }
+    case 'rollingBack':
+    case 'rolledBack':
+      return lane !== candidate;
+    case 'comparing':
     case 'settling':
     case 'holding':
     case 'promoting':
     case 'watching':
-    case 'interrupted':
-      return others.length === look.pins.length ? look.pins : others;
-    case 'starting':
     case 'promoted':
+      return true;
     case 'retiring':
     case 'retired':
-    case 'rolledBack':
-      return look.pins;
+      return lane === candidate;
   }
+}
+
+/** What a new release takes over. A pin to a revision ends with the last lane that holds it. */
+export function keptPins({ release, lanes, live }: Head): readonly RolePin[] {
+  const stays = live === undefined ? undefined : lanes[live]?.id;
+  const pins = release?.state.pins ?? [];
+  return pins.filter(({ to }) => to.kind !== 'revision' || to.id === stays);
+}
+
+function samePins(a: readonly Pin[], b: readonly Pin[]): boolean {
+  return a.length === b.length && a.every((pin, k) => b[k]?.lane === pin.lane && sameMarker(pin, b[k]));
 }

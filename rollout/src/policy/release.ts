@@ -1,4 +1,5 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
+import type { Marker } from '../pin.ts';
 import type { Revision } from '../revision.ts';
 import type { Spec } from '../spec.ts';
 import type { Look } from './look.ts';
@@ -36,7 +37,25 @@ export type ReleaseState = {
   /** Services of live that an autoscaler, or a person, made larger than its template says: the most ready instances seen in this release. */
   readonly peak: Readonly<Record<string, number>>;
   readonly held: Held | undefined;
+  /** The newest first, as the first that fits wins. They go from release to release. */
+  readonly pins: readonly RolePin[];
 };
+
+/** A pin as people mean it. Its lane is found at each decision, so it stays right when the roles swap. */
+export type RolePin = Marker & {
+  readonly to: PinTarget;
+  readonly actor: string;
+  readonly reason: string;
+  readonly since: Instant;
+  /** Who waits to hear that the router does it; `undefined`: nobody. */
+  readonly wish: string | undefined;
+};
+
+export type PinTarget =
+  | { readonly kind: 'live' | 'candidate' }
+  | { readonly kind: 'revision'; readonly id: string }
+  /** Taken off; it stands here until the router is seen without it. */
+  | { readonly kind: 'nobody' };
 
 export type Held = { readonly actor: string; readonly reason: string; readonly since: Instant };
 
@@ -47,6 +66,8 @@ export type Release = {
   readonly candidate: Lane;
   /** The lane that was live at the start; `undefined` for the first release. */
   readonly former: Lane | undefined;
+  /** What that lane holds. */
+  readonly formerRevision: string | undefined;
   readonly plan: Plan;
   readonly actor: string;
   readonly reason: string;

@@ -28,7 +28,9 @@ export function replay(record: DecisionRecord, release: Release): Decision {
 
 function apply(head: Head, release: Release, look: Look, decision: Decision): Turn {
   const { state, answers } = decision;
-  const moved = (['phase', 'held', 'live', 'peak'] as const).some((part) => state[part] !== release.state[part]);
+  const moved = (['phase', 'held', 'live', 'peak', 'pins'] as const).some(
+    (part) => state[part] !== release.state[part],
+  );
   if (!moved && answers.length === 0) return { head, decision, changed: false };
   const after: Release = { ...release, state };
   const record: DecisionRecord = {

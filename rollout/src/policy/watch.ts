@@ -3,6 +3,7 @@ import type { Look } from './look.ts';
 import { elapsedMs, go, type Next, stands, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
+import { isClosed } from './weights.ts';
 
 type AfterPhase = Extract<Phase, { kind: 'watching' | 'promoted' | 'retiring' | 'retired' | 'rolledBack' }>;
 
@@ -46,7 +47,10 @@ function returnReason(release: Release, look: Look): Reason | undefined {
 }
 
 function retire(release: Release, phase: Extract<Phase, { kind: 'retiring' }>, look: Look): Next {
-  const lane = release.former === undefined ? undefined : look.lanes[release.former];
+  const { former } = release;
+  const lane = former === undefined ? undefined : look.lanes[former];
+  if (phase.stage === 'proxies' && former !== undefined && !isClosed(former, look))
+    return stay(phase, 'unconfirmed', 'the router is not seen to leave the former lane alone');
   if (lane?.workload === undefined) return stay(phase, 'workload-unseen', 'the former lane cannot be seen');
   switch (phase.stage) {
     case 'proxies':

@@ -1,7 +1,8 @@
-import type { Weights } from '../lane.ts';
+import type { Lane, Weights } from '../lane.ts';
 import { closedWeights, percent, sameWeights, weightsFor } from '../lane.ts';
 import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
+import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
 
 /** The weights that a phase stands for. Roles become lanes here and nowhere else. */
@@ -32,4 +33,9 @@ export function confirmed(release: Release, phase: Phase, look: Look): boolean {
   return (
     look.writer === undefined && look.weights !== undefined && sameWeights(look.weights, weightsAt(release, phase))
   );
+}
+
+/** The router is seen to send no request there, neither by weight nor by a pin. */
+export function isClosed(lane: Lane, look: Look): boolean {
+  return look.weights !== undefined && look.weights[lane] === 0 && !isPinned(lane, look);
 }

@@ -2,14 +2,19 @@ import { unreachable } from '../errors.ts';
 import type { Look, WishSeen } from './look.ts';
 import { beginBack } from './next.ts';
 import type { Phase } from './phase.ts';
+import { hearPin, hearUnpin, settlePins } from './pin-wishes.ts';
 import type { Release, ReleaseState, WishAnswer } from './release.ts';
 
-type Asked = { readonly state: ReleaseState; readonly answers: readonly WishAnswer[]; readonly why: string };
-type Heard = { readonly state: ReleaseState; readonly text: string } | { readonly refused: string };
+export type Asked = { readonly state: ReleaseState; readonly answers: readonly WishAnswer[]; readonly why: string };
 
-/** Hears everybody in the order in which they asked; each gets an answer. */
+/** `answers` when it is not the plain one: done, in the words of `text`. */
+export type Heard =
+  | { readonly state: ReleaseState; readonly text: string; readonly answers?: readonly WishAnswer[] }
+  | { readonly refused: string };
+
+/** Hears everybody in the order in which they asked. Each gets an answer: at once, but for pins, which the router must confirm. */
 export function answerWishes(release: Release, look: Look): Asked {
-  let asked: Asked = { state: release.state, answers: [], why: '' };
+  let asked = settlePins(release, look);
   for (const wish of look.wishes) {
     const heard = hear({ ...release, state: asked.state }, wish, look);
     asked =
@@ -18,7 +23,7 @@ export function answerWishes(release: Release, look: Look): Asked {
         : {
             state: heard.state,
             why: heard.text,
-            answers: [...asked.answers, { id: wish.id, kind: 'done', text: heard.text }],
+            answers: [...asked.answers, ...(heard.answers ?? [{ id: wish.id, kind: 'done', text: heard.text }])],
           };
   }
   return asked;
@@ -49,8 +54,12 @@ function hear(release: Release, wish: WishSeen, look: Look): Heard {
     }
     case 'promote':
       return onward(release, wish, canPromote(state.phase) ? { kind: 'promoting', since: look.now } : undefined);
+    case 'pin':
+      return hearPin(release, wish, look);
+    case 'unpin':
+      return hearUnpin(release, wish, look);
     default:
-      return unreachable(wish.act);
+      return unreachable(wish);
   }
 }
 

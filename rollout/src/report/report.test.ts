@@ -37,6 +37,22 @@ test('statusText() answers the four questions of the person on call', () => {
   expect(statusState(facts)).toBe('releasing');
 });
 
+test('statusText() says who is pinned where, and what is asked for and not there yet', () => {
+  const facts = factsAfter(
+    'live v1',
+    'release v2',
+    'pin X-Team=qa candidate',
+    'pin X-Calm=1 live',
+    'verdict hold',
+    'until holding (step 0)',
+    'unpin X-Calm=1',
+  );
+
+  expect(statusText(facts).filter((line) => line.includes('pinned'))).toEqual([
+    '  pinned     X-Team=qa leads to the candidate, lane green · by kim@desk: as asked',
+  ]);
+});
+
 test('statusText() says how the last release ended when nothing runs', () => {
   const facts = factsAfter(
     'live v1',

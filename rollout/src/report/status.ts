@@ -1,7 +1,9 @@
 import type { Instant, Lane } from '../lane.ts';
 import { lanes, otherLane } from '../lane.ts';
+import { markerText } from '../pin.ts';
 import type { Evidence } from '../policy/look.ts';
 import { isOver, type Phase } from '../policy/phase.ts';
+import { leadsTo } from '../policy/pin-wishes.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { weightsAt } from '../policy/weights.ts';
 import type { Revision } from '../revision.ts';
@@ -69,10 +71,11 @@ export function statusText(facts: StatusFacts): readonly string[] {
   const { head } = facts;
   const { release } = head;
   if (release === undefined || isOver(release.state.phase))
-    return [headline(facts), ...laneLines(facts), ...lastLines(facts)];
+    return [headline(facts), ...laneLines(facts), ...pinLines(facts), ...lastLines(facts)];
   return [
     headline(facts),
     ...laneLines(facts),
+    ...pinLines(facts),
     ...evidenceLines(facts),
     ...whyLines(facts, release),
     ...stopLines(facts, release),
@@ -147,6 +150,15 @@ function roleOf(head: Head, lane: Lane): string {
 
 function commitOf(revision: Revision): string {
   return revision.commit === undefined ? '' : `commit ${revision.commit.slice(0, 7)}`;
+}
+
+function pinLines({ head: { release } }: StatusFacts): readonly string[] {
+  if (release === undefined) return [];
+  const pins = release.state.pins.filter(({ to }) => to.kind !== 'nobody');
+  return pins.map((pin) => {
+    const asked = pin.wish === undefined ? '' : ' (not confirmed yet)';
+    return `  pinned     ${markerText(pin)} ${leadsTo(release, pin)}${asked} · by ${pin.actor}: ${pin.reason}`;
+  });
 }
 
 function evidenceLines({ evidence, needed }: StatusFacts): readonly string[] {

@@ -64,6 +64,8 @@ function noteStop(world: World, lane: Lane, name: string, live: Lane | undefined
   const at = world.lanes[lane];
   if (lane === live) world.broken.push(`${name} of the live lane ${lane} was scaled to 0`);
   if (world.weights[lane] > 0) world.broken.push(`${name} of ${lane} was scaled to 0 at ${world.weights[lane]} %`);
+  if (world.pins.some((pin) => pin.lane === lane))
+    world.broken.push(`${name} of ${lane} was scaled to 0 with a pin to it`);
   if (
     name === 'proxy' &&
     live !== undefined &&

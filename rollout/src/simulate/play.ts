@@ -1,5 +1,6 @@
 import type { Lane } from '../lane.ts';
 import { instant, percent, weightsFor } from '../lane.ts';
+import { markerRule, readMarker } from '../pin.ts';
 import { begin } from '../policy/begin.ts';
 import type { Act, Evidence, WishSeen } from '../policy/look.ts';
 import { noEvidence } from '../policy/look.ts';
@@ -56,6 +57,9 @@ export function perform(play: Play, line: string): readonly string[] {
       return say(play, rest);
     case 'wish':
       return wish(play, rest);
+    case 'pin':
+    case 'unpin':
+      return pin(play, verb, words);
     case 'world':
       return change(play, rest);
     default:
@@ -125,7 +129,9 @@ function oneLook(play: Play): readonly string[] {
   for (const command of decision.commands) obey(world, command, running.revision.id, decision.state.live);
   play.head = head;
   play.lastWhy = decision.why;
-  const answers = decision.answers.filter(({ kind }) => kind === 'refused').map(({ text }) => `refused: ${text}`);
+  const answers = decision.answers
+    .filter(({ id, kind }) => kind === 'refused' || id === 'pin')
+    .map(({ kind, text }) => `${kind}: ${text}`);
   if (!changed) return answers;
   const moved =
     decision.state.phase === running.state.phase
@@ -162,6 +168,15 @@ function wish(play: Play, words: string): readonly string[] {
     },
   ];
   return oneLook(play);
+}
+
+/** `pin <header=value> <role or revision>`, `unpin <header=value>`. The router confirms it at the next look. */
+function pin(play: Play, act: 'pin' | 'unpin', [marked = '', to = 'candidate']: readonly string[]): readonly string[] {
+  const marker = readMarker(marked);
+  if (marker === undefined) return [`it ${markerRule}`];
+  const asked = { id: 'pin', release: undefined, actor: 'kim@desk', reason: 'as asked', marker };
+  play.wishes = [act === 'pin' ? { ...asked, act, to } : { ...asked, act }];
+  return [...oneLook(play), ...oneLook(play)];
 }
 
 function change(play: Play, words: string): readonly string[] {

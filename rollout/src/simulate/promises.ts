@@ -75,6 +75,7 @@ function checkRolledBack(game: Game, release: Release, backlog: number): void {
   const { candidate } = release;
   const lane = world.lanes[candidate];
   if (world.weights[candidate] !== 0) broken.push(`rolled back, but the candidate has ${world.weights[candidate]} %`);
+  if (world.pins.some((pin) => pin.lane === candidate)) broken.push('rolled back, but a pin leads to the candidate');
   if (lane.waiting.length + lane.stuck.length > 0 && backlog === 0) broken.push('rolled back with messages left');
   if (world.lanes[otherLane(candidate)].sources.length !== 1) broken.push('live still pulls from the other lane');
   const request = {

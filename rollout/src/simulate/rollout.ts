@@ -130,17 +130,25 @@ function oneLook(game: Game, release: Release): void {
 /** A driver dies; the next one knows what the journal has. Its last write may still arrive. */
 function die(game: Game, release: Release, unsent?: Command): void {
   const kept = game.driver.entries.slice(0, Math.max(0, game.driver.entries.length - Math.floor(game.random() * 5)));
-  if (unsent?.kind === 'setWeights') game.late = unsent;
+  if (unsent?.kind === 'setWeights' || unsent?.kind === 'setPins') game.late = unsent;
   game.driver = newDriver(release, kept, game.world);
   pass(game.world, Math.floor(game.random() * 4_000));
 }
 
 function someWish(game: Game): readonly WishSeen[] {
-  if (game.random() > 0.004) return [];
+  if (game.random() > 0.008) return [];
+  if (game.random() < 0.5) return [somePin(game)];
   const act =
     (['promote', 'step', 'rollback', 'hold', 'resume'] as const satisfies readonly Act[])[
       Math.floor(game.random() * 5)
     ] ?? 'resume';
   if (act !== 'hold' && act !== 'resume') game.askedByPerson = true;
   return [{ id: 'w', act, release: undefined, step: undefined, actor: 'somebody', reason: 'a wish' }];
+}
+
+function somePin({ random }: Game): WishSeen {
+  const asked = { id: 'p', release: undefined, actor: 'somebody', reason: 'a pin' };
+  const marker = { header: 'X-Team', value: String(Math.floor(random() * 3)) };
+  const to = ['live', 'candidate', 'v1000000', 'v2000000'][Math.floor(random() * 5)];
+  return to === undefined ? { ...asked, act: 'unpin', marker } : { ...asked, act: 'pin', marker, to };
 }

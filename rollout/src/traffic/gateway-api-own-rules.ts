@@ -9,9 +9,10 @@
  */
 import { createHash } from 'node:crypto';
 import { lanes, type Pin, type Weights } from '../lane.ts';
+import { isCookie } from '../pin.ts';
 import type { BackendRef, Rule } from './http-route.ts';
 import type { LaneServices } from './lane-services.ts';
-import { cookiePattern, isCookie } from './pin-pattern.ts';
+import { cookiePattern } from './pin-pattern.ts';
 
 export type RouteNames = { readonly app: string; readonly services: LaneServices };
 

@@ -19,10 +19,11 @@ import {
   type Weights,
   weightsFor,
 } from '../lane.ts';
+import { isCookie, probeHeader } from '../pin.ts';
 import { fenceOf } from '../platform/kubernetes/fence.ts';
 import { marks } from '../platform/kubernetes/lane-names.ts';
 import type { LaneServices } from './lane-services.ts';
-import { isCookie, literalPattern } from './pin-pattern.ts';
+import { literalPattern } from './pin-pattern.ts';
 import { pinsIn } from './pins-annotation.ts';
 import type { WrittenMetadata } from './writer.ts';
 
@@ -54,7 +55,6 @@ export type PairState = {
 const prefix = 'nginx.ingress.kubernetes.io/';
 const pinsKey = 'headgate.dev/pins';
 export const weightKey = `${prefix}canary-weight`;
-const probeHeader = 'Headgate-Probe';
 
 export function mainPath(app: string): string {
   return `/.well-known/headgate/${app}`;

@@ -1,5 +1,5 @@
 import { closedWeights, type Lane, lanes, type PerLane, type Pin } from '../lane.ts';
-import { isCookie } from './pin-pattern.ts';
+import { isCookie } from '../pin.ts';
 import type { TrafficRouter } from './traffic.ts';
 import { checkSplit } from './weights.ts';
 

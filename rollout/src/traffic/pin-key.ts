@@ -1,5 +1,5 @@
 import { type Lane, lanes, type Pin } from '../lane.ts';
-import { isCookie } from './pin-pattern.ts';
+import { isCookie } from '../pin.ts';
 
 /**
  * A pin as a line of HAProxy's run-time map: a regular expression over the text of all headers, and a backend.

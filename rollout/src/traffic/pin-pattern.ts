@@ -2,11 +2,6 @@ import type { Pin } from '../lane.ts';
 
 /** Regular expressions for pins, in the part of the language that RE2 and PCRE share. */
 
-/** A pin with the header `Cookie` names one cookie, `name=value`, wherever it stands among the others. */
-export function isCookie({ header }: Pick<Pin, 'header'>): boolean {
-  return header.toLowerCase() === 'cookie';
-}
-
 /** Whole on purpose: some gateways look for a pattern anywhere, some compare the whole value with it. */
 export function cookiePattern({ value }: Pick<Pin, 'value'>): string {
   return `^(.*;\\s*)?${literalPattern(value)}(\\s*;.*)?$`;

@@ -20,7 +20,7 @@ type Facts = {
   readonly candidate: Release['candidate'];
   readonly waitedMs: number;
   readonly fencedForMs: number;
-  /** Live's autoscaler may not shrink it yet. */
+  /** Live's autoscaler may not shrink it yet, or that cannot be seen. */
   readonly held: boolean;
 };
 
@@ -116,7 +116,7 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
   const facts: Facts = {
     lane,
     live: live?.queue,
-    held: live?.workload?.autoscaler === 'held',
+    held: live !== undefined && (live.workload === undefined || live.workload.autoscaler === 'held'),
     candidate: release.candidate,
     waitedMs: elapsedMs(phase.since, look),
     fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),

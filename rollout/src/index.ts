@@ -40,6 +40,8 @@ export { picture } from './report/picture.ts';
 export { plot } from './report/plot.ts';
 export { type Replay, replayJson, replayText } from './report/replay.ts';
 export { phaseText, type StatusFacts, statusCodes, statusState, statusText } from './report/status.ts';
+export type { Story } from './report/story.ts';
+export { strip } from './report/strip.ts';
 export { duration, failedRatio, odds, short } from './report/words.ts';
 export type { ConfigMapTemplate, Digest, LaneTemplate, PodTemplate, Revision } from './revision.ts';
 export { canonicalJson, digest, makeRevision, templateOf } from './revision.ts';

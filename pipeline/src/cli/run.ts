@@ -14,6 +14,7 @@ import { plan } from '../plan.ts';
 import { filesReporter } from '../report/files.ts';
 import { jsonReporter } from '../report/json.ts';
 import { type RunRecord, recordReporter } from '../report/record.ts';
+import { type EndedRelease, tellRelease } from '../report/release.ts';
 import type { Reporter } from '../report/report.ts';
 import { summaryOf } from '../report/summary.ts';
 import { secretsOf } from '../run/secrets.ts';
@@ -45,7 +46,9 @@ export const command: Subcommand = {
     const { out: write, env, guard, isTerminal } = shell;
     const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
     const json = flag(call, 'json');
+    const ended: EndedRelease[] = [];
     const delivering = {
+      onEnd: (one: EndedRelease) => void ended.push(one),
       app,
       ports,
       host,
@@ -64,10 +67,12 @@ export const command: Subcommand = {
       }),
     ];
     const result = await deliver(delivering, target, reporters, shell);
-    await tell(host, { target, record, result }, shell);
+    await tell(host, { target, record, result, ended, root: app.folder }, shell);
     return result.exitCode;
   },
 };
+
+const tellMaxMs = 30_000;
 
 /** Targets that end in a release, which must know how commits follow each other. */
 const releasing: ReadonlySet<Target> = new Set(['staging', 'perf', 'production', 'deliver']);
@@ -82,6 +87,8 @@ export type Delivering = {
   readonly reason: string;
   /** The app in its environment `staging`, if there is one and it is not the one that is delivered to. */
   readonly staging?: App | undefined;
+  /** Hears of each release that has ended, however it did. */
+  readonly onEnd?: (ended: EndedRelease) => void;
 };
 
 /** Runs a target and everything before it. */
@@ -95,15 +102,21 @@ export async function deliver(
   return await run(pipeline, { ...options, reporters });
 }
 
+type Told = {
+  readonly target: Target;
+  readonly record: RunRecord | undefined;
+  readonly result: RunResult;
+  readonly ended: readonly EndedRelease[];
+  readonly root: string;
+};
+
 /** How it ended, for people and for jobs that follow. A host that takes no report changes nothing about the run. */
-async function tell(
-  host: CiHost,
-  { target, record, result }: { target: Target; record: RunRecord | undefined; result: RunResult },
-  shell: Shell,
-): Promise<void> {
+async function tell(host: CiHost, { target, record, result, ended, root }: Told, shell: Shell): Promise<void> {
   const { run: id, outcome, exitCode } = result;
   try {
     if (record !== undefined) await host.summarize(summaryOf(record));
+    // Whoever was told to go tells this still: it reads a journal and writes two files.
+    for (const one of ended) await tellRelease(one, { host, root }, AbortSignal.timeout(tellMaxMs));
     await host.output({ run: id, target, outcome, 'exit-code': String(exitCode) });
   } catch (error) {
     shell.err(`The run has ended, and could not be told to ${host.kind}: ${String(error)}\n`);
@@ -118,23 +131,22 @@ async function showPlan(delivering: Delivering, target: Target, json: boolean, s
 }
 
 async function prepare(delivering: Delivering, target: Target, shell: Shell) {
-  const { app, ports, host, emit, check, reason } = delivering;
+  const { app, ports, host, emit, check, reason, onEnd = () => {} } = delivering;
   const { spec, folder: root } = app;
   const change = await host.change(shell.signal);
   const verifyKey = shell.env['HEADGATE_VERIFY_KEY'];
-  const releaser = openReleaser(handsFor(app, ports, shell, emit), {
-    spec,
-    root,
-    env: shell.env,
-    change,
-    reason,
-    verifyKey,
+  const releasing = { root, env: shell.env, change, reason, verifyKey };
+  const ended = (from: Pick<EndedRelease, 'journal' | 'environment'>) => ({
+    ...releasing,
+    onEnd: (release: number) => onEnd({ ...from, release }),
   });
+  const own = ended({ journal: ports.journal, environment: undefined });
+  const releaser = openReleaser(handsFor(app, ports, shell, emit), { spec, ...own });
   const live = await liveImages(ports, spec, shell.signal);
   const place = { spec, root, cache: cacheFolder(shell), registry: await registryFor(app, shell), live };
+  const before = delivering.staging;
   const staging =
-    delivering.staging &&
-    stagingReleaser(delivering.staging, { root, env: shell.env, change, reason, verifyKey }, shell);
+    before && stagingReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
   const pipeline = defineDelivery(place, releaser, { check, staging, sign: signingOf(shell) });
   const { env, signal } = shell;
   const cache = cacheFor(root, place.registry, shell);

@@ -1,4 +1,6 @@
 import { HeadgateError, waitFor } from '@headgate/rollout';
+import { openHost } from '../host/host.ts';
+import { tellRelease } from '../report/release.ts';
 import { appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
@@ -34,6 +36,16 @@ export const command: Subcommand = {
       until,
       timeout * 1_000,
     );
+    if (ended.kind === 'ended') {
+      const { out: write, env, guard, isTerminal } = shell;
+      const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
+      const { journal } = ports;
+      const one = { journal, release: ended.release, environment: undefined };
+      // A host that takes no report changes nothing about the release.
+      await tellRelease(one, { host, root: app.folder }, shell.signal).catch((error: unknown) =>
+        shell.err(`The release has ended, and could not be told to ${host.kind}: ${String(error)}\n`),
+      );
+    }
     if (ended.kind !== 'timeout') return finish(ended, shell, false);
     shell.err(
       `release ${ended.head.release?.id} has not ended within ${timeout} s; run \`headgate status\` for the reason\n`,

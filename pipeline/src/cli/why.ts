@@ -1,4 +1,14 @@
-import { explain, type Head, HeadgateError, odds, phaseText, plot, readHead, readStory } from '@headgate/rollout';
+import {
+  explain,
+  type Head,
+  HeadgateError,
+  odds,
+  phaseText,
+  plot,
+  readHead,
+  readStory,
+  strip,
+} from '@headgate/rollout';
 import { appOptions, openApp, openJournal } from './open.ts';
 import { clock } from './present.ts';
 import { flag, type Shell, type Subcommand } from './shell.ts';
@@ -31,11 +41,11 @@ export const command: Subcommand = {
       return 0;
     }
     if (flag(call, 'json')) {
-      shell.out(`${JSON.stringify(decisions)}\n`);
+      shell.out(`${JSON.stringify({ decisions, judge: story && { compared: story.compared, watch: story.watch } })}\n`);
       return 0;
     }
     for (const decision of decisions) tellDecision(shell, head, decision);
-    for (const line of story === undefined ? [] : explain(story)) shell.out(`${line}\n`);
+    for (const line of story === undefined ? [] : [...explain(story), '', ...strip(story)]) shell.out(`${line}\n`);
     return 0;
   },
 };

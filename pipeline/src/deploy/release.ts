@@ -13,6 +13,8 @@ export type Releasing = Rendering & {
   readonly reason: string;
   /** As in `Wanted`. */
   readonly verifyKey: string | undefined;
+  /** Hears of a release that has ended, however it did. */
+  readonly onEnd: (release: number) => void;
 };
 
 /** Releases through the app's engine, in this process or behind whoever drives. */
@@ -35,6 +37,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
           hotfix: false,
         },
       );
+      if (handled.kind === 'ended') releasing.onEnd(handled.release);
       refuseUnlessPromoted(handled);
     },
   };

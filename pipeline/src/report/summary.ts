@@ -62,7 +62,7 @@ function failureOf({ id, end }: StepRecord): readonly string[] {
 }
 
 /** A fence longer than any run of backticks in the text, so that the text cannot close it. */
-function fenced(lines: readonly string[]): readonly string[] {
+export function fenced(lines: readonly string[]): readonly string[] {
   const runs = lines.join('\n').match(/`+/g) ?? [];
   const fence = '`'.repeat(Math.max(3, ...runs.map(({ length }) => length + 1)));
   return [`${fence}text`, ...lines, fence];

@@ -1,4 +1,5 @@
 import type { Records } from '../journal/journal.ts';
+import { countsOf } from '../judge/rules.ts';
 import {
   type EvidenceEntry,
   type EvidenceState,
@@ -43,16 +44,16 @@ function pointOf(
   { at, sample }: Extract<EvidenceEntry, { kind: 'sample' }>,
   { verdict, judge }: EvidenceState,
 ): StoryPoint {
+  const { seconds, candidateShare: share, probes } = sample;
+  // Without a share of the users' requests the synthetic ones are what the lanes were compared by.
+  const { live, candidate } = share === 0 && probes !== undefined ? probes : sample;
   return {
     at,
-    seconds: sample.seconds,
-    share: sample.candidateShare,
+    seconds,
+    share,
     watched: judge.kind === 'watch',
-    live: { requests: sample.live.requests, failures: Math.min(sample.live.requests, sample.live.failed) },
-    candidate: {
-      requests: sample.candidate.requests,
-      failures: Math.min(sample.candidate.requests, sample.candidate.failed),
-    },
+    live: countsOf(live, 'failed'),
+    candidate: countsOf(candidate, 'failed'),
     verdict,
   };
 }

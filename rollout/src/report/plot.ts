@@ -1,7 +1,9 @@
 import { upperBound } from '../judge/clopper-pearson.ts';
 import type { LaneCounts } from '../judge/verdict.ts';
+import { type Bin, binned, ratioRequestsMin, spanOf } from './bins.ts';
 import { stateName } from './explain.ts';
-import type { Story, StoryPoint } from './story.ts';
+import { plotStyle } from './plot-style.ts';
+import type { Story } from './story.ts';
 import { duration } from './words.ts';
 
 /**
@@ -9,27 +11,36 @@ import { duration } from './words.ts';
  * still allow, and the odds on a log scale between the two lines that decide. SVG, readable on light and dark ground.
  */
 export function plot(story: Story, release: number): string {
-  const { points } = story;
-  const begun = points[0]?.at ?? 0;
-  const spanMs = Math.max(1_000, (points.at(-1)?.at ?? begun) - begun);
+  const { begun, spanMs } = spanOf(story);
   const x = (at: number) => round(left + ((at - begun) / spanMs) * wide);
-  const title = `Release ${release}: ${ending(story)} after ${duration(spanMs)}`;
+  const title = `Release ${release}: ${titleOf(story)}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + wide + right} ${height}" role="img" aria-label="${title}">`,
-    `<style>${style}</style><rect class="ground" width="100%" height="100%"/>`,
+    `<style>${plotStyle}</style><rect class="ground" width="100%" height="100%"/>`,
     text(left, 24, title, 'title'),
     ...weights(story, x),
-    ...ratios(story, { x, begun, spanMs }),
+    ...ratios(story, x),
     ...evidence(story, x),
-    ...times(spanMs),
+    ...watchLine(story, x),
+    ...times(begun, spanMs, x),
     '</svg>',
     '',
   ].join('\n');
 }
 
-function ending({ compared, watch }: Story): string {
-  if (watch === undefined) return stateName(compared);
-  return watch.kind === 'rollback' ? 'ROLLBACK' : 'PROMOTE';
+/** A watch says nothing of the comparison that led to it. */
+function titleOf(story: Story): string {
+  const { compared, watch } = story;
+  const { begun, spanMs } = spanOf(story);
+  const since = watchedSince(story);
+  if (watch === undefined || since === undefined) return `${stateName(compared)} after ${duration(spanMs)}`;
+  const end = watch.kind === 'rollback' ? 'ROLLBACK' : 'watched for';
+  return `PROMOTE after ${duration(since - begun)}, ${end} ${end === 'ROLLBACK' ? 'after another ' : ''}${duration(begun + spanMs - since)}`;
+}
+
+function watchedSince({ points }: Story): number | undefined {
+  const first = points.find(({ watched }) => watched);
+  return first && first.at - 1_000 * first.seconds;
 }
 
 type Across = (at: number) => number;
@@ -40,58 +51,13 @@ const right = 116;
 const height = 560;
 const panels = { weight: { top: 64, tall: 72 }, ratio: { top: 182, tall: 120 }, odds: { top: 342, tall: 170 } };
 
-type Palette = {
-  readonly [part in 'ground' | 'ink' | 'soft' | 'rule' | 'live' | 'candidate' | 'bad' | 'good']: string;
-};
-
-/** Blue and orange are told apart by everybody; the ground decides how bright they are. */
-const onLight: Palette = {
-  ground: '#fff',
-  ink: '#1f2328',
-  soft: '#656d76',
-  rule: '#d0d7de',
-  live: '#0969da',
-  candidate: '#bc4c00',
-  bad: '#cf222e',
-  good: '#1a7f37',
-};
-const onDark: Palette = {
-  ground: '#0d1117',
-  ink: '#e6edf3',
-  soft: '#8d96a0',
-  rule: '#30363d',
-  live: '#58a6ff',
-  candidate: '#f0883e',
-  bad: '#ff7b72',
-  good: '#3fb950',
-};
-
-/** Written out for both grounds: not every program that shows SVG knows variables. */
-function colours({ ground, ink, soft, rule, ...lines }: Palette): string {
-  const each = Object.entries(lines).map(
-    ([name, colour]) => `.${name}{stroke:${colour}}.band.${name}{fill:${colour}}.${name}-text{fill:${colour}}`,
-  );
-  return `.ground{fill:${ground}}text{fill:${ink}}.soft{fill:${soft}}.rule{stroke:${rule}}${each.join('')}`;
-}
-
-const style = [
-  'text{font:12px system-ui,sans-serif}.title{font-size:15px;font-weight:600}.end{text-anchor:end}',
-  '.rule,.line,.decides{fill:none}.line{stroke-width:1.8;stroke-linejoin:round}',
-  '.decides{stroke-dasharray:5 4;stroke-width:1.5}',
-  colours(onLight),
-  `@media (prefers-color-scheme: dark){${colours(onDark)}}`,
-  '.band{stroke:none!important;opacity:.18}',
-].join('');
-
 function weights({ points }: Story, x: Across): readonly string[] {
   const { top, tall } = panels.weight;
   const y = (share: number) => round(top + tall - (share / 100) * tall);
-  const path = points.flatMap(({ at, share }, i) => {
-    const before = points[i - 1];
-    return before === undefined || before.share === share
-      ? [`${x(at)},${y(share)}`]
-      : [`${x(at)},${y(before.share)}`, `${x(at)},${y(share)}`];
-  });
+  const path = points.flatMap(({ at, seconds, share }) => [
+    `${x(at - 1_000 * seconds)},${y(share)}`,
+    `${x(at)},${y(share)}`,
+  ]);
   return [
     heading(top, "candidate's weight"),
     ...[0, 50, 100].map((share) => gridLine(y(share), `${share} %`)),
@@ -99,25 +65,23 @@ function weights({ points }: Story, x: Across): readonly string[] {
   ];
 }
 
-type Bin = { readonly at: number; readonly live: LaneCounts; readonly candidate: LaneCounts };
 const binsMax = 48;
 
-function ratios(
-  { points }: Story,
-  { x, begun, spanMs }: { readonly x: Across; readonly begun: number; readonly spanMs: number },
-): readonly string[] {
+function ratios(story: Story, x: Across): readonly string[] {
   const { top, tall } = panels.ratio;
-  const bins = binned(points, begun, spanMs);
+  const bins = binned(story, { binsMax, requestsMin: ratioRequestsMin });
   const ratioMax = scaleMax(bins);
   const y = (ratio: number) => round(top + tall - Math.min(1, ratio / ratioMax) * tall);
   const lane = (name: 'live' | 'candidate') => {
     const seen = bins.filter((bin) => bin[name].requests > 0);
-    const upper = seen.map((bin) => `${x(bin.at)},${y(bounds(bin[name]).high)}`);
-    const lower = seen.map((bin) => `${x(bin.at)},${y(bounds(bin[name]).low)}`).reverse();
-    const middle = seen.map((bin) => `${x(bin.at)},${y(bin[name].failures / bin[name].requests)}`);
+    // Each bin as wide as its time: what was counted together is drawn as one.
+    const across = (height: (counts: LaneCounts) => number) =>
+      seen.flatMap((bin) => [`${x(bin.from)},${y(height(bin[name]))}`, `${x(bin.to)},${y(height(bin[name]))}`]);
+    const upper = across((counts) => bounds(counts).high);
+    const lower = across((counts) => bounds(counts).low).reverse();
     return [
       `<polygon class="band ${name}" points="${[...upper, ...lower].join(' ')}"/>`,
-      `<polyline class="line ${name}" points="${middle.join(' ')}"/>`,
+      `<polyline class="line ${name}" points="${across(({ failures, requests }) => failures / requests).join(' ')}"/>`,
     ];
   };
   return [
@@ -130,18 +94,7 @@ function ratios(
   ];
 }
 
-function binned(points: readonly StoryPoint[], begun: number, spanMs: number): readonly Bin[] {
-  const bins = new Map<number, Bin>();
-  const none: LaneCounts = { requests: 0, failures: 0 };
-  for (const { at, live, candidate } of points) {
-    const k = Math.min(binsMax - 1, Math.floor(((at - begun) / spanMs) * binsMax));
-    const bin = bins.get(k) ?? { at: begun + ((k + 0.5) / binsMax) * spanMs, live: none, candidate: none };
-    bins.set(k, { at: bin.at, live: add(bin.live, live), candidate: add(bin.candidate, candidate) });
-  }
-  return [...bins].sort(([a], [b]) => a - b).map(([, bin]) => bin);
-}
-
-/** Room for every ratio that was seen, and for the bands of lanes with some traffic. */
+/** Room for every ratio that was seen, and for live's bands. */
 function scaleMax(bins: readonly Bin[]): number {
   const ratiosSeen = bins.flatMap(({ live, candidate }) =>
     [live, candidate].filter(({ requests }) => requests > 0).map(({ failures, requests }) => failures / requests),
@@ -159,17 +112,19 @@ function bounds({ requests, failures }: LaneCounts): { readonly low: number; rea
   };
 }
 
-const logMax = Math.log(1_000);
+/** Above the lines that decide there is room for a factor of ten. */
+const room = Math.log(10);
 
 function evidence({ points, settings }: Story, x: Across): readonly string[] {
   const { top, tall } = panels.odds;
   const middle = top + tall / 2;
-  const y = (log: number) => round(middle - (clip(log) / logMax) * (tall / 2));
   const rollbackAt = Math.log(1 / settings.alpha);
   const promoteAt = Math.log(1 / settings.beta);
+  const logMax = Math.max(rollbackAt, promoteAt) + room;
+  const y = (log: number) => round(middle - (Math.min(logMax, Math.max(-logMax, log)) / logMax) * (tall / 2));
   const compared = points.filter(({ verdict, watched }) => verdict.logPromote !== null && !watched);
   return [
-    heading(top, 'odds, on a log scale: up speaks against the candidate, down for it'),
+    `<text class="soft" x="${left}" y="${top - 10}">odds, on a log scale: up <tspan class="bad-text">worse than tolerated</tspan>, down <tspan class="good-text">good enough</tspan></text>`,
     gridLine(y(0), '1:1'),
     gridLine(y(rollbackAt), ratio(settings.alpha), 'decides bad'),
     gridLine(y(-promoteAt), ratio(settings.beta), 'decides good'),
@@ -184,16 +139,27 @@ function ratio(chance: number): string {
   return `${Math.round(1 / chance)}:1`;
 }
 
-function clip(log: number): number {
-  return Math.min(logMax, Math.max(-logMax, log));
+function watchLine(story: Story, x: Across): readonly string[] {
+  const since = watchedSince(story);
+  if (since === undefined) return [];
+  const bottom = panels.odds.top + panels.odds.tall;
+  return [
+    `<path class="rule since" d="M${x(since)} ${panels.weight.top}V${bottom}"/>`,
+    text(x(since) + 4, bottom - 4, 'watched', 'soft'),
+  ];
 }
 
-function times(spanMs: number): readonly string[] {
+const secondsMs = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800].map(
+  (sec) => 1_000 * sec,
+);
+const ticksMax = 6;
+
+function times(begun: number, spanMs: number, x: Across): readonly string[] {
   const bottom = panels.odds.top + panels.odds.tall + 24;
-  return [0, 0.25, 0.5, 0.75, 1].map((part) => {
-    const at = round(left + part * wide);
-    return `<text class="soft" x="${at}" y="${bottom}" text-anchor="middle">${duration(part * spanMs)}</text>`;
-  });
+  const every = secondsMs.find((ms) => spanMs / ms <= ticksMax) ?? spanMs / ticksMax;
+  return Array.from({ length: Math.floor(spanMs / every) + 1 }, (_, i) =>
+    text(x(begun + i * every), bottom, duration(i * every), 'soft middle'),
+  );
 }
 
 function heading(top: number, words: string): string {
@@ -206,10 +172,6 @@ function gridLine(y: number, label: string, kind = 'rule'): string {
 
 function text(x: number, y: number, words: string, kind: string): string {
   return `<text class="${kind}" x="${x}" y="${y}">${words}</text>`;
-}
-
-function add(one: LaneCounts, other: LaneCounts): LaneCounts {
-  return { requests: one.requests + other.requests, failures: one.failures + other.failures };
 }
 
 function round(value: number): number {

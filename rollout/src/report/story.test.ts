@@ -6,9 +6,10 @@ import type { EvidenceEntry } from '../policy/evidence.ts';
 import { explain, stateName } from './explain.ts';
 import { plot } from './plot.ts';
 import type { Story } from './story.ts';
+import { strip } from './strip.ts';
 
 /** A release at 5 % whose candidate begins to fail half of its requests after 20 s. */
-function aStory({ failing = 10, seconds = 30, latencySlow = false } = {}): Story {
+function aStory({ failing = 10, seconds = 30, latencySlow = false, watched = 0, failingWatched = 0 } = {}): Story {
   const slow = latencySlow ? (['latency'] as const) : [];
   const live = { requests: 380, failed: 1, refused: 0 };
   const fast = [[80, 300] as const, [90, 20] as const];
@@ -23,6 +24,18 @@ function aStory({ failing = 10, seconds = 30, latencySlow = false } = {}): Story
     const candidate = { requests: 20, failed: t > 20 ? failing : 0, refused: 0 };
     const latency = latencySlow ? { seconds: 1, live: fast, candidate: late } : undefined;
     const sample = { ...countsOnly, seconds: 1, candidateShare: 5, live, candidate, latency };
+    entries.push({ kind: 'sample', at: 1_000 * t, sample, lags: null });
+  }
+  if (watched > 0) entries.push({ kind: 'share', share: 100 }, { kind: 'watch' });
+  for (let t = seconds + 1; t <= seconds + watched; t++) {
+    const candidate = { requests: 400, failed: failingWatched, refused: 0 };
+    const sample = {
+      ...countsOnly,
+      seconds: 1,
+      candidateShare: 100,
+      live: { requests: 0, failed: 0, refused: 0 },
+      candidate,
+    };
     entries.push({ kind: 'sample', at: 1_000 * t, sample, lags: null });
   }
   const story = storyOf(entries);
@@ -63,7 +76,7 @@ describe('plot()', () => {
   test('draws weights, both ratios with their bands, both odds and both lines that decide, for light and dark', () => {
     const svg = plot(aStory(), 7);
 
-    expect(svg).toContain('Release 7: ROLLBACK after 29 s');
+    expect(svg).toContain('Release 7: ROLLBACK after 30 s');
     expect(svg.match(/<polyline /g)).toHaveLength(5);
     expect(svg.match(/<polygon class="band /g)).toHaveLength(2);
     expect(svg).toContain('rolls back here');
@@ -74,5 +87,41 @@ describe('plot()', () => {
 
   test('draws a release that has seen nothing', () => {
     expect(plot(aStory({ seconds: 0 }), 7)).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  test('says how long the comparison took and how long the watch, and where that began', () => {
+    const svg = plot(aStory({ failing: 0, seconds: 10, watched: 8 }), 7);
+
+    expect(svg).toContain('Release 7: PROMOTE after 10 s, watched for 8 s');
+    expect(svg).toContain('>watched</text>');
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+  });
+});
+
+describe('explain() of a release that was called back in its watch', () => {
+  test('tells the comparison that let it through, and the watch', () => {
+    const lines = explain(aStory({ failing: 0, seconds: 200, watched: 8, failingWatched: 200 }));
+    const [compared, watched] = lines.filter((line) => /^[A-Z_]+: worse/.test(line));
+
+    expect(compared).toMatch(/^PROMOTE: /);
+    expect(watched).toMatch(/^ROLLBACK: worse than tolerated \d+\+?:1 \(rolls back at 100:1\)$/);
+    expect(lines.at(-2)).toMatch(/requests failed .*; \d+ of 3200 .*; tolerated to 0\.\d\d %$/);
+  });
+});
+
+describe('strip()', () => {
+  test('shows weight, failures and odds in cells of equal time, and what a full one means', () => {
+    const [weight, live, candidate, worse, good, time] = strip(aStory());
+
+    expect(weight).toMatch(/^candidate's weight {4}▁{48} {2}5 %$/);
+    expect(live).toMatch(/0\.26 %, █ 50 %$/);
+    expect(candidate).toMatch(/^candidate failed {6} {32}█{16} {2}16\.67 %, █ 50 %$/);
+    expect(worse).toMatch(/█{10,} {2}█ rolls back$/);
+    expect(good).toMatch(/█ promotes$/);
+    expect(time).toMatch(/0 s +30 s$/);
+  });
+
+  test('shows a release that has seen nothing', () => {
+    expect(strip(aStory({ seconds: 0 })).join('\n')).not.toMatch(/NaN|Infinity|undefined/);
   });
 });

@@ -18,12 +18,12 @@ export function cost(): void {
   const lane = { arrived: 95, acked: 95, expired: 0, backlog: 3, delivered: 95, redelivered: 0, dropped: 0 };
   const slow = { seconds: 1, live: latencies(950), candidate: latencies(50) };
   const sample: Sample = {
+    ...countsOnly,
     seconds: 1,
     candidateShare: 5,
     live: { requests: 950, failed: 1, refused: 9 },
     candidate: { requests: 50, failed: 0, refused: 1 },
     queue: { liveOldestMs: 3, candidateOldestMs: 2 },
-    probes: undefined,
     latency: slow,
     ackTime: slow,
     flow: { seconds: 1, live: lane, candidate: lane },

@@ -54,6 +54,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       bakeMs: 180_000,
       tolerate: 'default',
       latency: 'rollback',
+      metrics: {},
       deadlineMs: 7_200_000,
       atDeadline: 'hold',
       watchMs: 600_000,
@@ -93,6 +94,123 @@ test('parseSpec() reads every part that is written', () => {
     },
     driver: 'controller',
   });
+});
+
+const withMetrics = `${whole.replace('  bake: 3m\n', '')}`.replace(
+  'environments:',
+  `  metrics:
+    orders:
+      prometheus: http://prometheus:9090
+      failures: lost{lane="$(LANE)"}
+      total: orders{lane="$(LANE)"}
+    basket: { webhook: "http://quality/counts/$(LANE)", tolerate: strict, dryRun: true }
+    p99: { prometheus: "http://prometheus:9090", value: 'p99{lane="$(LANE)"}', max: 0.5, looks: 2 }
+    spare: { webhook: "http://quality/spare/$(LANE)", min: -1 }
+environments:`,
+);
+
+test("parseSpec() reads metrics of the user's own, counted and limited", () => {
+  expect(specOf(withMetrics).release.metrics).toEqual({
+    orders: {
+      kind: 'failures',
+      from: {
+        kind: 'prometheus',
+        url: 'http://prometheus:9090',
+        failures: 'lost{lane="$(LANE)"}',
+        total: 'orders{lane="$(LANE)"}',
+      },
+      tolerate: 'default',
+      dryRun: false,
+    },
+    basket: {
+      kind: 'failures',
+      from: { kind: 'webhook', url: 'http://quality/counts/$(LANE)' },
+      tolerate: 'strict',
+      dryRun: true,
+    },
+    p99: {
+      kind: 'limit',
+      from: { kind: 'prometheus', url: 'http://prometheus:9090', value: 'p99{lane="$(LANE)"}' },
+      min: undefined,
+      max: 0.5,
+      looks: 2,
+      dryRun: false,
+    },
+    spare: {
+      kind: 'limit',
+      from: { kind: 'webhook', url: 'http://quality/spare/$(LANE)' },
+      min: -1,
+      max: undefined,
+      looks: 3,
+      dryRun: false,
+    },
+  });
+  expect(
+    specOf(withMetrics.replace('strategy:', 'tolerate: relaxed\n  strategy:')).release.metrics['orders'],
+  ).toMatchObject({
+    tolerate: 'relaxed',
+  });
+});
+
+const selector =
+  'must be a selector of counters that names the lane, such as errors_total{lane="$(LANE)"}: Headgate sums and subtracts by itself';
+
+test.each([
+  [
+    '    orders:',
+    '    Orders:',
+    '15:5 release.metrics.Orders must be named with at most 30 lower-case letters, digits and inner dashes, a letter first ("Orders")',
+  ],
+  [
+    '      total: orders{lane="$(LANE)"}\n',
+    '',
+    '15:5 release.metrics.orders must have failures and total, as there is neither min nor max',
+  ],
+  ['lost{lane="$(LANE)"}', 'lost', `17:17 release.metrics.orders.failures ${selector} ("lost")`],
+  [
+    'lost{lane="$(LANE)"}',
+    'rate(lost{lane="$(LANE)"}[1m])',
+    `17:17 release.metrics.orders.failures ${selector} ("rate(lost{lane=\\"$(LANE)\\"}[1m])")`,
+  ],
+  [
+    'http://prometheus:9090\n',
+    'http://me:secret@prometheus\n',
+    '16:19 release.metrics.orders.prometheus must be an address such as http://prometheus.monitoring:9090, without user, password and / at its end ("http://me:secret@prometheus")',
+  ],
+  [
+    'counts/$(LANE)',
+    'counts',
+    '19:25 release.metrics.basket.webhook must be an address that names the lane, such as http://quality:8080/counts?lane=$(LANE), without user and password ("http://quality/counts")',
+  ],
+  ['basket: { webhook', 'basket: { web', '19:5 release.metrics.basket must have one source, prometheus or webhook'],
+  [
+    'tolerate: strict',
+    'total: x',
+    '19:64 release.metrics.basket.total must be left out, as a webhook answers with the numbers ("x")',
+  ],
+  ['tolerate: strict', 'looks: 3', '19:64 release.metrics.basket.looks must stand beside min or max ("3")'],
+  [
+    'looks: 2',
+    'tolerate: strict',
+    '20:100 release.metrics.p99.tolerate must be left out of a limit, which has no error rate ("strict")',
+  ],
+  ['looks: 2', 'min: 0.5', '20:95 release.metrics.p99.min must be less than max, 0.5 ("0.5")'],
+  ['max: 0.5', 'max: half', '20:85 release.metrics.p99.max must be a number such as 0.5 ("half")'],
+  [
+    ', max: 0.5, looks: 2',
+    '',
+    '20:5 release.metrics.p99 must have failures and total, as there is neither min nor max',
+  ],
+  [`value: 'p99{lane="$(LANE)"}', `, '', '20:5 release.metrics.p99.value must be written, as a limit needs a query'],
+  [
+    `value: 'p99{lane="$(LANE)"}'`,
+    'value: p99',
+    '20:57 release.metrics.p99.value must be a query that names the lane as $(LANE) ("p99")',
+  ],
+])('parseSpec() refuses %j of a metric written as %j', (part, to, issue) => {
+  expect(withMetrics).toContain(part);
+
+  expect(issuesOf(withMetrics.replace(part, () => to)).map(told)).toContain(issue);
 });
 
 test('parseSpec() merges the chosen environment over the rest and replaces lists', () => {
@@ -198,7 +316,7 @@ test.each([
   [
     'bake: 500ms',
     'bak: 500ms',
-    '16:39 release.bak must be one of strategy, steps, bake, tolerate, latency, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
+    '16:39 release.bak must be one of strategy, steps, bake, tolerate, latency, metrics, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

@@ -66,6 +66,31 @@ export type Tolerance = 'strict' | 'default' | 'relaxed';
 /** What latencies may do: roll back, and be waited for before promotion; roll back only; nothing. */
 export type LatencyPart = 'promote' | 'rollback' | 'off';
 
+/** A metric of the user's own, judged beside Headgate's. In addresses and queries `$(LANE)` stands for the lane. */
+export type MetricSpec = {
+  /** Shown, not counted. */
+  readonly dryRun: boolean;
+} & (
+  | { readonly kind: 'failures'; readonly from: CountsFrom; readonly tolerate: Tolerance }
+  /** A static limit: it has no error rate. `looks`: so many readings running beyond it roll back. */
+  | {
+      readonly kind: 'limit';
+      readonly from: ValueFrom;
+      readonly min: number | undefined;
+      readonly max: number | undefined;
+      readonly looks: number;
+    }
+);
+
+type Webhook = { readonly kind: 'webhook'; readonly url: string };
+
+/** `failures` and `total`: selectors of counters. */
+export type CountsFrom =
+  | { readonly kind: 'prometheus'; readonly url: string; readonly failures: string; readonly total: string }
+  | Webhook;
+
+export type ValueFrom = { readonly kind: 'prometheus'; readonly url: string; readonly value: string } | Webhook;
+
 export type ReleaseSpec = {
   readonly strategy: Strategy;
   /** Candidate's weights before promotion, whole percent, rising; empty for blue-green. */
@@ -73,6 +98,7 @@ export type ReleaseSpec = {
   readonly bakeMs: number;
   readonly tolerate: Tolerance;
   readonly latency: LatencyPart;
+  readonly metrics: Readonly<Record<string, MetricSpec>>;
   readonly deadlineMs: number;
   readonly atDeadline: 'hold' | 'rollback';
   readonly watchMs: number;

@@ -1,23 +1,24 @@
 import type { Json } from '../journal/journal.ts';
-import { countsOnly } from '../judge/sample.ts';
-import { type Instant, type Lane, otherLane, type Weights } from '../lane.ts';
+import { countsOnly, type Sample } from '../judge/sample.ts';
+import { type Instant, otherLane, type PerLane, type Weights } from '../lane.ts';
 import { difference } from '../metrics/difference.ts';
-import type { MetricsSeen } from '../metrics/metrics.ts';
+import type { LaneTotals, MetricsSeen } from '../metrics/metrics.ts';
 import type { Platform } from '../platform/platform.ts';
 import {
   type EvidenceEntry,
   type EvidenceState,
   evidenceOf,
   foldEvidence,
-  type Lags,
   settingsFor,
   startEvidence,
 } from '../policy/evidence.ts';
 import type { Evidence } from '../policy/look.ts';
+import { isJudged } from '../policy/phase.ts';
 import type { Decision, Release } from '../policy/release.ts';
-import { lag } from '../queue/seen.ts';
 import type { ReleaseSpec } from '../spec.ts';
+import { lagsOf } from './lags.ts';
 import type { Emit } from './occurrence.ts';
+import { type OwnLook, openOwnLook } from './own-look.ts';
 import { openSlowLook, type SlowLook, type SlowSeen } from './slow-look.ts';
 import { expectedOf, partsOf, primesOf } from './slow-parts.ts';
 import type { Sights } from './watcher.ts';
@@ -50,7 +51,8 @@ export async function openEvidence(
 ): Promise<EvidenceBook> {
   const written =
     release === undefined ? [] : ((await ports.journal.readEvidence(release.id, lost)) as unknown as EvidenceEntry[]);
-  return new OpenEvidence(ports, spec, openSlowLook(ports, emit, lost), { release: release?.id, written });
+  const looks = { slow: openSlowLook(ports, emit, lost), own: openOwnLook(spec.metrics, { emit, lost }) };
+  return new OpenEvidence(ports, spec, looks, { release: release?.id, written });
 }
 
 class OpenEvidence implements EvidenceBook {
@@ -67,16 +69,18 @@ class OpenEvidence implements EvidenceBook {
   #asked = 0;
   #hold = '';
   readonly #slow: SlowLook;
+  readonly #own: OwnLook;
 
   constructor(
     ports: Platform,
     spec: ReleaseSpec,
-    slow: SlowLook,
+    { slow, own }: { readonly slow: SlowLook; readonly own: OwnLook },
     { release, written }: { readonly release: number | undefined; readonly written: readonly EvidenceEntry[] },
   ) {
     this.#ports = ports;
     this.#spec = spec;
     this.#slow = slow;
+    this.#own = own;
     this.#release = release;
     const [first, ...rest] = written;
     if (first?.kind === 'start') this.#state = rest.reduce(foldEvidence, startEvidence(first.settings));
@@ -112,6 +116,7 @@ class OpenEvidence implements EvidenceBook {
     // Without this reading the open block ends a little earlier; nothing wrong is counted.
     if (counts.status === 'fulfilled') this.#count(release, counts.value, { sights: undefined, slow: slowSeen }, at);
     if (slowSeen === undefined) this.#slow.forget(); // The next stretch would straddle the change.
+    this.#own.forget(at);
     this.#asked = share;
     this.#add({ kind: 'share', share });
   }
@@ -157,12 +162,7 @@ class OpenEvidence implements EvidenceBook {
   }
 
   /** @returns whether the candidate failed in this stretch */
-  #count(
-    release: Release,
-    seen: MetricsSeen,
-    { sights, slow }: { readonly sights: Sights | undefined; readonly slow: SlowSeen | undefined },
-    at: Instant,
-  ): boolean {
+  #count(release: Release, seen: MetricsSeen, beside: Beside, at: Instant): boolean {
     const before = this.#mark;
     this.#mark = { seen, at };
     const counts = before === undefined ? undefined : difference(before.seen, seen);
@@ -170,47 +170,56 @@ class OpenEvidence implements EvidenceBook {
     if (counts === undefined || seconds <= 0) return false;
     const { phase } = release.state;
     const { candidate } = release;
-    const live = counts[otherLane(candidate)].weighted;
     if (phase.kind === 'closing' || phase.kind === 'starting') {
-      this.#add({ kind: 'prime', at, seconds, live, ...primesOf(slow, candidate) });
+      const live = counts[otherLane(candidate)].weighted;
+      const own = this.#ownPast(release, at);
+      this.#add({ kind: 'prime', at, seconds, live, ...primesOf(beside.slow, candidate), own });
       return false;
     }
-    const judging =
-      phase.kind === 'settling' ||
-      phase.kind === 'holding' ||
-      phase.kind === 'promoting' ||
-      phase.kind === 'watching' ||
-      phase.kind === 'comparing';
-    if (!judging) return false;
-    const lags = sights === undefined ? undefined : lagsOf(sights);
-    const queue =
-      lags === undefined
-        ? undefined
-        : { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs };
-    const own = counts[candidate].weighted;
-    const share = phase.kind === 'watching' ? 100 : Math.min(this.#share, this.#asked);
-    const probes =
-      phase.kind === 'comparing'
-        ? { live: counts[otherLane(candidate)].pinned, candidate: counts[candidate].pinned }
-        : undefined;
-    this.#add({
-      kind: 'sample',
-      at,
-      sample: {
-        seconds,
-        candidateShare: share,
-        live,
-        candidate: own,
-        queue,
-        probes,
-        ...partsOf(slow, candidate),
-      },
-      lags: lags ?? null,
-    });
+    if (!isJudged(phase)) return false;
+    if (phase.kind === 'comparing') this.#addOwnPast(release, at);
+    this.#sample(release, counts, beside, { seconds, at });
     // Counts up to here may hold requests of the old weight; those from here on are of the confirmed one.
-    if (sights?.traffic?.kind === 'agreed' && sights.traffic.weights[candidate] === this.#asked)
-      this.#share = this.#asked;
-    return own.failed > 0;
+    const traffic = beside.sights?.traffic;
+    if (traffic?.kind === 'agreed' && traffic.weights[candidate] === this.#asked) this.#confirmed(at);
+    return counts[candidate].weighted.failed > 0;
+  }
+
+  #sample(
+    { candidate, state: { phase } }: Release,
+    counts: PerLane<LaneTotals>,
+    { sights, slow }: Beside,
+    { seconds, at }: { readonly seconds: number; readonly at: Instant },
+  ): void {
+    const lags = sights === undefined ? undefined : lagsOf(sights);
+    const [live, own] = [counts[otherLane(candidate)], counts[candidate]];
+    const isComparing = phase.kind === 'comparing';
+    const sample: Sample = {
+      seconds,
+      candidateShare: phase.kind === 'watching' ? 100 : Math.min(this.#share, this.#asked),
+      live: live.weighted,
+      candidate: own.weighted,
+      queue: lags && { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs },
+      probes: isComparing ? { live: live.pinned, candidate: own.pinned } : undefined,
+      ...partsOf(slow, candidate),
+      ...(isComparing ? noOwn : this.#own.poll(candidate, at)),
+    };
+    this.#add({ kind: 'sample', at, sample, lags: lags ?? null });
+  }
+
+  #confirmed(at: Instant): void {
+    if (this.#share !== this.#asked) this.#own.forget(at);
+    this.#share = this.#asked;
+  }
+
+  /** Before the candidate has users' requests, all that the user's own metrics say is live's past. */
+  #addOwnPast(release: Release, at: Instant): void {
+    const own = this.#ownPast(release, at);
+    if (own !== undefined) this.#add({ kind: 'prime', at, ...countsOnly, seconds: 0, live: noCounts, own });
+  }
+
+  #ownPast({ former }: Release, at: Instant): ReturnType<OwnLook['past']> {
+    return former === undefined ? undefined : this.#own.past(former, at);
   }
 
   #add(entry: EvidenceEntry): void {
@@ -219,14 +228,8 @@ class OpenEvidence implements EvidenceBook {
   }
 }
 
-const noCounts = { requests: 0, failed: 0, refused: 0 };
+/** What is read beside the router's counts. */
+type Beside = { readonly sights: Sights | undefined; readonly slow: SlowSeen | undefined };
 
-function lagsOf({ queues }: Sights): Lags | undefined {
-  const { blue, green } = queues;
-  if (blue === undefined || green === undefined) return undefined;
-  const of = (lane: Lane) => ({
-    lag: lag(lane === 'blue' ? blue : green),
-    oldestMs: (lane === 'blue' ? blue : green).oldestAgeMs,
-  });
-  return { blue: of('blue'), green: of('green') };
-}
+const noCounts = { requests: 0, failed: 0, refused: 0 };
+const noOwn = { own: undefined, values: undefined };

@@ -6,6 +6,7 @@ import { bucketsIn, type ProcessSeen, type Series } from '../metrics/processes.t
 import type { Platform } from '../platform/platform.ts';
 import { type Flow, type FlowBook, flow } from '../queue/flow.ts';
 import type { LaneQueueSeen } from '../queue/queue.ts';
+import { openBackground } from './background.ts';
 import type { Emit } from './occurrence.ts';
 
 /** What the lanes' own processes and the queue say: read beside the engine's looks, because a process that hangs must not hold one up. */
@@ -43,27 +44,11 @@ type Raw = {
   readonly queues: PerLane<LaneQueueSeen | undefined>;
 };
 
-const everyMs = 2_000;
-const readMaxMs = 2_000;
 const pastSec = 600;
 
 export function openSlowLook(ports: Pick<Platform, 'processes' | 'queue'>, emit: Emit, lost: AbortSignal): SlowLook {
-  let begunAt: Instant | undefined;
-  let reading = false;
-  let turn = 0;
-  let raw: Raw | undefined;
+  const background = openBackground((at, signal) => look(ports, at, signal), { emit, lost });
   let marks = noMarks;
-
-  async function read(at: Instant, signal: AbortSignal): Promise<Raw | undefined> {
-    begunAt = at;
-    try {
-      return await look(ports, at, AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]));
-    } catch (error) {
-      // Not read is no sample; the judge says so when it lasts, and the person on call hears of it.
-      emit({ kind: 'unseen', at, port: 'metrics', message: error instanceof Error ? error.message : String(error) });
-      return undefined;
-    }
-  }
 
   function given(seen: Raw | undefined): SlowSeen | undefined {
     if (seen === undefined) return undefined;
@@ -72,33 +57,14 @@ export function openSlowLook(ports: Pick<Platform, 'processes' | 'queue'>, emit:
     return told?.seen;
   }
 
-  function begin(at: Instant): void {
-    reading = true;
-    const ours = turn;
-    void read(at, lost).then((seen) => {
-      reading = false;
-      // Overtaken by a newer reading: what it counted is in that one.
-      if (ours === turn) raw = seen ?? raw;
-    });
-  }
-
   return {
-    poll(at) {
-      const seen = raw;
-      raw = undefined;
-      if (!reading && (begunAt === undefined || at - begunAt >= everyMs)) begin(at);
-      return given(seen);
-    },
+    poll: (at) => given(background.poll(at)),
     async fresh(at, signal) {
-      turn += 1;
-      raw = undefined; // What lay there is older.
-      const seen = await read(at, signal);
-      return given(seen);
+      return given(await background.fresh(at, signal));
     },
     forget() {
-      turn += 1;
+      background.forget();
       marks = noMarks;
-      raw = undefined;
     },
   };
 }

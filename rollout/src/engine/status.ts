@@ -1,7 +1,9 @@
 import type { Json, Records } from '../journal/journal.ts';
 import { instant, type Lane, lanes } from '../lane.ts';
 import { type EvidenceEntry, type EvidenceState, evidenceOf, foldEvidence, startEvidence } from '../policy/evidence.ts';
+import { isJudged } from '../policy/phase.ts';
 import type { Release } from '../policy/release.ts';
+import { ownLines } from '../report/explain.ts';
 import type { Flow, StatusFacts } from '../report/status.ts';
 import type { Spec } from '../spec.ts';
 import { readHead } from './book.ts';
@@ -23,9 +25,13 @@ export async function readStatus(
     head,
     driver,
     now: instant(now),
-    evidence: state === undefined || !isJudged(head.release) ? undefined : evidenceOf(state, 0),
+    evidence:
+      state === undefined || head.release === undefined || !isJudged(head.release.state.phase)
+        ? undefined
+        : evidenceOf(state, 0),
     // While nobody drives nobody counts, and the last counts on record say nothing of now.
     flows: driver === undefined ? { blue: undefined, green: undefined } : flows(state, head.release),
+    metrics: state === undefined ? [] : ownLines(state.verdict, state.judge.settings),
     hold: hold === undefined || hold.reason === '' ? undefined : { reason: hold.reason, why: hold.why },
     needed: { rollback: Math.log(1 / (settings?.alpha ?? 0.01)), promote: Math.log(1 / (settings?.beta ?? 0.01)) },
   };
@@ -39,13 +45,6 @@ export function fold(entries: readonly EvidenceEntry[]): EvidenceState | undefin
 
 export function toEntries(stored: readonly Json[]): readonly EvidenceEntry[] {
   return stored as unknown as readonly EvidenceEntry[]; // Only the engine appends evidence.
-}
-
-function isJudged(release: Release | undefined): boolean {
-  return (
-    release !== undefined &&
-    ['settling', 'holding', 'promoting', 'watching', 'comparing'].includes(release.state.phase.kind)
-  );
 }
 
 /** Rates of the last ten seconds on record. */

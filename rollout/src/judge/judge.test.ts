@@ -332,7 +332,7 @@ describe('a watch', () => {
     for (let stretch = 0; stretch < 60; stretch++)
       state = primeJudge(state, before(counts(1000, stretch % 2 ? 0 : 40)));
 
-    expect(designEffects(aJudge())).toEqual({ failed: 1, refused: 1 });
+    expect(designEffects(aJudge())).toEqual({ failed: 1, refused: 1, own: {} });
     expect(designEffects(state).failed).toBeGreaterThan(10);
     expect(designEffects(state).refused).toBe(1);
   });
@@ -363,8 +363,13 @@ test('a judge that is saved and loaded after every input decides bit by bit as o
     redelivered: some(20),
     dropped: some(9),
   });
-  const twoOf = <T>(one: fc.Arbitrary<T>) =>
-    fc.option(fc.record({ seconds: fc.constantFrom(1, 5, 11), live: one, candidate: one }), { nil: undefined });
+  const stretchOf = <T>(one: fc.Arbitrary<T>) =>
+    fc.record({ seconds: fc.constantFrom(1, 5, 11), live: one, candidate: one });
+  const twoOf = <T>(one: fc.Arbitrary<T>) => fc.option(stretchOf(one), { nil: undefined });
+  const someOwn = some(40).chain((requests) =>
+    fc.record({ requests: fc.constant(requests), failures: some(requests) }),
+  );
+  const someValue = fc.option(some(3));
   const input = fc.oneof(
     {
       weight: 9,
@@ -378,6 +383,8 @@ test('a judge that is saved and loaded after every input decides bit by bit as o
         latency: twoOf(someLatencies),
         ackTime: twoOf(someLatencies),
         flow: twoOf(someFlow),
+        own: fc.option(fc.record({ orders: stretchOf(someOwn) }), { nil: undefined }),
+        values: fc.option(fc.record({ p99: fc.record({ live: someValue, candidate: some(3) }) }), { nil: undefined }),
       }),
     },
     { weight: 1, arbitrary: fc.constantFrom(5, 25, 50, 100) },
@@ -387,6 +394,10 @@ test('a judge that is saved and loaded after every input decides bit by bit as o
     guardMs: 60_000,
     compare: 'both',
     slow: ['latency', 'ackTime', 'flow'],
+    own: {
+      orders: { kind: 'failures', tolerate: 'default', dryRun: false },
+      p99: { kind: 'limit', min: null, max: 2, looks: 3, dryRun: false },
+    },
     bakeSec: 5,
   } as const;
   const starts = [

@@ -1,27 +1,12 @@
 import type { Tolerance } from '../spec.ts';
-import { start as startCapacity } from './capacity.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
-import { start as startPair } from './failures.ts';
-import { start as startGuard } from './guard.ts';
-import { start as startLatency } from './latency-state.ts';
 import { merge, ruleWeights } from './merge.ts';
-import { start as startOneLane } from './one-lane.ts';
-import { type LatencyTolerance, latencyPresets, presets } from './presets.ts';
-import {
-  changeWeight,
-  countsOf,
-  type LatencyName,
-  type Outcome,
-  type PairName,
-  primeRule,
-  probeWeight,
-  type Rule,
-  readRule,
-  stepRule,
-} from './rules.ts';
+import { isCounted, type OwnMetrics } from './own.ts';
+import type { LatencyTolerance } from './presets.ts';
+import { changeWeight, countsOf, type Outcome, primeRule, type Rule, readRule, stepRule } from './rules.ts';
 import { type Counts, checkSample, type Prime, type Sample, type Slow } from './sample.ts';
-import { start as startShare } from './share.ts';
-import type { RuleReport, Verdict } from './verdict.ts';
+import { comparisonRules, watchRules } from './start-rules.ts';
+import type { LaneCounts, RuleReport, Verdict } from './verdict.ts';
 
 /** Everything that a release is judged by. Spread `defaultJudge` and change what differs. */
 export type JudgeSettings = {
@@ -37,6 +22,7 @@ export type JudgeSettings = {
   readonly compare: 'traffic' | 'probes' | 'both';
   /** What the lanes' processes and the queue can tell beside the counts. What is named here must come, or nothing is promoted. */
   readonly slow: readonly Slow[];
+  readonly own: OwnMetrics;
   /** Whether promotion waits for latencies; if not, they may still roll back. */
   readonly latencyPromotes: boolean;
   /** How much slower the candidate may be. */
@@ -53,6 +39,7 @@ export const defaultJudge: JudgeSettings = {
   guardMs: undefined,
   compare: 'traffic',
   slow: [],
+  own: {},
   latencyPromotes: true,
   tolerateLatency: 'default',
   latencySlackMs: 5,
@@ -75,27 +62,21 @@ export type JudgeState = {
   readonly heard: { readonly live: number; readonly candidate: number };
   /** How live's failures cluster, whatever the lanes are compared by: the watch needs it. */
   readonly live: { readonly [outcome in Outcome]: Dispersion };
+  /** The same of the user's own failure metrics, once they were read. */
+  readonly own: Readonly<Record<string, Dispersion>>;
 };
 
 /** Design effects of the live lane, 1 for independent failures. */
-export type DesignEffects = { readonly [outcome in Outcome]: number };
+export type DesignEffects = { readonly [outcome in Outcome]: number } & {
+  readonly own?: Readonly<Record<string, number>>;
+};
 
 /** After so long without a request in one of the lanes the judge says so. */
 const quietAfterSec = 60;
 
 /** A comparison that has seen nothing. Prime it, then step it. */
 export function startJudge(settings: JudgeSettings): JudgeState {
-  const traffic = settings.compare !== 'probes';
-  const probes = settings.compare !== 'traffic';
-  return opened('comparison', settings, [
-    ...(traffic ? [pairRule('failed', settings, 0), pairRule('refused', settings, 0)] : []),
-    ...(probes
-      ? [pairRule('probe-failed', settings, probeWeight), pairRule('probe-refused', settings, probeWeight)]
-      : []),
-    ...(traffic ? settings.slow.flatMap((slow) => slowRules(slow, settings)) : []),
-    ...(traffic ? [shareRule(settings)] : []),
-    ...guardRules(settings),
-  ]);
+  return opened('comparison', settings, comparisonRules(settings));
 }
 
 /** Adds live traffic from before the release: about 10 minutes, oldest first, in stretches of about 10 s. */
@@ -104,24 +85,29 @@ export function primeJudge(state: JudgeState, before: Prime): JudgeState {
     ...state,
     rules: state.rules.map((rule) => primeRule(rule, before)),
     live: observe(state, before.live, before.seconds),
+    own: observeOwn(state, before.own),
   };
 }
 
 /**
- * The watch of a promoted lane. `history`: the former live lane's last 10 minutes; `kappa`: its `designEffects`.
- * Samples then give the promoted lane as the candidate. The judge never promotes here, it only calls the lane back.
+ * The watch of a promoted lane. `history`: the former live lane's last 10 minutes, `own` that of the user's own metrics;
+ * `kappa`: its `designEffects`. Samples then give the promoted lane as the candidate. The judge never promotes here, it only
+ * calls the lane back.
  */
-export function startWatch(settings: JudgeSettings, history: Counts, kappa: DesignEffects): JudgeState {
-  const rule = (name: Outcome): Rule => ({
-    kind: 'one-lane',
-    name,
-    at: 0,
-    state: startOneLane(
-      { alpha: settings.alpha, tolerated: linesFor(name, settings).tolerated, kappa: kappa[name] },
-      countsOf(history, name),
-    ),
-  });
-  return opened('watch', settings, [rule('failed'), rule('refused'), ...guardRules(settings)]);
+export function startWatch(
+  settings: JudgeSettings,
+  history: Counts & { readonly own?: Readonly<Record<string, LaneCounts>> },
+  kappa: DesignEffects,
+): JudgeState {
+  const past = (outcome: Outcome) => ({ history: countsOf(history, outcome), kappa: kappa[outcome] });
+  const ownPasts = Object.keys(settings.own)
+    .filter((name) => settings.own[name]?.kind === 'failures')
+    .map((name) => [
+      `metric:${name}`,
+      { history: history.own?.[name] ?? { requests: 0, failures: 0 }, kappa: kappa.own?.[name] ?? 1 },
+    ]);
+  const pasts = { failed: past('failed'), refused: past('refused'), ...Object.fromEntries(ownPasts) };
+  return opened('watch', settings, watchRules(settings, pasts));
 }
 
 /** Adds what was seen since the last good scrape. @throws {InvariantError} if a number is negative or not finite */
@@ -138,6 +124,7 @@ export function stepJudge(state: JudgeState, sample: Sample): [JudgeState, Verdi
     elapsed,
     heard: { live: heard('live'), candidate: heard('candidate') },
     live: observe(state, sample.live, sample.seconds),
+    own: observeOwn(state, sample.own),
   };
   return [
     next,
@@ -169,8 +156,13 @@ export function readJudge(state: JudgeState): Verdict {
 }
 
 /** The live lane's design effects as far as this comparison has seen its traffic, priming included: what `startWatch` takes. */
-export function designEffects({ live }: JudgeState): DesignEffects {
-  return { failed: designEffect(live.failed), refused: designEffect(live.refused) };
+export function designEffects({ live, own }: JudgeState): DesignEffects {
+  const effects = Object.entries(own).map(([name, dispersion]) => [name, designEffect(dispersion)] as const);
+  return {
+    failed: designEffect(live.failed),
+    refused: designEffect(live.refused),
+    own: Object.fromEntries(effects),
+  };
 }
 
 function observe({ live }: JudgeState, counts: Counts, seconds: number): JudgeState['live'] {
@@ -180,12 +172,21 @@ function observe({ live }: JudgeState, counts: Counts, seconds: number): JudgeSt
   };
 }
 
+function observeOwn({ own }: JudgeState, seen: Prime['own']): JudgeState['own'] {
+  const grown = Object.entries(seen ?? {}).map(([name, { live, seconds }]) => [
+    name,
+    disperse(own[name] ?? noDispersion, live, seconds),
+  ]);
+  return { ...own, ...Object.fromEntries(grown) };
+}
+
 function verdictOn(state: JudgeState, said: readonly RuleReport[]): Verdict {
   const reports = state.settings.latencyPromotes ? said : said.map(withoutPromotion);
-  const merged = merge(reports, ruleWeights(reports.map(({ name }) => name)), state.settings);
+  const counted = reports.filter(({ name }) => isCounted(name, state.settings.own));
+  const merged = merge(counted, ruleWeights(counted.map(({ name }) => name)), state.settings);
   const atWeightSec = state.elapsed - state.weightSince;
   const waits = merged.kind === 'hold' && (merged.reason === 'evidence' || merged.reason === 'bake');
-  return { ...merged, atWeightSec, reason: waits && isQuiet(state) ? 'no-traffic' : merged.reason };
+  return { ...merged, rules: reports, atWeightSec, reason: waits && isQuiet(state) ? 'no-traffic' : merged.reason };
 }
 
 function withoutPromotion(report: RuleReport): RuleReport {
@@ -201,37 +202,5 @@ function isQuiet({ kind, elapsed, heard }: JudgeState): boolean {
 function opened(kind: JudgeState['kind'], settings: JudgeSettings, rules: readonly Rule[]): JudgeState {
   const heard = { live: 0, candidate: 0 };
   const live = { failed: noDispersion, refused: noDispersion };
-  return { kind, settings, rules, candidateShare: 0, elapsed: 0, weightSince: 0, heard, live };
-}
-
-function pairRule(name: PairName, settings: JudgeSettings, weight: number): Rule {
-  const { alpha, beta, bakeSec } = settings;
-  return { kind: 'pair', name, at: 0, state: startPair({ alpha, beta, bakeSec, ...linesFor(name, settings) }, weight) };
-}
-
-function slowRules(slow: Slow, settings: JudgeSettings): Rule[] {
-  if (slow !== 'flow') return [latencyRule(slow, settings)];
-  const { alpha, beta, bakeSec } = settings;
-  const state = startCapacity({ alpha, beta, bakeSec }, 0);
-  const capacity: Rule = { kind: 'capacity', name: 'capacity', at: 0, state };
-  return [capacity, pairRule('redelivered', settings, 0), pairRule('dropped', settings, 0)];
-}
-
-function latencyRule(name: LatencyName, settings: JudgeSettings): Rule {
-  const { alpha, beta, bakeSec, tolerateLatency, latencySlackMs: slackMs } = settings;
-  const state = startLatency({ alpha, beta, bakeSec, slackMs, ...latencyPresets[tolerateLatency] }, 0);
-  return { kind: 'latency', name, at: 0, state };
-}
-
-/** A 4xx is a client's mistake more often than the release's: refused requests always get the widest tolerance. */
-function linesFor(name: PairName, { tolerate }: JudgeSettings) {
-  return presets[name === 'refused' || name === 'probe-refused' ? 'relaxed' : tolerate];
-}
-
-function shareRule({ alpha }: JudgeSettings): Rule {
-  return { kind: 'share', name: 'share', at: 0, state: startShare({ alpha, weight: 0 }) };
-}
-
-function guardRules({ guardMs }: JudgeSettings): Rule[] {
-  return guardMs === undefined ? [] : [{ kind: 'guard', name: 'guard', at: 0, state: startGuard(guardMs) }];
+  return { kind, settings, rules, candidateShare: 0, elapsed: 0, weightSince: 0, heard, live, own: {} };
 }

@@ -1,5 +1,6 @@
 import { logSumExp } from './ledger.ts';
-import type { RuleName, RuleReport, Verdict, VerdictKind, VerdictReason } from './verdict.ts';
+import { isLimit, isOwn } from './own.ts';
+import type { BuiltInRule, RuleName, RuleReport, Verdict, VerdictKind, VerdictReason } from './verdict.ts';
 
 export type MergeSettings = {
   readonly alpha: number;
@@ -33,7 +34,7 @@ export function merge(reports: readonly RuleReport[], weights: readonly number[]
 }
 
 const classWeights = { failures: 0.4, latency: 0.3, queue: 0.2, share: 0.1 };
-const classes: Readonly<Record<RuleName, keyof typeof classWeights | undefined>> = {
+const classes: Readonly<Record<BuiltInRule, keyof typeof classWeights | undefined>> = {
   failed: 'failures',
   refused: 'failures',
   'probe-failed': 'failures',
@@ -47,11 +48,17 @@ const classes: Readonly<Record<RuleName, keyof typeof classWeights | undefined>>
   guard: undefined, // Bets nothing.
 };
 
+/** Own failure metrics share the failures' part; a static limit bets nothing. */
+function classOf(name: RuleName): keyof typeof classWeights | undefined {
+  if (isLimit(name)) return undefined;
+  return isOwn(name) ? 'failures' : classes[name];
+}
+
 /** Weights of the rules at work: a class splits its own evenly, and together they are rescaled to 1. */
 export function ruleWeights(names: readonly RuleName[]): readonly number[] {
   const raw = names.map((name) => {
-    const own = classes[name];
-    return own === undefined ? 0 : classWeights[own] / names.filter((other) => classes[other] === own).length;
+    const own = classOf(name);
+    return own === undefined ? 0 : classWeights[own] / names.filter((other) => classOf(other) === own).length;
   });
   const total = raw.reduce((sum, weight) => sum + weight, 0);
   return raw.map((weight) => weight / total);
@@ -74,6 +81,7 @@ function promotionBlocker(reports: readonly RuleReport[], settings: MergeSetting
   const promoting = promotionSide(reports);
   if (staleReports(reports, settings).length > 0) return 'stale';
   if (promoting.some(({ promotable }) => !promotable)) return 'both-lanes-failing';
+  if (reports.some(({ spoke, promotable }) => spoke?.kind === 'limit' && !promotable)) return 'beyond-limit';
   const enough = Math.log(1 / settings.beta);
   if (promoting.length === 0 || promoting.some(({ logPromote }) => logPromote < enough)) return 'evidence';
   if (promoting.some(({ elapsed }) => elapsed < settings.bakeSec)) return 'bake';

@@ -5,10 +5,12 @@ import * as guard from './guard.ts';
 import { dense } from './histogram.ts';
 import * as latency from './latency.ts';
 import type { LatencyState } from './latency-state.ts';
+import * as limit from './limit.ts';
 import * as oneLane from './one-lane.ts';
+import { isOwn, ownName } from './own.ts';
 import type { Counts, Prime, QueueCounts, Sample } from './sample.ts';
 import * as share from './share.ts';
-import type { LaneCounts, RuleReport, RuleVerdict } from './verdict.ts';
+import type { LaneCounts, LimitName, OwnPairName, RuleReport, RuleVerdict } from './verdict.ts';
 
 /** A rule at work. One file each; a new rule is a member here and a case in each function below. */
 export type Rule = { readonly at: number } & (
@@ -16,20 +18,24 @@ export type Rule = { readonly at: number } & (
   | { readonly kind: 'latency'; readonly name: LatencyName; readonly state: LatencyState }
   | { readonly kind: 'capacity'; readonly name: 'capacity'; readonly state: capacity.CapacityState }
   | { readonly kind: 'share'; readonly name: 'share'; readonly state: share.ShareState }
-  | { readonly kind: 'one-lane'; readonly name: Outcome; readonly state: oneLane.OneLaneState }
+  | { readonly kind: 'one-lane'; readonly name: OneLaneName; readonly state: oneLane.OneLaneState }
+  | { readonly kind: 'limit'; readonly name: LimitName; readonly state: limit.LimitState }
   | { readonly kind: 'guard'; readonly name: 'guard'; readonly state: guard.GuardState }
 );
 
 export type Outcome = 'failed' | 'refused';
-export type PairName = Outcome | 'probe-failed' | 'probe-refused' | 'redelivered' | 'dropped';
+export type OneLaneName = Outcome | OwnPairName;
+type BuiltInPair = Outcome | 'probe-failed' | 'probe-refused' | 'redelivered' | 'dropped';
+export type PairName = BuiltInPair | OwnPairName;
 export type LatencyName = 'latency' | 'ackTime';
 
 /** What a pair rule counts as a failure, and of what. */
 type Source =
   | { readonly kind: 'traffic' | 'probes'; readonly outcome: Outcome }
+  | { readonly kind: 'own'; readonly metric: string }
   | { readonly kind: 'flow'; readonly counts: (queue: QueueCounts) => LaneCounts };
 
-const pairs: Readonly<Record<PairName, Source>> = {
+const pairs: Readonly<Record<BuiltInPair, Source>> = {
   failed: { kind: 'traffic', outcome: 'failed' },
   refused: { kind: 'traffic', outcome: 'refused' },
   'probe-failed': { kind: 'probes', outcome: 'failed' },
@@ -42,6 +48,10 @@ const pairs: Readonly<Record<PairName, Source>> = {
   dropped: { kind: 'flow', counts: ({ acked, dropped }) => ({ requests: acked + dropped, failures: dropped }) },
 };
 
+function sourceOf(name: PairName): Source {
+  return isOwn(name) ? { kind: 'own', metric: ownName(name) ?? '' } : pairs[name];
+}
+
 /** Both lanes get the same probes. */
 export const probeWeight = 0.5;
 
@@ -49,7 +59,7 @@ export const probeWeight = 0.5;
 export function primeRule(rule: Rule, before: Prime): Rule {
   switch (rule.kind) {
     case 'pair': {
-      const seen = primeOf(pairs[rule.name], before);
+      const seen = primeOf(sourceOf(rule.name), before);
       return seen === undefined ? rule : { ...rule, state: failures.prime(rule.state, seen.live, seen.seconds) };
     }
     case 'latency': {
@@ -64,7 +74,9 @@ export function primeRule(rule: Rule, before: Prime): Rule {
   }
 }
 
-function primeOf(source: Source, { seconds, live, flow }: Prime): { live: LaneCounts; seconds: number } | undefined {
+function primeOf(source: Source, before: Prime): { live: LaneCounts; seconds: number } | undefined {
+  const { seconds, live, flow, own } = before;
+  if (source.kind === 'own') return own?.[source.metric];
   if (source.kind === 'flow') {
     return flow === undefined ? undefined : { live: source.counts(flow.live), seconds: flow.seconds };
   }
@@ -87,9 +99,10 @@ export function stepRule(rule: Rule, sample: Sample, now: number): [Rule, RuleRe
   const weight = sample.candidateShare / 100;
   switch (rule.kind) {
     case 'pair': {
-      const seen = pairOf(pairs[rule.name], sample);
+      const source = sourceOf(rule.name);
+      const seen = pairOf(source, sample);
       if (seen === undefined) return [rule, readRule(rule)];
-      const before = { ...rule.state, weight: pairs[rule.name].kind === 'probes' ? probeWeight : weight };
+      const before = { ...rule.state, weight: source.kind === 'probes' ? probeWeight : weight };
       const [state, verdict] = failures.step(before, seen.live, seen.candidate, seen.seconds);
       return reported({ ...rule, state, at: now }, verdict);
     }
@@ -113,9 +126,13 @@ export function stepRule(rule: Rule, sample: Sample, now: number): [Rule, RuleRe
       return reported({ ...rule, state, at: now }, verdict);
     }
     case 'one-lane': {
-      const [state, verdict] = oneLane.step(rule.state, countsOf(sample.candidate, rule.name), seconds);
+      const seen = oneLaneOf(rule.name, sample);
+      if (seen === undefined) return [rule, readRule(rule)];
+      const [state, verdict] = oneLane.step(rule.state, seen.candidate, seen.seconds);
       return reported({ ...rule, state, at: now }, verdict);
     }
+    case 'limit':
+      return stepLimit(rule, sample, now);
     case 'guard': {
       if (sample.queue === undefined) return [rule, readRule(rule)];
       const [state, verdict] = guard.step(rule.state, sample.queue, seconds);
@@ -126,9 +143,22 @@ export function stepRule(rule: Rule, sample: Sample, now: number): [Rule, RuleRe
   }
 }
 
+function stepLimit(rule: Extract<Rule, { kind: 'limit' }>, sample: Sample, now: number): [Rule, RuleReport] {
+  const seen = sample.values?.[ownName(rule.name) ?? ''];
+  if (seen === undefined) return [rule, readRule(rule)];
+  const [state, verdict] = limit.step(rule.state, seen, sample.seconds);
+  return reported({ ...rule, state, at: now }, verdict);
+}
+
 type PairSeen = { readonly live: LaneCounts; readonly candidate: LaneCounts; readonly seconds: number };
 
+function oneLaneOf(name: OneLaneName, sample: Sample): Pick<PairSeen, 'candidate' | 'seconds'> | undefined {
+  if (isOwn(name)) return sample.own?.[ownName(name) ?? ''];
+  return { candidate: countsOf(sample.candidate, name), seconds: sample.seconds };
+}
+
 function pairOf(source: Source, sample: Sample): PairSeen | undefined {
+  if (source.kind === 'own') return sample.own?.[source.metric];
   if (source.kind === 'flow') {
     const { flow } = sample;
     if (flow === undefined) return undefined;
@@ -144,7 +174,7 @@ function pairOf(source: Source, sample: Sample): PairSeen | undefined {
 export function changeWeight(rule: Rule, weight: number): [Rule, RuleReport] {
   switch (rule.kind) {
     case 'pair': {
-      const next = pairs[rule.name].kind === 'probes' ? probeWeight : weight;
+      const next = sourceOf(rule.name).kind === 'probes' ? probeWeight : weight;
       const [state, verdict] = failures.onWeightChange(rule.state, next);
       return reported({ ...rule, state }, verdict);
     }
@@ -164,6 +194,7 @@ export function changeWeight(rule: Rule, weight: number): [Rule, RuleReport] {
       const [state, verdict] = oneLane.onWeightChange(rule.state);
       return reported({ ...rule, state }, verdict);
     }
+    case 'limit':
     case 'guard':
       return [rule, readRule(rule)];
     default:
@@ -184,6 +215,8 @@ export function readRule(rule: Rule): RuleReport {
       return reported(rule, share.read(rule.state))[1];
     case 'one-lane':
       return reported(rule, oneLane.read(rule.state))[1];
+    case 'limit':
+      return reported(rule, limit.read(rule.state))[1];
     case 'guard':
       return reported(rule, guard.read(rule.state))[1];
     default:

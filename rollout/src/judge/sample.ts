@@ -1,6 +1,8 @@
 import { invariant } from '../errors.ts';
 import type { LaneQueue } from './capacity.ts';
 import type { SparseHistogram } from './histogram.ts';
+import type { LimitValues } from './limit.ts';
+import type { LaneCounts } from './verdict.ts';
 
 /** What one lane did since the last good scrape. `failed`: 5xx and no answer; `refused`: 4xx; both are part of `requests`. */
 export type Counts = { readonly requests: number; readonly failed: number; readonly refused: number };
@@ -30,6 +32,9 @@ export type Sample = {
   readonly queue: { readonly liveOldestMs: number; readonly candidateOldestMs: number } | undefined;
   /** The same synthetic requests to both lanes, counted apart from the users'; `undefined`: none were sent. */
   readonly probes: { readonly live: Counts; readonly candidate: Counts } | undefined;
+  /** The user's own metrics by name, those that were read since the last sample: counts, and values for static limits. */
+  readonly own: Readonly<Record<string, Stretch<LaneCounts>>> | undefined;
+  readonly values: Readonly<Record<string, LimitValues>> | undefined;
 } & { readonly [source in Slow]: SlowSources[source] | undefined };
 
 /** What is read at the lanes' own processes and at the queue. */
@@ -49,18 +54,24 @@ export const countsOnly = {
   latency: undefined,
   ackTime: undefined,
   flow: undefined,
+  own: undefined,
+  values: undefined,
 } as const;
 
 /** Live traffic from before the candidate has any. */
 export type Prime = {
   readonly seconds: number;
   readonly live: Counts;
+  readonly own: Readonly<Record<string, Pick<Stretch<LaneCounts>, 'seconds' | 'live'>>> | undefined;
 } & { readonly [source in Slow]: Pick<SlowSources[source], 'seconds' | 'live'> | undefined };
 
 /** @throws {InvariantError} if a number would poison the state */
 export function checkSample(sample: Sample): void {
-  const { candidateShare } = sample;
-  if (isSound(sample) && candidateShare <= 100) return;
+  const { values, ...counted } = sample;
+  const areNumbers = Object.values(values ?? {}).every(({ live, candidate }) =>
+    Number.isFinite((live ?? 0) + candidate),
+  );
+  if (areNumbers && isSound(counted) && sample.candidateShare <= 100) return;
   invariant(
     false,
     `Cannot judge this sample as its numbers must be finite and not negative: current value is ${JSON.stringify(sample)}`,

@@ -51,7 +51,19 @@ export type Spoke =
   /** The smallest part of all requests that the candidate may have. */
   | { readonly kind: 'share'; readonly least: number }
   /** Of the oldest message. */
-  | { readonly kind: 'age'; readonly limitMs: number };
+  | { readonly kind: 'age'; readonly limitMs: number }
+  | LimitSpoke;
+
+/** A static limit, and the values of both lanes in the newest reading, `null` for a lane that said nothing. `beyond`: readings running in which only the candidate was beyond it; at `looks` of them it rolls back. */
+export type LimitSpoke = {
+  readonly kind: 'limit';
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly live: number | null;
+  readonly candidate: number | null;
+  readonly beyond: number;
+  readonly looks: number;
+};
 
 /** Counts since the start. In the one-lane watch `live` is the history that the candidate is judged against. */
 export type PairCounts = { readonly live: LaneCounts; readonly candidate: LaneCounts };
@@ -65,7 +77,7 @@ export const rollbackOnly = {
   spoke: null,
 } as const;
 
-export type RuleName =
+export type BuiltInRule =
   | 'failed'
   | 'refused'
   | 'probe-failed'
@@ -78,13 +90,20 @@ export type RuleName =
   | 'share'
   | 'guard';
 
+/** Metrics of the user's own, by their names in headgate.yaml: a test like that of failed requests, or a static limit. */
+export type OwnPairName = `metric:${string}`;
+export type LimitName = `limit:${string}`;
+export type OwnRule = OwnPairName | LimitName;
+
+export type RuleName = BuiltInRule | OwnRule;
+
 /** A rule's verdict among others. `at`: when the rule was last fed, in seconds on the judge's clock of evidence. */
 export type RuleReport = RuleVerdict & { readonly name: RuleName; readonly at: number };
 
 /**
  * Why the judge says what it says. A rollback names the rule that weighs most, a promotion is `good-enough`, and a hold
  * waits: for `evidence`, for the `bake`, for requests (`no-traffic`), for a rule that is fed no more (`stale`), for both
- * lanes to stop failing (`both-lanes-failing`).
+ * lanes to stop failing (`both-lanes-failing`), for a metric to come back within its static limit (`beyond-limit`).
  */
 export type VerdictReason =
   | RuleName
@@ -93,7 +112,8 @@ export type VerdictReason =
   | 'bake'
   | 'no-traffic'
   | 'stale'
-  | 'both-lanes-failing';
+  | 'both-lanes-failing'
+  | 'beyond-limit';
 
 /** What the whole judge says. Wealths are natural logs: odds are e to them. */
 export type Verdict = {

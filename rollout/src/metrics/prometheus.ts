@@ -3,10 +3,10 @@
  * gives is as old as its last scrape.
  */
 import { randomUUID } from 'node:crypto';
-import { HeadgateError } from '../errors.ts';
 import { type CountsIn, startTally } from './counts.ts';
 import type { Sample } from './exposition.ts';
 import type { Metrics } from './metrics.ts';
+import { seriesIn, unreadable } from './prometheus-query.ts';
 
 export type PrometheusTarget = {
   /** Such as `http://prometheus.monitoring:9090`. */
@@ -18,50 +18,22 @@ export type PrometheusTarget = {
   readonly ageMaxS: number;
 };
 
-const queryMaxMs = 1_500;
-
 export function openPrometheusMetrics(target: PrometheusTarget): Metrics {
   const tally = startTally(target.countsIn, randomUUID());
   return {
     async observe(signal) {
       signal.throwIfAborted();
       // The range ends now, so a series that was not scraped in it is not there: no old value stands in for it.
-      const series = await query(target, `${target.selector}[${target.ageMaxS}s]`, signal);
-      if (series.length === 0) throw unreachable(target, `nothing scraped in the last ${target.ageMaxS} s`);
-      return tally.add(byInstance(series.map(sampleOf)));
+      const { url, selector, ageMaxS } = target;
+      const series = await seriesIn(url, { selector, ageMaxS }, signal);
+      if (series.length === 0) throw unreadable(url, `nothing scraped in the last ${ageMaxS} s`);
+      return tally.add(byInstance(series.map(({ sample }) => sample)));
     },
   };
 }
 
-type Series = {
-  readonly metric: Readonly<Record<string, string>>;
-  readonly values: readonly (readonly [number, string])[];
-};
-
-async function query(target: PrometheusTarget, text: string, signal: AbortSignal): Promise<readonly Series[]> {
-  try {
-    const answer = await fetch(`${target.url}/api/v1/query?${new URLSearchParams({ query: text })}`, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(queryMaxMs)]),
-    });
-    const body = (await answer.json()) as {
-      readonly error?: string;
-      readonly data?: { readonly result: readonly Series[] };
-    };
-    if (body.data !== undefined) return body.data.result;
-    throw new Error(`${answer.status} ${body.error ?? ''}`);
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw unreachable(target, cause instanceof Error ? cause.message : String(cause), cause);
-  }
-}
-
-function sampleOf({ metric, values }: Series): Sample {
-  const { __name__: name = '', ...labels } = metric;
-  return { name, labels, value: Number(values.at(-1)?.[1]) };
-}
-
 /** Prometheus names each process that it scrapes by its job and instance. */
-function byInstance(
+export function byInstance(
   samples: readonly Sample[],
 ): readonly { readonly name: string; readonly samples: readonly Sample[] }[] {
   const groups = new Map<string, Sample[]>();
@@ -70,12 +42,4 @@ function byInstance(
     groups.set(name, [...(groups.get(name) ?? []), sample]);
   }
   return [...groups].map(([name, group]) => ({ name, samples: group }));
-}
-
-function unreachable({ url }: Pick<PrometheusTarget, 'url'>, found: string, cause?: unknown): HeadgateError {
-  return new HeadgateError(
-    'METRICS_UNREACHABLE',
-    `Cannot count requests as Prometheus at "${url}" must answer with fresh samples: current value is "${found}"`,
-    { hint: 'open its page "Targets" to see what it scrapes, and when', cause },
-  );
 }

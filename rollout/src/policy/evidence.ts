@@ -11,11 +11,12 @@ import {
   stepJudge,
   weightChanged,
 } from '../judge/judge.ts';
+import type { OwnMetric, OwnMetrics } from '../judge/own.ts';
 import type { Counts, Prime, Sample } from '../judge/sample.ts';
 import { progressOf } from '../judge/steps.ts';
-import type { Verdict } from '../judge/verdict.ts';
+import type { LaneCounts, Verdict } from '../judge/verdict.ts';
 import type { Lane } from '../lane.ts';
-import type { LatencyPart, ReleaseSpec } from '../spec.ts';
+import type { LatencyPart, MetricSpec, ReleaseSpec } from '../spec.ts';
 import type { Evidence, Look } from './look.ts';
 import type { Plan } from './release.ts';
 import { verdictText } from './verdict-text.ts';
@@ -40,12 +41,14 @@ export type EvidenceState = {
   readonly judge: JudgeState;
   readonly verdict: Verdict;
   /** Live traffic of the last ten minutes, oldest first: what a watch is judged against. */
-  readonly history: readonly { readonly at: number; readonly counts: Counts }[];
+  readonly history: readonly Past[];
   /** Samples in a row in which neither lane had a request. */
   readonly idleSamples: number;
   /** The last samples, oldest first, for whoever shows rates. */
   readonly recent: readonly Extract<EvidenceEntry, { kind: 'sample' }>[];
 };
+
+type Past = { readonly at: number; readonly counts: Counts; readonly own: Readonly<Record<string, LaneCounts>> };
 
 const historyMs = 600_000;
 const recentMs = 10_000;
@@ -56,7 +59,7 @@ const queueTimes = { maxAgeMs: 120_000, timeoutMs: 5_000 };
 /** `slow`: what live can tell beside the counts. Only users' traffic at both lanes is compared by it. */
 export function settingsFor(
   plan: Plan,
-  spec: Pick<ReleaseSpec, 'tolerate' | 'latency'>,
+  spec: Pick<ReleaseSpec, 'tolerate' | 'latency' | 'metrics'>,
   slow: JudgeSettings['slow'],
 ): JudgeSettings {
   return {
@@ -66,7 +69,20 @@ export function settingsFor(
     guardMs: plan.queue ? limitMsFor(queueTimes) : undefined,
     compare: plan.strategy === 'blue-green' ? 'probes' : 'traffic',
     ...latencySettings(plan.strategy === 'canary' ? slow : [], spec.latency),
+    own: plan.strategy === 'first' ? {} : ownMetrics(spec.metrics),
   };
+}
+
+/** What the judge needs to know of the user's own metrics: where they are read is not its business. */
+function ownMetrics(metrics: ReleaseSpec['metrics']): OwnMetrics {
+  return Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, ownMetric(metric)]));
+}
+
+function ownMetric(metric: MetricSpec): OwnMetric {
+  const { dryRun } = metric;
+  if (metric.kind === 'failures') return { kind: 'failures', tolerate: metric.tolerate, dryRun };
+  const { min = null, max = null, looks } = metric;
+  return { kind: 'limit', min, max, looks, dryRun };
 }
 
 /** For one lane compared with itself, in two halves: what a release of this app would be judged by, as far as halves tell it. */
@@ -111,18 +127,18 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
       return {
         ...state,
         judge: primeJudge(state.judge, entry),
-        history: remember(state, entry.at, entry.live),
+        history: remember(state, entry),
       };
     case 'sample': {
       const [judge, verdict] = stepJudge(state.judge, entry.sample);
-      const { live, candidate } = entry.sample;
+      const { live, candidate, own } = entry.sample;
       const idle = live.requests + candidate.requests === 0;
       const recent = [...state.recent.filter(({ at }) => entry.at - at < recentMs), entry];
       return {
         judge,
         verdict,
         recent,
-        history: remember(state, entry.at, live),
+        history: remember(state, { at: entry.at, live, own }),
         idleSamples: idle ? state.idleSamples + 1 : 0,
       };
     }
@@ -133,7 +149,7 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
     case 'watch': {
       const judge = startWatch(
         state.judge.settings,
-        sum(state.history.map(({ counts }) => counts)),
+        { ...sum(state.history.map(({ counts }) => counts)), own: sumOwn(state.history) },
         designEffects(state.judge),
       );
       return { ...state, judge, verdict: readJudge(judge), idleSamples: 0 };
@@ -165,8 +181,24 @@ function countsNow({ kind, reason }: Verdict): boolean {
   return kind === 'promote' || (kind === 'hold' && (reason === 'evidence' || reason === 'bake'));
 }
 
-function remember({ history }: EvidenceState, at: number, counts: Counts): EvidenceState['history'] {
-  return [...history.filter((entry) => at - entry.at < historyMs), { at, counts }];
+function remember(
+  { history }: EvidenceState,
+  { at, live, own }: Pick<Prime, 'live' | 'own'> & { readonly at: number },
+): readonly Past[] {
+  const counts = Object.entries(own ?? {}).map(([name, seen]) => [name, seen.live]);
+  return [
+    ...history.filter((entry) => at - entry.at < historyMs),
+    { at, counts: live, own: Object.fromEntries(counts) },
+  ];
+}
+
+function sumOwn(history: readonly Past[]): Readonly<Record<string, LaneCounts>> {
+  const total: Record<string, LaneCounts> = {};
+  for (const [name, { requests, failures }] of history.flatMap(({ own }) => Object.entries(own))) {
+    const before = total[name] ?? { requests: 0, failures: 0 };
+    total[name] = { requests: before.requests + requests, failures: before.failures + failures };
+  }
+  return total;
 }
 
 function sum(all: readonly Counts[]): Counts {

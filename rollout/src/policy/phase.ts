@@ -87,6 +87,11 @@ export function isOver(phase: Phase): boolean {
   return phase.kind === 'promoted' || phase.kind === 'retired' || phase.kind === 'rolledBack';
 }
 
+/** What is counted is evidence. */
+export function isJudged({ kind }: Phase): boolean {
+  return ['settling', 'holding', 'promoting', 'watching', 'comparing'].includes(kind);
+}
+
 /** The candidate has weight or may get it: a driver that goes away must set it to 0 first. */
 export function isForward(phase: Phase): boolean {
   switch (phase.kind) {

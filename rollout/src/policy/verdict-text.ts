@@ -1,9 +1,10 @@
 import type { JudgeSettings } from '../judge/judge.ts';
 import { staleReports } from '../judge/merge.ts';
-import type { RuleReport, Verdict } from '../judge/verdict.ts';
+import { isCounted, ownName } from '../judge/own.ts';
+import type { LimitSpoke, RuleReport, Verdict } from '../judge/verdict.ts';
 
 /** The judge's verdict as one sentence: of a rollback the rule that weighs most, with what it counted. */
-export function verdictText(verdict: Verdict, settings: Pick<JudgeSettings, 'staleAfterSec'>): string {
+export function verdictText(verdict: Verdict, settings: Pick<JudgeSettings, 'staleAfterSec' | 'own'>): string {
   const rule = verdict.rules.find(({ name }) => name === verdict.reason);
   if (verdict.kind === 'rollback' && rule !== undefined) return rollbackText(rule);
   switch (verdict.reason) {
@@ -15,6 +16,8 @@ export function verdictText(verdict: Verdict, settings: Pick<JudgeSettings, 'sta
       return 'a lane had no request for a minute';
     case 'both-lanes-failing':
       return 'both lanes fail too much to compare them';
+    case 'beyond-limit':
+      return `beyond its limit: ${beyondText(verdict, settings)}`;
     case 'stale':
       return `not read of late: ${staleText(verdict, settings)}`;
     default:
@@ -28,9 +31,26 @@ function staleText({ rules, elapsed }: Verdict, settings: Pick<JudgeSettings, 's
     .join(', ');
 }
 
+function beyondText({ rules }: Verdict, { own }: Pick<JudgeSettings, 'own'>): string {
+  return rules
+    .flatMap(({ name, spoke, promotable }) =>
+      spoke?.kind === 'limit' && !promotable && isCounted(name, own) ? [`${ownName(name)} ${limitText(spoke)}`] : [],
+    )
+    .join(', ');
+}
+
+/** A static limit and what it saw, never without saying that it is no test. */
+export function limitText({ candidate, live, min, max }: LimitSpoke): string {
+  const bounds = [...(min === null ? [] : [`at least ${min}`]), ...(max === null ? [] : [`at most ${max}`])];
+  const shown = (value: number | null) => (value === null ? 'no value' : String(Number(value.toPrecision(6))));
+  return `${shown(candidate)}, live ${shown(live)}; a static limit, ${bounds.join(' and ')}: it has no error rate`;
+}
+
 function rollbackText(rule: RuleReport): string {
   const { live, candidate } = rule.counts;
   const ratios = `${candidate.failures} of ${candidate.requests} against ${live.failures} of ${live.requests}`;
+  const own = ownName(rule.name);
+  if (rule.spoke?.kind === 'limit') return `the candidate is beyond the limit of ${own}: ${limitText(rule.spoke)}`;
   switch (rule.name) {
     case 'failed':
       return `the candidate fails more than tolerated: ${ratios} requests`;
@@ -53,6 +73,8 @@ function rollbackText(rule: RuleReport): string {
       return `the candidate answers fewer requests than its weight sends: ${candidate.requests} against ${live.requests}`;
     case 'guard':
       return "the candidate's oldest message waits for longer than the limit while live's does not";
+    default:
+      return `the candidate fails more than tolerated by ${own}: ${ratios}`;
   }
 }
 

@@ -1,5 +1,8 @@
+import type { JudgeSettings } from '../judge/judge.ts';
 import { ruleWeights } from '../judge/merge.ts';
-import type { RuleName, RuleReport, Verdict, VerdictReason } from '../judge/verdict.ts';
+import { isCounted, isLimit, isOwn, ownName } from '../judge/own.ts';
+import type { BuiltInRule, LimitSpoke, RuleName, RuleReport, Verdict, VerdictReason } from '../judge/verdict.ts';
+import { limitText } from '../policy/verdict-text.ts';
 import type { Story } from './story.ts';
 import { failedRatio, odds } from './words.ts';
 
@@ -11,12 +14,14 @@ export type StateName =
   | 'HOLD_EVIDENCE'
   | 'HOLD_NO_TRAFFIC'
   | 'HOLD_NO_METRICS'
-  | 'HOLD_BOTH_LANES_FAILING';
+  | 'HOLD_BOTH_LANES_FAILING'
+  | 'HOLD_BEYOND_LIMIT';
 
 const holds: Readonly<Partial<Record<VerdictReason, StateName>>> = {
   'no-traffic': 'HOLD_NO_TRAFFIC',
   stale: 'HOLD_NO_METRICS',
   'both-lanes-failing': 'HOLD_BOTH_LANES_FAILING',
+  'beyond-limit': 'HOLD_BEYOND_LIMIT',
   bake: 'HEALTHY_PROGRESS',
 };
 
@@ -25,7 +30,7 @@ export function stateName({ kind, reason, logPromote }: Verdict): StateName {
   return holds[reason] ?? ((logPromote ?? 0) > 0 ? 'HEALTHY_PROGRESS' : 'HOLD_EVIDENCE');
 }
 
-const words: Readonly<Record<RuleName, string>> = {
+const words: Readonly<Record<BuiltInRule, string>> = {
   failed: 'requests failed',
   refused: 'requests refused (4xx)',
   'probe-failed': 'probes failed',
@@ -50,27 +55,53 @@ export function explain({ compared, watch, settings }: Story): readonly string[]
   ];
 }
 
-function verdictLines(verdict: Verdict, settings: Story['settings']): readonly string[] {
-  const { rules } = verdict;
-  const weights = ruleWeights(rules.map(({ name }) => name));
-  const wanted = (part: number) => Math.round(1 / (settings.alpha * part));
+function verdictLines(verdict: Verdict, settings: JudgeSettings): readonly string[] {
   const head = [
-    `${stateName(verdict)}: worse than tolerated ${odds(verdict.logRollback)} (rolls back at ${wanted(1)}:1)`,
+    `${stateName(verdict)}: worse than tolerated ${odds(verdict.logRollback)} (rolls back at ${Math.round(1 / settings.alpha)}:1)`,
     verdict.logPromote === null
       ? ''
       : `, good enough ${odds(verdict.logPromote)} (promotes at ${odds(Math.log(1 / settings.beta))})`,
     needs(verdict, 'candidate requests to go'),
   ].join('');
-  return [head, ...rules.map((rule, k) => ruleLine(rule, wanted(weights[k] ?? 0)))];
+  return [head, ...ruleLines(verdict, settings).map(({ line }) => `  ${line}`)];
 }
 
-function ruleLine(rule: RuleReport, alone: number): string {
-  const { name, hard, logRollback, logPromote, spoke } = rule;
-  const limit = spoke?.kind === 'age' ? `, ${Math.round(spoke.limitMs / 1_000)} s` : '';
-  if (name === 'guard') return `  ${words.guard.padEnd(34)} ${hard ? 'over' : 'within'} its limit${limit}`;
-  const worse = `worse ${odds(logRollback)} (alone it rolls back at ${alone}:1)`;
+/** The user's own metrics, each in a line as in `explain()`. */
+export function ownLines(verdict: Verdict, settings: JudgeSettings): readonly string[] {
+  return ruleLines(verdict, settings)
+    .filter(({ name }) => isOwn(name))
+    .map(({ line }) => line);
+}
+
+function ruleLines({ rules }: Verdict, { alpha, own }: JudgeSettings): readonly { name: RuleName; line: string }[] {
+  const counted = rules.filter(({ name }) => isCounted(name, own));
+  const weights = ruleWeights(counted.map(({ name }) => name));
+  return rules.map((rule) => {
+    const weight = weights[counted.indexOf(rule)];
+    const part =
+      weight === undefined ? 'dry run, not counted' : `alone it rolls back at ${Math.round(1 / (alpha * weight))}:1`;
+    return { name: rule.name, line: `${wordsFor(rule.name).padEnd(34)} ${said(rule, part)}` };
+  });
+}
+
+function wordsFor(name: RuleName): string {
+  return isOwn(name) ? `${isLimit(name) ? 'limit' : 'metric'} ${ownName(name)}` : words[name];
+}
+
+function said(rule: RuleReport, part: string): string {
+  const { hard, logRollback, logPromote, spoke } = rule;
+  if (spoke?.kind === 'age') return `${hard ? 'over' : 'within'} its limit, ${Math.round(spoke.limitMs / 1_000)} s`;
+  if (spoke?.kind === 'limit') return limitLine(rule, spoke, part);
+  const worse = `worse ${odds(logRollback)} (${part})`;
   const good = logPromote === null ? '' : `, good enough ${odds(logPromote)}${needs(rule, 'to go')}`;
-  return `  ${words[name].padEnd(34)} ${worse}${good}; ${seen(rule)}`;
+  return `${worse}${good}; ${seen(rule)}`;
+}
+
+function limitLine({ promotable }: RuleReport, limit: LimitSpoke, part: string): string {
+  const beyond = promotable
+    ? 'within it'
+    : `beyond it, alone in the last ${limit.beyond} readings (${limit.looks} roll back)`;
+  return `${beyond}: ${limitText(limit)}${part.startsWith('dry') ? ` (${part})` : ''}`;
 }
 
 /** Candidate requests that the promotion side still wants, an estimate. */

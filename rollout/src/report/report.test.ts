@@ -19,6 +19,7 @@ function factsAfter(...lines: string[]): StatusFacts {
     },
     evidence: { ...noEvidence, logRollback: Math.log(1 / 3), logPromote: Math.log(31) },
     hold: { reason: 'evidence', why: 'not enough evidence yet' },
+    metrics: [],
     needed: { rollback: Math.log(100), promote: Math.log(100) },
   };
 }
@@ -51,6 +52,14 @@ test('statusText() says who is pinned where, and what is asked for and not there
   expect(statusText(facts).filter((line) => line.includes('pinned'))).toEqual([
     '  pinned     X-Team=qa leads to the candidate, lane green · by kim@desk: as asked',
   ]);
+});
+
+test("statusText() shows the user's own metrics below the evidence", () => {
+  const facts = factsAfter('live v1', 'release v2', 'verdict hold progress=0.4', 'until holding (step 1)');
+
+  const lines = statusText({ ...facts, metrics: ['limit p99  within it: 0.3'] });
+
+  expect(lines[4]).toBe('  limit p99  within it: 0.3');
 });
 
 test('statusText() says how the last release ended when nothing runs', () => {

@@ -26,6 +26,8 @@ export type StatusFacts = {
   readonly driver: string | undefined;
   readonly flows: { readonly [lane in Lane]: Flow | undefined };
   readonly evidence: Evidence | undefined;
+  /** The user's own metrics, each as a line. */
+  readonly metrics: readonly string[];
   /** Why it does not go on, newest first-hand account of the driver. */
   readonly hold: { readonly reason: string; readonly why: string } | undefined;
   /** ln(1/alpha) and ln(1/beta): what the wealths are compared with. */
@@ -161,14 +163,14 @@ function pinLines({ head: { release } }: StatusFacts): readonly string[] {
   });
 }
 
-function evidenceLines({ evidence, needed }: StatusFacts): readonly string[] {
+function evidenceLines({ evidence, needed, metrics }: StatusFacts): readonly string[] {
   if (evidence === undefined) return [];
   const bad = `worse than tolerated ${odds(evidence.logRollback)} (rolls back at ${odds(needed.rollback)})`;
   const good =
     evidence.logPromote === undefined
       ? 'judged against history'
       : `good enough ${odds(evidence.logPromote)} (promotes at ${odds(needed.promote)})`;
-  return [`  evidence   ${bad} · ${good}`];
+  return [`  evidence   ${bad} · ${good}`, ...metrics.map((line) => `  ${line}`)];
 }
 
 function whyLines({ hold, driver }: StatusFacts, release: Release): readonly string[] {

@@ -24,6 +24,7 @@ export const aSpec: ReleaseSpec = {
   bakeMs: 180_000,
   tolerate: 'default',
   latency: 'promote',
+  metrics: {},
   deadlineMs: 7_200_000,
   atDeadline: 'hold',
   watchMs: 600_000,

@@ -1,6 +1,7 @@
 /** Third step: what was left out gets its default, and the parts get the shape that the rest of Headgate knows. */
 import { invariant } from '../errors.ts';
 import type { KubernetesSpec, LatencyPart, QueueSpec, ReleaseSpec, ServiceSpec, Spec, Strategy } from '../spec.ts';
+import { normalizeMetric } from './metrics.ts';
 import type { WrittenRelease, WrittenService, WrittenSpec } from './parse.ts';
 
 /** What a release does that says nothing. */
@@ -82,12 +83,16 @@ function normalizeRelease(
   latency: LatencyPart,
 ): ReleaseSpec {
   const strategy = written.strategy ?? defaults.strategy;
+  const tolerate = written.tolerate ?? defaults.tolerate;
   return {
     strategy,
     steps: steps?.map(proved) ?? defaultSteps(strategy),
     bakeMs: bake ?? defaults.bakeMs,
-    tolerate: written.tolerate ?? defaults.tolerate,
+    tolerate,
     latency: written.latency ?? latency,
+    metrics: Object.fromEntries(
+      [...(written.metrics ?? [])].map(([name, metric]) => [name, normalizeMetric(metric, tolerate)]),
+    ),
     deadlineMs: deadline ?? defaults.deadlineMs,
     atDeadline: written.atDeadline ?? defaults.atDeadline,
     watchMs: watch ?? defaults.watchMs,

@@ -1,4 +1,5 @@
 /** First step: the shape of headgate.yaml. Unknown keys and wrong units are refused here; meaning is for the rules. */
+import { metric } from './metrics.ts';
 import type { Reader } from './read.ts';
 import { anyText, dictionary, duration, fields, flag, list, oneOf, percentage, text, whole } from './read.ts';
 import type { Node } from './source.ts';
@@ -64,6 +65,7 @@ const release = fields({
   bake: duration,
   tolerate: oneOf('strict', 'default', 'relaxed'),
   latency: oneOf('promote', 'rollback', 'off'),
+  metrics: dictionary(metric),
   deadline: duration,
   atDeadline: oneOf('hold', 'rollback'),
   watch: duration,

@@ -83,6 +83,12 @@ export function whole(min: number, max: number): Reader<number> {
   };
 }
 
+/** With a sign and a fraction, if need be. */
+export const decimal: Reader<number> = (node, path, report) =>
+  node.kind === 'scalar' && node.plain && /^-?\d{1,15}(\.\d{1,15})?$/.test(node.text)
+    ? Number(node.text)
+    : refuse('must be a number such as 0.5', node, path, report);
+
 export const flag: Reader<boolean> = (node, path, report) =>
   node.kind === 'scalar' && node.plain && /^(true|false)$/.test(node.text)
     ? node.text === 'true'

@@ -1,5 +1,6 @@
 /** Second step: what the written parts mean together. Each rule looks at one thing and knows nothing of the others. */
 import { lanes } from '../lane.ts';
+import { brokenMetrics } from './metrics.ts';
 import { defaultSteps, defaults } from './normalize.ts';
 import type { WrittenService, WrittenSpec } from './parse.ts';
 import type { Path } from './source.ts';
@@ -164,6 +165,12 @@ const bakedBeforeDeadline: Rule = ({ release = {} }) => {
 const migrateCommand: Rule = ({ release }) =>
   when(release?.migrate?.command?.length === 0, { path: ['release', 'migrate', 'command'], rule: 'must not be empty' });
 
+const ownMetrics: Rule = ({ release }) =>
+  brokenMetrics(release?.metrics ?? new Map()).map((broken) => ({
+    ...broken,
+    path: ['release', 'metrics', ...broken.path],
+  }));
+
 export const rules: readonly Rule[] = [
   appName,
   serviceNames,
@@ -176,6 +183,7 @@ export const rules: readonly Rule[] = [
   keptWarmThroughWatch,
   bakedBeforeDeadline,
   migrateCommand,
+  ownMetrics,
 ];
 
 function when(condition: boolean, broken: Broken): readonly Broken[] {

@@ -24,6 +24,7 @@ const spec: Spec = {
     bakeMs: 1,
     tolerate: 'default',
     latency: 'rollback',
+    metrics: {},
     deadlineMs: 1,
     atDeadline: 'hold',
     watchMs: 1,

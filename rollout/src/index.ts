@@ -1,4 +1,9 @@
 /** The door of the package: from a revision to a verdict. */
+export { checkCluster } from './doctor/cluster.ts';
+export { type Finding, hint, missing } from './doctor/finding.ts';
+export { ignoreSnippets } from './doctor/ignore.ts';
+export { checkManifests } from './doctor/manifests.ts';
+export { surveyCluster } from './doctor/survey.ts';
 export { readHead } from './engine/book.ts';
 export { type Observation, observe } from './engine/observe.ts';
 export type { Emit, Occurrence } from './engine/occurrence.ts';

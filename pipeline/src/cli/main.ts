@@ -47,6 +47,7 @@ export const subcommands = {
     load: () => import('./bootstrap.ts'),
     summary: 'on Kubernetes, once: lanes, routes, roles, streams and consumers',
   },
+  doctor: { load: () => import('./doctor.ts'), summary: 'what this machine, your manifests and your cluster lack' },
   cluster: { load: () => import('./cluster.ts'), summary: 'the local platform: up, down, info, logs' },
 } as const satisfies Record<string, { load: () => Promise<{ command: Subcommand }>; summary: string }>;
 

@@ -11,8 +11,8 @@ type Container = Json & { readonly name: string; readonly env?: readonly EnvVar[
 /** So long a proxy still takes requests after its end was asked for: until then every gateway has heard of it. */
 const drainSeconds = 3;
 /** The default HTTP timeout and 5 s more: a proxy finishes what is in flight. */
-const proxyGraceSeconds = 10 + drainSeconds;
-const workerGraceSeconds = 5;
+export const proxyGraceSeconds = 10 + drainSeconds;
+export const workerGraceSeconds = 5;
 /** Who a process is and where it listens. */
 const platformsOwn = /^(HEADGATE_.*|PORT|ADMIN_PORT|HOST)$/;
 

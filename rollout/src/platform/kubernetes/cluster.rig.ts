@@ -47,9 +47,9 @@ export async function temporaryNamespace(
 }
 
 /** A client of a service account that holds this role of the namespace and nothing else. */
-export async function openAs(admin: KubeClient, role: string): Promise<KubeClient & AsyncDisposable> {
-  const metadata = { name: role };
-  const subjects = [{ kind: 'ServiceAccount', name: role, namespace: admin.namespace }];
+export async function openAs(admin: KubeClient, role: string, account = role): Promise<KubeClient & AsyncDisposable> {
+  const metadata = { name: account };
+  const subjects = [{ kind: 'ServiceAccount', name: account, namespace: admin.namespace }];
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role };
   await admin.create<Binding>(kinds.RoleBinding, { metadata, roleRef, subjects }, AbortSignal.timeout(10_000));
 
@@ -57,7 +57,7 @@ export async function openAs(admin: KubeClient, role: string): Promise<KubeClien
   const config = await kubeconfigOf(testCluster().kubeconfig);
   const [first] = config.users;
   // The API server then asks what this account may do, as `kubectl --as` does.
-  const user = { ...first, user: { ...first?.user, as: `system:serviceaccount:${admin.namespace}:${role}` } };
+  const user = { ...first, user: { ...first?.user, as: `system:serviceaccount:${admin.namespace}:${account}` } };
   const file = join(folder, 'kubeconfig');
   await writeFile(file, dump({ ...config, users: [user] }), { mode: 0o600 });
   const client = openKubeClient({ kubeconfig: file, namespace: admin.namespace });

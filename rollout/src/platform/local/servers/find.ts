@@ -49,6 +49,7 @@ const kinds = {
 } satisfies Record<string, Kind>;
 
 export type ServerKind = keyof typeof kinds;
+const serverKinds = Object.keys(kinds) as readonly ServerKind[]; // The keys of the table above.
 
 /**
  * A server's binary: from its environment variable, the PATH, the cache, or fetched.
@@ -73,15 +74,19 @@ export async function provideServers(
   say: (line: string) => void = () => {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<ReadonlyMap<ServerKind, Found>> {
-  const names = Object.keys(kinds) as ServerKind[]; // The keys of the table above.
-  const packages = names.flatMap((name) => {
-    const known: Kind = kinds[name];
-    return 'debian' in known && !env[known.env] && onPath(name, env) === undefined ? [known.debian] : [];
-  });
+  const packages = missingPackages(env);
   // All at once: fetching the lists takes longer than the packages.
   if (packages.length > 0) say(`installing ${packages.join(', ')}`);
   if (packages.length > 0) await aptInstall(packages);
-  return new Map(await Promise.all(names.map(async (name) => [name, await findServer(name, env)] as const)));
+  return new Map(await Promise.all(serverKinds.map(async (name) => [name, await findServer(name, env)] as const)));
+}
+
+/** Debian packages of servers that are neither named nor on the PATH. */
+export function missingPackages(env: NodeJS.ProcessEnv): readonly string[] {
+  return serverKinds.flatMap((name) => {
+    const known: Kind = kinds[name];
+    return 'debian' in known && !env[known.env] && onPath(name, env) === undefined ? [known.debian] : [];
+  });
 }
 
 /** Path of nats-server. @throws {HeadgateError} `SERVER_MISSING`, `SERVER_VERSION` */

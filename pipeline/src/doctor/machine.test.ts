@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseSpec, type Spec } from '@headgate/rollout';
+import { expect, test } from '@jest/globals';
+import { checkMachine, lookAtMachine, type MachineFacts } from './machine.ts';
+
+const example = readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8');
+const kubernetes = 'kubernetes: { namespace: r, traffic: { gateway-api: { route: r }, replicas: { service: r } } }\n';
+
+function spec(more = ''): Spec {
+  const parsed = parseSpec(`${example}${more}`, { file: 'headgate.yaml' });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  return parsed.spec;
+}
+
+const whole: MachineFacts = {
+  node: '20.19.0',
+  git: true,
+  kubectl: true,
+  packages: [],
+  writable: true,
+  set: new Set(['HEADGATE_REGISTRY', 'HEADGATE_VERIFY_KEY']),
+};
+
+test.each(['', kubernetes])('checkMachine() finds nothing on a machine that has all %s', (more) => {
+  expect(checkMachine(spec(more), whole)).toEqual([]);
+});
+
+test.each<{ lacks: Partial<MachineFacts>; more?: string; kind?: 'hint'; said: string; cure: string }>([
+  { lacks: { node: '20.18.3' }, said: 'current value is "20.18.3"', cure: 'nodejs.org' },
+  { lacks: { node: '18.20.0' }, said: 'current value is "18.20.0"', cure: 'nodejs.org' },
+  { lacks: { git: false }, said: 'must have git', cure: 'apt-get install -y git' },
+  { lacks: { kubectl: false }, more: kubernetes, said: 'must have kubectl', cure: 'kubernetes.io' },
+  {
+    lacks: { packages: ['haproxy', 'bubblewrap'] },
+    said: 'lacks haproxy, bubblewrap',
+    cure: 'apt-get install -y haproxy bubblewrap',
+  },
+  { lacks: { writable: false }, said: 'must be able to write', cure: 'right' },
+  {
+    lacks: { set: new Set(['HEADGATE_VERIFY_KEY']) },
+    more: kubernetes,
+    kind: 'hint',
+    said: 'HEADGATE_REGISTRY',
+    cure: 'host/prefix',
+  },
+  { lacks: { set: new Set(['HEADGATE_REGISTRY']) }, kind: 'hint', said: 'HEADGATE_VERIFY_KEY', cure: 'public half' },
+])(
+  'checkMachine() of a machine with $lacks says what and how to mend it',
+  ({ lacks, more, kind = 'missing', said, cure }) => {
+    expect(checkMachine(spec(more), { ...whole, ...lacks })).toEqual([
+      { kind, about: 'this machine', said: expect.stringContaining(said), cure: expect.stringContaining(cure) },
+    ]);
+  },
+);
+
+test('checkMachine() asks for no kubectl on one machine, and for no local servers on a cluster', () => {
+  expect(checkMachine(spec(), { ...whole, kubectl: false })).toEqual([]);
+  expect(checkMachine(spec(kubernetes), { ...whole, packages: ['haproxy'] })).toEqual([]);
+});
+
+test('lookAtMachine() finds nothing on an empty PATH, and what may not be written', async () => {
+  const seen = await lookAtMachine('/nowhere', { PATH: '', HEADGATE_REGISTRY: '' });
+
+  expect(seen).toMatchObject({ node: process.versions.node, kubectl: false, writable: false, set: new Set() });
+});

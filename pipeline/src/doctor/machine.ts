@@ -1,0 +1,105 @@
+/** What this machine needs before anything is done on it. */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { type Finding, hint, missing, type Spec } from '@headgate/rollout';
+import { missingPackages, onPath } from '@headgate/rollout/servers';
+
+export type MachineFacts = {
+  readonly node: string;
+  readonly git: boolean;
+  readonly kubectl: boolean;
+  /** Debian packages of servers of the local platform that are not there. */
+  readonly packages: readonly string[];
+  /** Whether this user may write beside headgate.yaml. */
+  readonly writable: boolean;
+  /** Variables that have a value. */
+  readonly set: ReadonlySet<string>;
+};
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export async function lookAtMachine(folder: string, env: Env): Promise<MachineFacts> {
+  const may = await access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return {
+    node: process.versions.node,
+    git: onPath('git', env) !== undefined,
+    kubectl: onPath('kubectl', env) !== undefined,
+    packages: missingPackages(env),
+    writable: may,
+    set: new Set(Object.keys(env).filter((name) => (env[name] ?? '') !== '')),
+  };
+}
+
+const about = 'this machine';
+
+export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[] {
+  const { packages, set } = facts;
+  const isLocal = spec.kubernetes === undefined;
+  const renders = !isLocal && Object.values(spec.services).some(({ manifests }) => manifests !== undefined);
+  return [
+    ...when(
+      isOld(facts.node),
+      missing(
+        about,
+        `must have Node 20.19 or newer: current value is "${facts.node}"`,
+        'install a newer Node (https://nodejs.org)',
+      ),
+    ),
+    ...when(
+      !facts.git,
+      missing(about, 'must have git, by which `run` knows what a change brought', 'install it: apt-get install -y git'),
+    ),
+    ...when(
+      renders && !facts.kubectl,
+      missing(
+        about,
+        'must have kubectl, which renders the manifests of the services',
+        'install it (https://kubernetes.io/docs/tasks/tools)',
+      ),
+    ),
+    ...when(
+      isLocal && packages.length > 0,
+      missing(
+        about,
+        `must have the servers of the local platform, and lacks ${packages.join(', ')}`,
+        `apt-get install -y ${packages.join(' ')}`,
+      ),
+    ),
+    ...when(
+      !facts.writable,
+      missing(
+        about,
+        'must be able to write beside headgate.yaml: caches, reports and the state of the local platform lie there',
+        'give this user the right, or work in a copy',
+      ),
+    ),
+    ...when(
+      !isLocal && !set.has('HEADGATE_REGISTRY'),
+      hint(
+        about,
+        'publishes images where no cluster finds them, as HEADGATE_REGISTRY is not set',
+        'set it to host/prefix of a registry that the cluster pulls from',
+      ),
+    ),
+    ...when(
+      !set.has('HEADGATE_VERIFY_KEY'),
+      hint(
+        about,
+        'releases images that nobody has signed, as HEADGATE_VERIFY_KEY is not set',
+        'set it to the public half of the key that CI signs with',
+      ),
+    ),
+  ];
+}
+
+function isOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < 20 || (major === 20 && minor < 19);
+}
+
+function when(holds: boolean, finding: Finding): readonly Finding[] {
+  return holds ? [finding] : [];
+}

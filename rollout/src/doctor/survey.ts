@@ -1,0 +1,156 @@
+import { HeadgateError } from '../errors.ts';
+import { openControllerLock } from '../journal/kubernetes.ts';
+import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
+import { type Kind, kinds } from '../platform/kubernetes/kinds.ts';
+import { type Manifests, manifestIssues } from '../platform/kubernetes/lane-manifests.ts';
+import { planLanes } from '../platform/kubernetes/lanes.ts';
+import { queueAddress } from '../platform/kubernetes/queue-address.ts';
+import { type Rule, rolesOf } from '../platform/kubernetes/roles.ts';
+import { demand } from '../queue/api.ts';
+import { planBootstrap } from '../queue/bootstrap.ts';
+import { openConnection } from '../queue/connection.ts';
+import { laneOfStream } from '../queue/names.ts';
+import type { PodTemplate } from '../revision.ts';
+import type { KubernetesSpec, Spec } from '../spec.ts';
+import { findReplicas } from '../traffic/replicas.ts';
+import { type WrittenMetadata, writerOf } from '../traffic/writer.ts';
+import type { ClusterFacts, QueueFacts, RouteFacts } from './cluster.ts';
+import { uncovered } from './rights.ts';
+
+type Survey = { readonly spec: Spec; readonly kubernetes: KubernetesSpec; readonly client: KubeClient };
+
+/** Looks at everything, changes nothing. What this user may not see is told. @throws {HeadgateError} `CLUSTER_UNREACHABLE`, `CLUSTER_REFUSED` */
+export async function surveyCluster(survey: Survey, manifests: Manifests, signal: AbortSignal): Promise<ClusterFacts> {
+  const { client, spec, kubernetes } = survey;
+  const { namespace, service, listener, metrics } = kubernetes.traffic.replicas;
+  const place = { client: client.in(namespace), service, ports: { listener, metrics }, way: 'direct' } as const;
+  // The first question of all: without an answer to it the rest has no point.
+  const version = await versionOf(client, signal);
+  const unseen: string[] = [];
+  const seen = async <T>(act: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof HeadgateError) || error.code !== 'CLUSTER_REFUSED') throw error;
+      unseen.push(error.message);
+      return otherwise;
+    }
+  };
+  const list = (kind: Kind) => seen(async () => (await client.list<KubeObject>(kind, {}, signal)).items, []);
+  const services = soundServices(spec, manifests);
+  const facts = {
+    version,
+    ...(await lackingOf(survey, signal)),
+    controller: await openControllerLock(client).holder(signal),
+    lanes: await seen(() => planLanes(client, { app: spec.app, services, manifests }, signal), []),
+    route: await seen(() => routeOf(survey, signal), undefined),
+    replicas: await seen(async () => (await findReplicas(place, signal)).length, undefined),
+    services: await list(kinds.Service),
+    podLabels: Object.fromEntries(Object.entries(manifests).map(([name, objects]) => [name, podLabelsIn(objects)])),
+    budgets: await list(kinds.PodDisruptionBudget),
+    autoscalers: await list(kinds.HorizontalPodAutoscaler),
+    queue: await queueOf(survey, signal),
+  };
+  return { ...facts, unseen };
+}
+
+/** Those whose objects are known: manifests that bootstrap would not take are told by themselves. */
+function soundServices({ app, services }: Spec, manifests: Manifests): Spec['services'] {
+  const isSound = (service: string) => {
+    const objects = manifests[service];
+    return objects !== undefined && manifestIssues({ app, service }, objects).length === 0;
+  };
+  return Object.fromEntries(
+    Object.entries(services).filter(([name, service]) => service.manifests === undefined || isSound(name)),
+  );
+}
+
+function podLabelsIn(objects: readonly KubeObject[]): Readonly<Record<string, string>> {
+  const deployment = objects.find(({ kind }) => kind === 'Deployment') as
+    | { spec?: { template?: PodTemplate } }
+    | undefined;
+  return deployment?.spec?.template?.metadata?.labels ?? {};
+}
+
+async function versionOf(client: KubeClient, signal: AbortSignal): Promise<string> {
+  const { status, text } = await client.text('/version', signal);
+  if (status !== 200)
+    throw new HeadgateError('CLUSTER_REFUSED', `Cannot read the version of the cluster as it answers ${status}`, {
+      hint: 'run `kubectl version`',
+    });
+  const { major, minor } = JSON.parse(text) as { major: string; minor: string };
+  return `${major}.${minor.replace(/\D/g, '')}`; // Some clouds write `29+`.
+}
+
+const rulesReview = {
+  apiVersion: 'authorization.k8s.io/v1',
+  kind: 'SelfSubjectRulesReview',
+  plural: 'selfsubjectrulesreviews',
+  namespaced: false,
+};
+
+type Review = KubeObject & { readonly spec: object; readonly status?: { readonly resourceRules: readonly Rule[] } };
+
+/** With a controller a person writes wishes; without one this very process drives. */
+async function lackingOf(
+  { client, spec, kubernetes }: Survey,
+  signal: AbortSignal,
+): Promise<Pick<ClusterFacts, 'role' | 'lacking'>> {
+  const wanted = `headgate-${spec.app}-${kubernetes.driver === 'controller' ? 'releaser' : 'driver'}`;
+  const role = rolesOf({ app: spec.app, route: kubernetes.traffic.route }).find(
+    ({ metadata }) => metadata.name === wanted,
+  );
+  const asked: Review = { metadata: { name: '' }, spec: { namespace: client.namespace } };
+  const answer = await client.create<Review>(rulesReview, asked, signal);
+  const held = answer.kind === 'written' ? (answer.object.status?.resourceRules ?? []) : [];
+  return { role: wanted, lacking: uncovered(role?.rules ?? [], held) };
+}
+
+async function routeOf({ client, kubernetes }: Survey, signal: AbortSignal): Promise<RouteFacts> {
+  const kind = kubernetes.traffic.kind === 'gateway-api' ? kinds.HTTPRoute : kinds.Ingress;
+  const object = await client.get<KubeObject & { readonly metadata: WrittenMetadata }>(
+    kind,
+    kubernetes.traffic.route,
+    signal,
+  );
+  const writer = writerOf(object?.metadata.managedFields, ['f:spec', 'f:rules']);
+  return { named: `${kind.kind} ${client.namespace}/${kubernetes.traffic.route}`, object, writer };
+}
+
+/** A queue that cannot be asked from here is a finding, not the end. */
+async function queueOf({ client, spec }: Survey, signal: AbortSignal): Promise<QueueFacts> {
+  const { app, services, queue } = spec;
+  if (queue === undefined) return { kind: 'none' };
+  try {
+    await using connection = openConnection(app, await queueAddress(queue.url, client));
+    const changes = await planBootstrap(connection, { app, services }, signal);
+    const subjects = Object.values(services).flatMap(({ pulls }) => pulls);
+    const named = await Promise.all(
+      subjects.map(async (subject) => ({
+        subject,
+        streams: (await demand(connection, 'STREAM.NAMES', { subject }, signal))['streams'],
+      })),
+    );
+    const foreign = named.flatMap(({ subject, streams }) =>
+      (Array.isArray(streams) ? streams.map(String) : [])
+        .filter((stream) => laneOfStream(app, stream) === undefined)
+        .map((stream) => ({ stream, subject })),
+    );
+    return { kind: 'asked', unlike: changes.map(unlike), foreign };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof Error) || error.name !== 'HeadgateError') throw error;
+    return { kind: 'unasked', why: error.message };
+  }
+}
+
+function unlike({ kind, object: { kind: what, name } }: Awaited<ReturnType<typeof planBootstrap>>[number]): string {
+  switch (kind) {
+    case 'make':
+      return `${what} ${name} is not there`;
+    case 'addSubjects':
+      return `${what} ${name} lacks subjects that the workers pull`;
+    case 'refuse':
+      return `${what} ${name} is not as the lanes need it`;
+  }
+}

@@ -15,6 +15,8 @@ const database = 'postgres://headgate@postgres:5432/ratings';
 /** A stage on the test cluster, whose commands run outside of it. */
 export interface ClusterStage extends Stage {
   readonly kubectl: Ground['kubectl'];
+  /** Processes of the pods that `kubectl get pods` finds by these arguments: the node is this machine. */
+  processesOf(...selection: string[]): Promise<readonly number[]>;
 }
 
 export async function openClusterStage(release: string, driver: 'controller' | 'cli'): Promise<ClusterStage> {
@@ -62,9 +64,11 @@ async function stageOn(ground: Ground, { file, folder, sources }: Written): Prom
   return {
     ...stageAt({ file, spec, state: folder, origin, headers: { host }, nats, commands, repositories, sources }),
     ...(spec.kubernetes?.driver === 'controller' && {
-      standStill: async () => standStill(await processesOf(ground, 'app.kubernetes.io/name=headgate-controller')),
+      standStill: async () =>
+        standStill(await processesOf(ground, ['--selector', 'app.kubernetes.io/name=headgate-controller'])),
     }),
     kubectl,
+    processesOf: (...selection) => processesOf(ground, selection),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
       const roles = ['rolebinding', `headgate-ratings-controller-${namespace}`, '--ignore-not-found'];
@@ -76,9 +80,9 @@ async function stageOn(ground: Ground, { file, folder, sources }: Written): Prom
   };
 }
 
-/** Processes of the pods with these labels: the node is this machine. */
-async function processesOf({ kubectl }: Ground, labels: string): Promise<readonly number[]> {
-  const uids = await kubectl(['get', 'pods', '--selector', labels, '-o', 'jsonpath={.items[*].metadata.uid}']);
+async function processesOf({ kubectl }: Ground, selection: readonly string[]): Promise<readonly number[]> {
+  const uid = 'jsonpath={range .items[*]}{.metadata.uid} {end}';
+  const uids = (await kubectl(['get', 'pods', ...selection, '-o', uid])).trim();
   const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0);
   const groups = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')));
   return pids.filter((_, i) => uids.split(' ').some((uid) => groups[i]?.includes(uid)));

@@ -3,20 +3,17 @@ import { createServer, type Server } from 'node:http';
 
 /** What a controller counts of itself, and whether it lives. */
 export type Vitals = {
-  leading: boolean;
   /** Apps that are being driven or looked at now. */
   readonly tending: Set<string>;
   readonly decisions: Map<string, number>;
   failures: number;
-  /** When news of the board was last heard, in ms since the epoch; 0: never. */
-  heardAt: number;
 };
 
 export function newVitals(): Vitals {
-  return { leading: false, tending: new Set(), decisions: new Map(), failures: 0, heardAt: 0 };
+  return { tending: new Set(), decisions: new Map(), failures: 0 };
 }
 
-/** `/healthz`, `/readyz` and `/metrics`. A replica that does not lead is ready too: it is there to take over. */
+/** `/healthz`, `/readyz` and `/metrics`. A replica that drives nothing is ready too: it is there to take over. */
 export async function openAdmin(port: number, vitals: Vitals): Promise<AsyncDisposable & { readonly port: number }> {
   const server = createServer((request, response) => {
     const path = request.url?.split('?')[0];
@@ -30,10 +27,8 @@ export async function openAdmin(port: number, vitals: Vitals): Promise<AsyncDisp
   return { port: portOf(server), [Symbol.asyncDispose]: () => close(server) };
 }
 
-function metricsOf({ leading, tending, decisions, failures }: Vitals): string {
+function metricsOf({ tending, decisions, failures }: Vitals): string {
   const lines = [
-    '# TYPE headgate_controller_leading gauge',
-    `headgate_controller_leading ${leading ? 1 : 0}`,
     '# TYPE headgate_controller_apps_tended gauge',
     `headgate_controller_apps_tended ${tending.size}`,
     '# TYPE headgate_controller_failures_total counter',

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Emit } from '../engine/occurrence.ts';
-import { openControllerLock, openKubernetesJournal } from '../journal/kubernetes.ts';
+import { openKubernetesJournal } from '../journal/kubernetes.ts';
 import { openKubeClient } from '../platform/kubernetes/client.ts';
 import { eventsOf } from '../platform/kubernetes/events.ts';
 import { openKubernetesPlatform } from '../platform/kubernetes/open.ts';
@@ -14,7 +14,6 @@ import { serviceAccountFolder } from '../platform/kubernetes/service-account.ts'
 import { newVitals, openAdmin } from './admin.ts';
 import { openBoard } from './board.ts';
 import { type ControllerEvent, runController } from './controller.ts';
-import { whileLeading } from './leader.ts';
 import type { Tended } from './tend.ts';
 
 const told = new AbortController();
@@ -28,17 +27,7 @@ const vitals = newVitals();
 await using _admin = await openAdmin(Number(process.env['ADMIN_PORT'] ?? 9_090), vitals);
 
 log('started', { namespace, holder });
-await whileLeading(
-  openControllerLock(client),
-  holder,
-  async (signal) => {
-    log('leading', { holder });
-    vitals.leading = true;
-    await runController(openBoard(client, tendedOf), tell, signal);
-    vitals.leading = false;
-  },
-  told.signal,
-);
+await runController(openBoard(client, tendedOf), tell, told.signal);
 log('stopped', { holder });
 
 function tendedOf(app: string): Tended {

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readHead } from '../engine/book.ts';
 import type { Emit } from '../engine/occurrence.ts';
 import { hear } from '../engine/wishes.ts';
 import { type Drive, drive, type Pace } from '../engine.ts';
-import type { Records } from '../journal/journal.ts';
+import type { Lease, Records } from '../journal/journal.ts';
 import { type Instant, instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import { type Begun, beginOrder } from '../policy/begin.ts';
@@ -29,25 +30,25 @@ export type News = () => AbortSignal;
 /** When to look again without news; `undefined`: only on news. */
 export type Tending = { readonly again: Instant | undefined };
 
-/** Somebody else holds the lock: a rolling update, or a person's rollback without the controller. */
-const busyMs = 5_000;
+/** How often the lock is asked for while somebody else has it: another replica, a rolling update, a person who waits for no controller. */
+const askEveryMs = 1_000;
+const readMaxMs = 5_000;
 /** At most this many releases follow one another before the caller is asked again. */
 const ordersMax = 20;
 
 /**
  * Does what there is to do for one app: ends the release that runs, hears wishes, begins what was ordered, retires a warm lane that is
- * due. Takes the lock only for that.
+ * due. Takes the lock only for that: with it, and with nothing besides, one of several controllers becomes the one that drives.
  *
  * @throws {HeadgateError} what the ports throw; the caller tries again
  */
 export async function tend(tended: Tended, news: News, signal: AbortSignal): Promise<Tending> {
-  const { app, records, holder } = tended;
-  const head = await readHead(records.journal, app, signal);
-  const heard = await hear(records.wishes, signal);
-  if (!hasWork(head, heard.ids.length, now())) return { again: dueAt(head) };
-  const acquired = await records.lock.acquire(holder, signal);
-  if (acquired.kind === 'busy') return { again: instant(now() + busyMs) };
-  await using lease = acquired.lease;
+  const seen = await workOf(tended, signal);
+  if (!seen.isThere) return { again: dueAt(seen.head) };
+  await using lease = await whenFree(tended, signal);
+  const { head, heard, isThere } = await workOf(tended, signal);
+  if (!isThere) return { again: dueAt(head) }; // Whoever had the lock has done it.
+  const { app, records } = tended;
   const spec = heard.waiting.at(-1)?.order.spec ?? head.waiting?.order.spec ?? head.spec;
   if (spec === undefined) {
     await records.wishes.remove(heard.ids, signal); // Meant for a release that never was.
@@ -60,14 +61,25 @@ export async function tend(tended: Tended, news: News, signal: AbortSignal): Pro
     if (driven.kind === 'interrupted') break;
     if (!(await beginNext(task))) break;
   }
-  return { again: dueAt(await readHead(records.journal, app, AbortSignal.timeout(busyMs))) };
+  return { again: dueAt(await readHead(records.journal, app, AbortSignal.timeout(readMaxMs))) };
 }
 
-function hasWork({ release, waiting }: Head, wishes: number, at: Instant): boolean {
-  if (wishes > 0 || waiting !== undefined) return true;
-  if (release === undefined) return false;
-  const { phase } = release.state;
-  return !isOver(phase) || (phase.kind === 'promoted' && release.former !== undefined && at >= phase.warmUntil);
+async function whenFree({ records, holder }: Tended, signal: AbortSignal): Promise<Lease> {
+  for (;;) {
+    const acquired = await records.lock.acquire(holder, signal);
+    if (acquired.kind === 'held') return acquired.lease;
+    await sleep(askEveryMs, undefined, { signal });
+  }
+}
+
+async function workOf({ app, records }: Tended, signal: AbortSignal) {
+  const head = await readHead(records.journal, app, signal);
+  const heard = await hear(records.wishes, signal);
+  const { release, waiting } = head;
+  const phase = release?.state.phase;
+  const isDue = phase?.kind === 'promoted' && release?.former !== undefined && now() >= phase.warmUntil;
+  const isRunning = phase !== undefined && (!isOver(phase) || isDue);
+  return { head, heard, isThere: heard.ids.length > 0 || waiting !== undefined || isRunning };
 }
 
 /** A warm lane goes to zero then. */

@@ -27,7 +27,7 @@ function facts(changed: Partial<ClusterFacts> = {}): ClusterFacts {
     version: '1.36',
     role: 'headgate-ratings-releaser',
     lacking: [],
-    controller: 'controller/one',
+    controllers: 2,
     lanes: [],
     route: { named: 'HTTPRoute demo/ratings', object: named('ratings'), writer: 'headgate' },
     replicas: 2,
@@ -66,7 +66,7 @@ test.each<{ what: string; changed: Partial<ClusterFacts>; about: string; said: s
   },
   {
     what: 'a controller',
-    changed: { controller: undefined },
+    changed: { controllers: 0 },
     about: 'the controller',
     said: 'orders wait for ever',
   },

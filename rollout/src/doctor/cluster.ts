@@ -13,8 +13,8 @@ export type ClusterFacts = {
   /** What this user lacks of the role that the command line needs. */
   readonly role: string;
   readonly lacking: readonly string[];
-  /** Who leads among the controllers of the namespace; `undefined`: none runs. */
-  readonly controller: string | undefined;
+  /** Ready controllers of the namespace; `undefined`: not seen. */
+  readonly controllers: number | undefined;
   readonly lanes: readonly LaneChange[];
   /** `undefined`: this user may not see it. */
   readonly route: RouteFacts | undefined;
@@ -94,8 +94,8 @@ function rights({ role, lacking }: ClusterFacts): readonly Finding[] {
   ];
 }
 
-function driver({ controller }: ClusterFacts, { kubernetes }: Spec): readonly Finding[] {
-  if (controller !== undefined || kubernetes?.driver !== 'controller') return [];
+function driver({ controllers }: ClusterFacts, { kubernetes }: Spec): readonly Finding[] {
+  if (controllers !== 0 || kubernetes?.driver !== 'controller') return [];
   const cure = `kubectl apply -n ${kubernetes.namespace} -k rollout/deploy/overlays/prod, or write driver: cli`;
   return [missing('the controller', 'must run in the namespace of the app, or orders wait for ever', cure)];
 }

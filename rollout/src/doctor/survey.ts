@@ -1,11 +1,10 @@
 import { HeadgateError } from '../errors.ts';
-import { openControllerLock } from '../journal/kubernetes.ts';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { type Kind, kinds } from '../platform/kubernetes/kinds.ts';
 import { type Manifests, manifestIssues } from '../platform/kubernetes/lane-manifests.ts';
 import { planLanes } from '../platform/kubernetes/lanes.ts';
 import { queueAddress } from '../platform/kubernetes/queue-address.ts';
-import { type Rule, rolesOf } from '../platform/kubernetes/roles.ts';
+import { controllerName, type Rule, rolesOf } from '../platform/kubernetes/roles.ts';
 import { demand } from '../queue/api.ts';
 import { planBootstrap } from '../queue/bootstrap.ts';
 import { openConnection } from '../queue/connection.ts';
@@ -41,7 +40,7 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
   const facts = {
     version,
     ...(await lackingOf(survey, signal)),
-    controller: await openControllerLock(client).holder(signal),
+    controllers: await seen(() => readyControllers(client, signal), undefined),
     lanes: await seen(() => planLanes(client, { app: spec.app, services, manifests }, signal), []),
     route: await seen(() => routeOf(survey, signal), undefined),
     replicas: await seen(async () => (await findReplicas(place, signal)).length, undefined),
@@ -52,6 +51,11 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
     queue: await queueOf(survey, signal),
   };
   return { ...facts, unseen };
+}
+
+async function readyControllers(client: KubeClient, signal: AbortSignal): Promise<number> {
+  type Deployment = KubeObject & { readonly status?: { readonly readyReplicas?: number } };
+  return (await client.get<Deployment>(kinds.Deployment, controllerName, signal))?.status?.readyReplicas ?? 0;
 }
 
 /** Those whose objects are known: manifests that bootstrap would not take are told by themselves. */

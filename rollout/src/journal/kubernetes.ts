@@ -8,15 +8,18 @@
  */
 import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { type LeaseTimes, leaseTimes } from './app-lock.ts';
-import type { AppLock, Records } from './journal.ts';
+import type { Records } from './journal.ts';
 import { evidenceIn } from './kubernetes/evidence.ts';
 import { headIn } from './kubernetes/head.ts';
 import { leaseIn } from './kubernetes/lease.ts';
 import { labelsOf } from './kubernetes/objects.ts';
 import { wishesIn } from './kubernetes/wishes.ts';
 
-/** What a driver writes to an API server while it holds a lease: once in 5 s. */
-const kubernetesLeaseTimes: LeaseTimes = { ...leaseTimes, renewMs: 5_000 };
+/**
+ * Only while somebody drives, so the price of a quick renewal is paid for some minutes; what it buys is that a killed driver's release
+ * goes on after 5 s.
+ */
+const kubernetesLeaseTimes: LeaseTimes = { ...leaseTimes, renewMs: 1_000, stopMs: 3_500, givenUpMs: 5_000 };
 
 /** In the client's namespace. The client stays the caller's, who closes it. */
 export function openKubernetesJournal(
@@ -29,10 +32,4 @@ export function openKubernetesJournal(
     wishes: wishesIn(client, app),
     lock: leaseIn(client, { name: `headgate-${app}`, labels: labelsOf(app) }, times),
   };
-}
-
-/** The lock of the controllers of a namespace among themselves. No app has a dot in its name. */
-export function openControllerLock(client: KubeClient): AppLock {
-  const labels = { 'app.kubernetes.io/managed-by': 'headgate' };
-  return leaseIn(client, { name: 'headgate.controller', labels }, kubernetesLeaseTimes);
 }

@@ -20,7 +20,7 @@ export type Rule = {
 export type Role = KubeObject & { readonly rules: readonly Rule[] };
 
 /** The ServiceAccount of the controller, in the namespace of the apps that it tends. */
-const controllerName = 'headgate-controller';
+export const controllerName = 'headgate-controller';
 
 type Binding = KubeObject & { readonly roleRef: object; readonly subjects: readonly object[] };
 

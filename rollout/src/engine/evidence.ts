@@ -101,7 +101,7 @@ class OpenEvidence implements EvidenceBook {
     this.#seenAt = sights.metrics === undefined ? (this.#seenAt ?? at) : at;
     if (this.#unwritten.length > 0 && at - (this.#flushedAt ?? 0) >= flushMs) await this.flush(release, signal);
     const state = this.#state ?? startEvidence(settingsFor(release.plan, this.#spec, []));
-    return { evidence: evidenceOf(state, at - this.#seenAt), alert: alert || state.verdict.logRollback > 0 };
+    return { evidence: evidenceOf(state, at - this.#seenAt, release), alert: alert || state.verdict.logRollback > 0 };
   }
 
   async beforeWeights(release: Release, weights: Weights, at: Instant, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Json, Records } from '../journal/journal.ts';
 import { instant, type Lane, lanes } from '../lane.ts';
 import { type EvidenceEntry, type EvidenceState, evidenceOf, foldEvidence, startEvidence } from '../policy/evidence.ts';
+import { forecastOf } from '../policy/forecast.ts';
 import { isJudged } from '../policy/phase.ts';
 import type { Release } from '../policy/release.ts';
 import { ownLines } from '../report/explain.ts';
@@ -29,6 +30,10 @@ export async function readStatus(
       state === undefined || head.release === undefined || !isJudged(head.release.state.phase)
         ? undefined
         : evidenceOf(state, 0),
+    forecast:
+      state === undefined || head.release === undefined
+        ? undefined
+        : forecastOf(state, head.release.plan, head.release.state.phase),
     // While nobody drives nobody counts, and the last counts on record say nothing of now.
     flows: driver === undefined ? { blue: undefined, green: undefined } : flows(state, head.release),
     metrics: state === undefined ? [] : ownLines(state.verdict, state.judge.settings),

@@ -17,8 +17,9 @@ import { progressOf } from '../judge/steps.ts';
 import type { LaneCounts, Verdict } from '../judge/verdict.ts';
 import type { Lane } from '../lane.ts';
 import type { LatencyPart, MetricSpec, ReleaseSpec } from '../spec.ts';
+import { forecastOf } from './forecast.ts';
 import type { Evidence, Look } from './look.ts';
-import type { Plan } from './release.ts';
+import type { Plan, Release } from './release.ts';
 import { verdictText } from './verdict-text.ts';
 
 /** One line of the evidence journal. Folding all lines of a release gives its judge again, bit by bit. */
@@ -48,7 +49,14 @@ export type EvidenceState = {
   readonly recent: readonly Extract<EvidenceEntry, { kind: 'sample' }>[];
 };
 
-type Past = { readonly at: number; readonly counts: Counts; readonly own: Readonly<Record<string, LaneCounts>> };
+/** `users`: requests by weight to either lane, in so many seconds. */
+type Past = {
+  readonly at: number;
+  readonly seconds: number;
+  readonly users: number;
+  readonly counts: Counts;
+  readonly own: Readonly<Record<string, LaneCounts>>;
+};
 
 const historyMs = 600_000;
 const recentMs = 10_000;
@@ -127,18 +135,19 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
       return {
         ...state,
         judge: primeJudge(state.judge, entry),
-        history: remember(state, entry),
+        history: remember(state, { ...entry, users: entry.live.requests }),
       };
     case 'sample': {
       const [judge, verdict] = stepJudge(state.judge, entry.sample);
-      const { live, candidate, own } = entry.sample;
-      const idle = live.requests + candidate.requests === 0;
+      const { live, candidate } = entry.sample;
+      const users = live.requests + candidate.requests;
+      const idle = users === 0;
       const recent = [...state.recent.filter(({ at }) => entry.at - at < recentMs), entry];
       return {
         judge,
         verdict,
         recent,
-        history: remember(state, { at: entry.at, live, own }),
+        history: remember(state, { ...entry.sample, at: entry.at, users }),
         idleSamples: idle ? state.idleSamples + 1 : 0,
       };
     }
@@ -161,9 +170,11 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
 
 /** The judge in the policy's words. `blindMs`: for how long no count could be read. */
 export function evidenceOf(
-  { verdict, judge, idleSamples }: EvidenceState,
+  state: EvidenceState,
   blindMs: Look['evidence']['blindMs'],
+  release?: Pick<Release, 'plan' | 'state'>,
 ): Evidence {
+  const { verdict, judge, idleSamples } = state;
   return {
     verdict: verdict.kind,
     logRollback: verdict.logRollback,
@@ -173,6 +184,7 @@ export function evidenceOf(
     blindMs,
     idle: idleSamples >= idleAfterSamples,
     unread: verdict.kind === 'hold' && verdict.reason === 'stale',
+    forecast: release && forecastOf(state, release.plan, release.state.phase),
   };
 }
 
@@ -183,12 +195,12 @@ function countsNow({ kind, reason }: Verdict): boolean {
 
 function remember(
   { history }: EvidenceState,
-  { at, live, own }: Pick<Prime, 'live' | 'own'> & { readonly at: number },
+  { at, seconds, users, live, own }: Pick<Prime, 'seconds' | 'live' | 'own'> & Pick<Past, 'at' | 'users'>,
 ): readonly Past[] {
   const counts = Object.entries(own ?? {}).map(([name, seen]) => [name, seen.live]);
   return [
     ...history.filter((entry) => at - entry.at < historyMs),
-    { at, counts: live, own: Object.fromEntries(counts) },
+    { at, seconds, users, counts: live, own: Object.fromEntries(counts) },
   ];
 }
 

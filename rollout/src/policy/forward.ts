@@ -1,4 +1,5 @@
 import { sameWeights } from '../lane.ts';
+import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, stands, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
@@ -87,7 +88,7 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
     case 'starting': {
       const blocker = startBlocker(release, look);
       return blocker === undefined
-        ? go(firstWeight(release, look), 'the candidate is up and answers')
+        ? go(firstWeight(release, look), `the candidate is up and answers${forecastWords(release, look)}`)
         : stay(phase, 'starting', blocker);
     }
     case 'comparing':
@@ -154,9 +155,19 @@ function step(release: Release, phase: Extract<Phase, { kind: 'holding' }>, look
   }
   const blocker = stepBlocker(release, phase, look);
   if (blocker !== undefined) return blocker;
-  if (!last) return go({ kind: 'settling', step: phase.step + 1, since: look.now }, stepWords(evidence));
+  if (!last) {
+    const words = `${stepWords(evidence)}${forecastWords(release, look)}`;
+    return go({ kind: 'settling', step: phase.step + 1, since: look.now }, words);
+  }
   if (plan.approve) return stay(phase, 'approval', 'good enough to promote; a person promotes');
   return go({ kind: 'promoting', since: look.now }, evidence.text);
+}
+
+/** Told at the start and at each step, so that who must wait for long hears it then. */
+function forecastWords({ plan, startedAt }: Release, look: Look): string {
+  const { forecast } = look.evidence;
+  if (forecast === undefined) return '';
+  return `; ${forecastText(forecast, plan.deadlineMs - elapsedMs(startedAt, look), plan)}`;
 }
 
 function stepWords({ verdict, progress, text }: Look['evidence']): string {

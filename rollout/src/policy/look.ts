@@ -1,5 +1,6 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Marker } from '../pin.ts';
+import type { Forecast } from './forecast.ts';
 
 /** All that was seen of the world at one moment. `undefined` always means: could not be seen, never: nothing there. */
 export type Look = {
@@ -71,6 +72,8 @@ export type Evidence = {
   readonly idle: boolean;
   /** A part of the evidence that live could tell at the start has not been read for a minute. */
   readonly unread: boolean;
+  /** `undefined` without users' requests, and where nothing is compared by them. */
+  readonly forecast: Forecast | undefined;
 };
 
 export type Act = 'promote' | 'step' | 'rollback' | 'hold' | 'resume';
@@ -99,4 +102,5 @@ export const noEvidence: Evidence = {
   blindMs: 0,
   idle: true,
   unread: false,
+  forecast: undefined,
 };

@@ -20,6 +20,7 @@ function factsAfter(...lines: string[]): StatusFacts {
     evidence: { ...noEvidence, logRollback: Math.log(1 / 3), logPromote: Math.log(31) },
     hold: { reason: 'evidence', why: 'not enough evidence yet' },
     metrics: [],
+    forecast: { requests: 340, ms: 120_000, perSec: 283, back: { requests: 60, ms: 2_000 } },
     needed: { rollback: Math.log(100), promote: Math.log(100) },
   };
 }
@@ -32,6 +33,7 @@ test('statusText() answers the four questions of the person on call', () => {
     '  live       blue   v1000000    75 %  212 req/s  0.09 % failed  lag 3, oldest 0.0 s',
     '  candidate  green  v2000000    25 %   71 req/s  0.14 % failed  lag 1, oldest 0.0 s',
     '  evidence   worse than tolerated 1:3 (rolls back at 100:1) · good enough 31:1 (promotes at 100:1)',
+    '  forecast   as good as live it is promoted after about 340 of its requests, 2 min at 280/s; failing 10 % it goes back after 60, less than a minute',
     '  because    not enough evidence yet',
     '  started    by kim@desk: a merge · to stop it: headgate rollback',
   ]);

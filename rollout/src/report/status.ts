@@ -1,8 +1,9 @@
 import type { Instant, Lane } from '../lane.ts';
 import { lanes, otherLane } from '../lane.ts';
 import { markerText } from '../pin.ts';
+import { type Forecast, forecastText } from '../policy/forecast.ts';
 import type { Evidence } from '../policy/look.ts';
-import { isOver, type Phase } from '../policy/phase.ts';
+import { isForward, isOver, type Phase } from '../policy/phase.ts';
 import { leadsTo } from '../policy/pin-wishes.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { weightsAt } from '../policy/weights.ts';
@@ -26,6 +27,8 @@ export type StatusFacts = {
   readonly driver: string | undefined;
   readonly flows: { readonly [lane in Lane]: Flow | undefined };
   readonly evidence: Evidence | undefined;
+  /** `undefined` without users' requests, and where nothing is compared by them. */
+  readonly forecast: Forecast | undefined;
   /** The user's own metrics, each as a line. */
   readonly metrics: readonly string[];
   /** Why it does not go on, newest first-hand account of the driver. */
@@ -79,6 +82,7 @@ export function statusText(facts: StatusFacts): readonly string[] {
     ...laneLines(facts),
     ...pinLines(facts),
     ...evidenceLines(facts),
+    ...forecastLines(facts, release),
     ...whyLines(facts, release),
     ...stopLines(facts, release),
   ];
@@ -171,6 +175,16 @@ function evidenceLines({ evidence, needed, metrics }: StatusFacts): readonly str
       ? 'judged against history'
       : `good enough ${odds(evidence.logPromote)} (promotes at ${odds(needed.promote)})`;
   return [`  evidence   ${bad} · ${good}`, ...metrics.map((line) => `  ${line}`)];
+}
+
+function forecastLines(
+  { forecast, now }: StatusFacts,
+  { plan, startedAt, state: { phase } }: Release,
+): readonly string[] {
+  if (plan.steps.length === 0 || !isForward(phase)) return [];
+  const leftMs = startedAt + plan.deadlineMs - now;
+  const words = forecast === undefined ? "none without users' requests" : forecastText(forecast, leftMs, plan);
+  return [`  forecast   ${words}`];
 }
 
 function whyLines({ hold, driver }: StatusFacts, release: Release): readonly string[] {

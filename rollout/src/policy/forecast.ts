@@ -1,0 +1,98 @@
+import { lineAt } from '../judge/block.ts';
+import { outlook } from '../judge/failures.ts';
+import { ruleWeights } from '../judge/merge.ts';
+import { neededToPromote, neededToRollBack } from '../judge/needed.ts';
+import type { EvidenceState } from './evidence.ts';
+import type { Phase } from './phase.ts';
+import type { Plan } from './release.ts';
+
+/** What a release still needs, if it is as good as live and traffic stays as it was in the last ten minutes. An estimate, decides nothing. */
+export type Forecast = {
+  /** Candidate's requests until the promotion, and how long these and the bake take. */
+  readonly requests: number;
+  readonly ms: number;
+  /** Users' requests per second, both lanes. */
+  readonly perSec: number;
+  /** The same until a version that fails a tenth of its requests goes back; `undefined` where live fails so much itself. */
+  readonly back: { readonly requests: number; readonly ms: number } | undefined;
+};
+
+/** What the forecast of a rollback is told for. */
+const badRatio = 0.1;
+
+/** One sentence, after which nobody needs to be surprised at the deadline. `leftMs`: until then. */
+export function forecastText({ requests, ms, perSec, back }: Forecast, leftMs: number, plan: Plan): string {
+  const good = `as good as live it is promoted after about ${requests} of its requests, ${minutes(ms)} at ${+perSec.toPrecision(2)}/s`;
+  const bad =
+    back === undefined ? '' : `; failing ${100 * badRatio} % it goes back after ${back.requests}, ${minutes(back.ms)}`;
+  const then = plan.atDeadline === 'hold' ? 'holds' : 'goes back';
+  const late = ms <= leftMs ? '' : `; the deadline is sooner, in ${minutes(leftMs)}, and then it ${then}`;
+  return `${good}${bad}${late}`;
+}
+
+function minutes(ms: number): string {
+  return ms < 60_000 ? 'less than a minute' : `${Math.round(ms / 60_000)} min`;
+}
+
+/** `undefined` without users' requests, and where nothing is compared by them. */
+export function forecastOf(state: EvidenceState, plan: Plan, phase: Phase): Forecast | undefined {
+  const step = stepOf(phase);
+  const perSec = rateOf(state);
+  const [first] = plan.steps;
+  if (step === undefined || first === undefined || perSec === 0) return undefined;
+  let [requests, ms] = [0, 0];
+  for (let k = step; k < plan.steps.length; k++) {
+    const weight = (plan.steps[k] ?? first) / 100;
+    const needed = neededAt(state, plan, { k, step, weight });
+    requests += needed;
+    const bakedMs = k === step ? 1_000 * state.verdict.atWeightSec : 0;
+    ms += Math.max(plan.bakeMs / plan.steps.length - bakedMs, (1_000 * needed) / (perSec * weight));
+  }
+  return { requests: Math.ceil(requests), ms, perSec, back: backAt(state, (plan.steps[step] ?? first) / 100, perSec) };
+}
+
+function stepOf(phase: Phase): number | undefined {
+  if (phase.kind === 'closing' || phase.kind === 'starting' || phase.kind === 'interrupted') return 0;
+  return phase.kind === 'settling' || phase.kind === 'holding' ? phase.step : undefined;
+}
+
+/** Evidence carries over from step to step, so each asks for what the one before has not brought. */
+function neededAt(
+  { judge, verdict }: EvidenceState,
+  { steps }: Plan,
+  { k, step, weight }: { readonly k: number; readonly step: number; readonly weight: number },
+): number {
+  const all = Math.log(1 / judge.settings.beta);
+  const now = Math.max(0, verdict.logPromote ?? 0);
+  const before = k === step ? now : Math.max(now, (all * k) / steps.length);
+  const nats = Math.max(0, (all * (k + 1)) / steps.length - before);
+  return Math.max(
+    0,
+    ...pairs(judge).map(({ a: p, kappa, lines }) =>
+      neededToPromote(nats * kappa, { p, weight, line: lines.unacceptable }),
+    ),
+  );
+}
+
+function backAt({ judge }: EvidenceState, weight: number, perSec: number): Forecast['back'] {
+  const [failed] = pairs(judge);
+  if (failed === undefined || lineAt(failed.lines.tolerated, failed.a) >= badRatio) return undefined;
+  const part = ruleWeights(judge.rules.map(({ name }) => name))[0] ?? 1;
+  const nats = Math.log(1 / (judge.settings.alpha * part)) * failed.kappa;
+  const requests = neededToRollBack(nats, { pL: failed.a, pC: badRatio, weight, line: failed.lines.tolerated });
+  return { requests: Math.ceil(requests), ms: (1_000 * requests) / (perSec * weight) };
+}
+
+/** Failed and refused requests of users: what live's rates are known for before the candidate has any. */
+function pairs({ rules }: EvidenceState['judge']) {
+  return rules.flatMap((rule) =>
+    rule.kind === 'pair' && (rule.name === 'failed' || rule.name === 'refused')
+      ? [{ ...outlook(rule.state), lines: rule.state.settings }]
+      : [],
+  );
+}
+
+function rateOf({ history }: EvidenceState): number {
+  const seconds = history.reduce((sum, past) => sum + past.seconds, 0);
+  return seconds === 0 ? 0 : history.reduce((sum, past) => sum + past.users, 0) / seconds;
+}

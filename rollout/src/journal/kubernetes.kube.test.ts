@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type KubeClient, openKubeClient } from '../platform/kubernetes/client.ts';
+import { type KubeClient, type KubeObject, openKubeClient } from '../platform/kubernetes/client.ts';
 import { type FaultyWay, openFaultyWay, temporaryNamespace } from '../platform/kubernetes/cluster.rig.ts';
-import { kinds } from '../platform/kubernetes/kinds.ts';
+import { type Kind, kinds } from '../platform/kubernetes/kinds.ts';
 import type { LeaseTimes } from './app-lock.ts';
 import { describeRecords } from './journal.contract.ts';
 import type { Acquired, Records } from './journal.ts';
@@ -65,6 +65,26 @@ describe('the head in a ConfigMap', () => {
       data: { head: '"b"' },
       metadata: { labels: { team: 'x', 'headgate.dev/app': app } },
     });
+  });
+
+  test('of two writes at once one gets through, also when its answer comes last', async () => {
+    const app = anApp();
+    const others: unknown[] = [];
+    const late: KubeClient = {
+      ...client,
+      async create<T extends KubeObject>(kind: Kind, object: T, within: AbortSignal) {
+        const written = await client.create(kind, object, within);
+        // The first one is stored by now; before it hears so, another one is written and ends.
+        if (written.kind === 'written') others.push(await journal.write('b', undefined, within));
+        return written;
+      },
+    };
+    const { journal } = openKubernetesJournal(late, app);
+
+    const one = await journal.write('a', undefined, signal());
+
+    expect([one.kind, others]).toEqual(['written', [{ kind: 'conflict' }]]);
+    expect(await journal.read(signal())).toMatchObject({ head: 'a' });
   });
 
   test('a write whose answer is lost is no conflict with ourselves', async () => {
@@ -189,7 +209,7 @@ describe('the lock as a Lease', () => {
     const { lock } = openKubernetesJournal(client, app);
     const lease = leaseOf(await lock.acquire('eva@desk', signal()));
 
-    const spec = { holderIdentity: 'eva@desk', leaseDurationSeconds: 30, leaseTransitions: 1 };
+    const spec = { holderIdentity: 'eva@desk', leaseDurationSeconds: 5, leaseTransitions: 1 };
     expect(await client.get(kinds.Lease, `headgate-${app}`, signal())).toMatchObject({ spec });
     await lease[Symbol.asyncDispose]();
     expect(await client.get(kinds.Lease, `headgate-${app}`, signal())).toMatchObject({ spec: { holderIdentity: '' } });

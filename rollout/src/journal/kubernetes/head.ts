@@ -65,8 +65,11 @@ class Head {
       const seen = tries === 0 && this.#last?.version === expected ? this.#last : await this.look(signal);
       if (seen?.version === version) return { kind: 'written', version }; // The answer alone was lost.
       if (!this.#isAsExpected(seen, expected)) return { kind: 'conflict' };
-      this.#remember(version, expected);
-      if (await this.#put(text, version, seen, signal)) return { kind: 'written', version };
+      const isPut = await this.#put(text, version, seen, signal).catch((error: unknown) => {
+        this.#remember(version, expected);
+        throw error;
+      });
+      if (isPut) return { kind: 'written', version };
     }
     throw overtaken(this.what);
   }

@@ -117,12 +117,12 @@ services:
     replicas: 2
     env: { PATH_PREFIX: /api }
     probe: '/api/ratings?limit=1'
-    manifests: services/proxy/deploy/overlays/dev
+    manifests: services/proxy/deploy/overlays/staging
   rating:
     source: services/rating
     replicas: 2
     pulls: [get.ratings, post.ratings, delete.ratings, get.users, post.users, get.services, post.services]
-    manifests: services/rating/deploy/overlays/dev
+    manifests: services/rating/deploy/overlays/staging
 queue: { jetstream: nats://nats:4222 }
 kubernetes:
   namespace: ${namespace}

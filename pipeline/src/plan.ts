@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { withDeadline } from '@headgate/rollout';
 import type { StepCache } from './cache/cache.ts';
 import { openFolderCache } from './cache/folder.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -89,7 +90,7 @@ async function planPureStep(step: PureStep, waiting: readonly string[], planner:
 async function observeEffect(step: EffectStep, planner: Planner): Promise<PlannedStep> {
   const { root, secrets = {}, known } = planner;
   const env = effectEnvironment(planner.env, secrets);
-  const signal = AbortSignal.any([planner.signal, AbortSignal.timeout(observeMaxMs)]);
+  const signal = withDeadline(planner.signal, observeMaxMs);
   const observed = await step.observe({
     $: await openShell({ root, env, signal, spool: { write: () => {}, log: () => {} } }),
     out: valuesOf(needsOf(step, planner)),

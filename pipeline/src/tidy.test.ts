@@ -86,6 +86,12 @@ describe('the repository', () => {
     ).toEqual([]);
   });
 
+  test('joins signals by `firstOf` and `withDeadline`: what AbortSignal.any joins may be collected as garbage', () => {
+    const joined = places(/AbortSignal\.any\(/, isSource);
+
+    expect(joined.map((place) => place.split(':')[0])).toEqual(['rollout/src/deadline.ts']);
+  });
+
   test('refers to no document that a reader does not have: write the fact, or a public source', () => {
     const known = new Set(files.filter((path) => path.endsWith('.md')).map((path) => basename(path)));
     const named = places(/\b[A-Z][A-Z-]+\.md\b/, (path) => !path.endsWith('tidy.test.ts'));

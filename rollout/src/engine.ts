@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { firstOf } from './deadline.ts';
 import { type Book, openBook } from './engine/book.ts';
 import { type EvidenceBook, openEvidence } from './engine/evidence.ts';
 import type { Emit } from './engine/occurrence.ts';
@@ -68,7 +69,7 @@ export async function drive(task: Drive): Promise<Driven> {
       closeOnBug(error, acting, release),
     );
     if (told) return { kind: 'interrupted', head: book.head };
-    await pause(next.turn, next.alert, pace, AbortSignal.any([signal, ...(news === undefined ? [] : [news()])]));
+    await pause(next.turn, next.alert, pace, firstOf([signal, ...(news === undefined ? [] : [news()])]));
   }
 }
 

@@ -1,4 +1,5 @@
 /** The door of the package: from a revision to a verdict. */
+export { firstOf, withDeadline } from './deadline.ts';
 export { checkCluster } from './doctor/cluster.ts';
 export { type Finding, hint, missing } from './doctor/finding.ts';
 export { ignoreSnippets } from './doctor/ignore.ts';

@@ -6,6 +6,7 @@ import {
   openProcesses,
   type Trial,
   trialText,
+  withDeadline,
 } from '@headgate/rollout';
 import { appOptions, openApp, openJournal } from './open.ts';
 import { clock } from './present.ts';
@@ -34,7 +35,7 @@ It takes about 300 trials without an alarm to show 1 %, and 30 to show 10 % (--a
     const { journal } = openJournal(app);
     await using opened = await openProcesses(app.spec, app.state);
     const json = flag(call, 'json');
-    const until = AbortSignal.any([shell.signal, AbortSignal.timeout(forMs)]);
+    const until = withDeadline(shell.signal, forMs);
     const trials: Trial[] = [];
     for await (const seen of observe({ spec: app.spec, journal, processes: opened.processes, alpha }, until)) {
       if (seen.kind === 'trial') trials.push(seen.trial);

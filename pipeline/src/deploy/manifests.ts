@@ -2,7 +2,14 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type ConfigMapTemplate, HeadgateError, type KubeObject, type PodTemplate, type Spec } from '@headgate/rollout';
+import {
+  type ConfigMapTemplate,
+  HeadgateError,
+  type KubeObject,
+  type PodTemplate,
+  type Spec,
+  withDeadline,
+} from '@headgate/rollout';
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
 
 export type Manifests = {
@@ -28,7 +35,7 @@ export async function renderManifests(
   { root, env }: Rendering,
   signal: AbortSignal,
 ): Promise<Manifests> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(kubectlMaxMs)]);
+  const within = withDeadline(signal, kubectlMaxMs);
   const options = { env: { ...env }, maxBuffer: manifestsMaxBytes, signal: within };
   try {
     const { stdout } = await promisify(execFile)('kubectl', ['kustomize', join(root, folder)], options);

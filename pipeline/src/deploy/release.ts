@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
+import { firstOf, type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
 import type { Change } from '../host/host.ts';
 import type { Rendering } from './manifests.ts';
 import type { Releaser } from './release-steps.ts';
@@ -24,19 +24,15 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
     observe: (images, signal) => observeRelease(hands.ports.journal, releasing, images, signal),
     async release(images, log, signal) {
       const ancestry = await ancestryOf(hands, releasing, signal);
-      const handled = await releaseImages(
-        { ...hands, say: log, signal: AbortSignal.any([hands.signal, signal]) },
-        images,
-        {
-          commit: change.commit,
-          template: await renderTemplate(spec, releasing, signal),
-          ancestry,
-          reason: releasing.reason,
-          verifyKey: releasing.verifyKey,
-          insist: false,
-          hotfix: false,
-        },
-      );
+      const handled = await releaseImages({ ...hands, say: log, signal: firstOf([hands.signal, signal]) }, images, {
+        commit: change.commit,
+        template: await renderTemplate(spec, releasing, signal),
+        ancestry,
+        reason: releasing.reason,
+        verifyKey: releasing.verifyKey,
+        insist: false,
+        hotfix: false,
+      });
       if (handled.kind === 'ended') releasing.onEnd(handled.release);
       refuseUnlessPromoted(handled);
     },

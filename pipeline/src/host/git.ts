@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { HeadgateError } from '@headgate/rollout';
+import { HeadgateError, withDeadline } from '@headgate/rollout';
 import type { Change } from './host.ts';
 
 const gitMaxMs = 10_000;
@@ -61,7 +61,7 @@ function lines(text: string | undefined): readonly string[] {
 async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)('git', ['-C', root, ...args], {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(gitMaxMs)]),
+      signal: withDeadline(signal, gitMaxMs),
       maxBuffer: gitMaxBytes,
       // Only looking: no lock that a person's own git would meet, no fetch for a clone without trees, no question.
       env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_TERMINAL_PROMPT: '0' },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as core from '@actions/core';
-import { HeadgateError } from '@headgate/rollout';
+import { HeadgateError, withDeadline } from '@headgate/rollout';
 import { githubReporter } from '../report/github.ts';
 import { actorOf } from './actor.ts';
 import { fit, sizeOf } from './files.ts';
@@ -71,7 +71,7 @@ async function mark(
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, accept: 'application/vnd.github+json' },
     body,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(markMaxMs)]),
+    signal: withDeadline(signal, markMaxMs),
   }).catch((cause: unknown) => {
     signal.throwIfAborted();
     throw unmarked(to, 'no answer', cause);

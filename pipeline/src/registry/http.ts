@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HeadgateError } from '@headgate/rollout';
+import { firstOf, HeadgateError } from '@headgate/rollout';
 
 /** Where a repository's requests go. */
 export type Address = {
@@ -73,7 +73,7 @@ async function send(address: Address, question: Question, signal: AbortSignal): 
   for (let tries = 1; ; tries++) {
     try {
       const deadline = AbortSignal.timeout(question.body === undefined ? askMaxMs : sendMaxMs);
-      return await sendOnce(address, question, AbortSignal.any([signal, deadline]));
+      return await sendOnce(address, question, firstOf([signal, deadline]));
     } catch (cause) {
       signal.throwIfAborted();
       if (tries < triesMax && isBrokenConnection(cause)) {

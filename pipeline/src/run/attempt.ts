@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { canonicalJson } from '@headgate/rollout';
+import { canonicalJson, firstOf } from '@headgate/rollout';
 import type { StoredFile } from '../cache/cache.ts';
 import { fileName } from '../plan/graph.ts';
 import type { RunContext, Step } from '../step.ts';
@@ -88,7 +88,7 @@ export function valuesOf(needs: Needs): Readonly<Record<string, unknown>> {
 async function bounded<T>(step: Step, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const own = new AbortController();
   const timer = setTimeout(() => own.abort(), step.timeoutMs);
-  const stop = AbortSignal.any([signal, own.signal]);
+  const stop = firstOf([signal, own.signal]);
   const done = new AbortController();
   try {
     return await Promise.race([work(stop), stuck(step, stop, done.signal)]);

@@ -3,7 +3,7 @@ import { access, constants, realpath } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { canonicalJson, HeadgateError } from '@headgate/rollout';
+import { canonicalJson, HeadgateError, withDeadline } from '@headgate/rollout';
 import { type KeyParts, keyText } from '../plan/key.ts';
 import type { PureStep } from '../step.ts';
 import type { Environment } from './environment.ts';
@@ -79,7 +79,7 @@ async function versionOf(tool: string, { workspace, env, signal }: KeyContext): 
   const path = await findTool(tool, workspace, env);
   return workspace.about(path, async () => {
     const { stdout, stderr } = await promisify(execFile)(path, ['--version'], {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(versionMaxMs)]),
+      signal: withDeadline(signal, versionMaxMs),
     });
     return (stdout || stderr).trim();
   });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { firstOf } from '../deadline.ts';
 import type { Instant } from '../lane.ts';
 import { type Tended, tend } from './tend.ts';
 
@@ -60,7 +61,7 @@ function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, sign
           return againMs;
         },
       );
-      await sleep(Math.min(restMs, timerMaxMs), undefined, { signal: AbortSignal.any([signal, news]) }).catch(
+      await sleep(Math.min(restMs, timerMaxMs), undefined, { signal: firstOf([signal, news]) }).catch(
         () => {}, // News or the end: the loop's condition tells which.
       );
     }

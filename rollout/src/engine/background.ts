@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import type { Instant } from '../lane.ts';
 import type { Emit } from './occurrence.ts';
 
@@ -27,7 +28,7 @@ export function openBackground<Raw>(
   async function read(at: Instant, signal: AbortSignal): Promise<Raw | undefined> {
     begunAt = at;
     try {
-      return await look(at, AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]));
+      return await look(at, withDeadline(signal, readMaxMs));
     } catch (error) {
       // Not read is no sample; the judge says so when it lasts, and the person on call hears of it.
       emit({ kind: 'unseen', at, port: 'metrics', message: error instanceof Error ? error.message : String(error) });

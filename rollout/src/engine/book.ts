@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Journal, Json, Lease } from '../journal/journal.ts';
 import { emptyHead, type Head } from '../policy/release.ts';
@@ -19,7 +20,7 @@ export async function openBook(journal: Journal, app: string, lease: Lease): Pro
   let version = stored?.version;
 
   async function write(next: Head, signal: AbortSignal): Promise<void> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(writeMaxMs)]);
+    const deadline = withDeadline(signal, writeMaxMs);
     const written = await journal.write(fromHead(next), version, deadline);
     if (written.kind === 'conflict') {
       throw new HeadgateError('LOCK_HELD', `Cannot go on driving ${app} as somebody else has written its journal`, {

@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import type { Json } from '../journal/journal.ts';
 import { countsOnly, type Sample } from '../judge/sample.ts';
 import { type Instant, otherLane, type PerLane, type Weights } from '../lane.ts';
@@ -107,7 +108,7 @@ class OpenEvidence implements EvidenceBook {
   async beforeWeights(release: Release, weights: Weights, at: Instant, signal: AbortSignal): Promise<void> {
     const share = weights[release.candidate];
     if (share === this.#asked || this.#state?.judge.kind === 'watch') return;
-    const within = AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]);
+    const within = withDeadline(signal, readMaxMs);
     const [counts, slow] = await Promise.allSettled([
       this.#ports.metrics.observe(within),
       this.#judgesSlow ? this.#slow.fresh(at, within) : undefined,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type JudgeSettings, type JudgeState, primeJudge, startJudge, stepJudge } from '../judge/judge.ts';
@@ -72,7 +73,7 @@ async function look(
   if (live === undefined) throw unfit('nothing is live', 'release a first version');
   if (processes === undefined) throw unfit('no process of a lane can be asked here', 'observe where they can');
   const atSec = (performance.timeOrigin + performance.now()) / 1_000; // No clock that is set makes a stretch longer.
-  const seen = await processes.observe(live, AbortSignal.any([signal, AbortSignal.timeout(readMaxMs)]));
+  const seen = await processes.observe(live, withDeadline(signal, readMaxMs));
   const same = watch?.lane === live ? watch : beginWatch(live, settingsOf(spec, seen, alpha), spec.release);
   return lookAgain(same, { atSec, seen });
 }

@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import { invariant, unreachable } from '../errors.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Command, Release } from '../policy/release.ts';
@@ -14,7 +15,7 @@ export async function perform(
 ): Promise<TrafficDone> {
   lost.throwIfAborted(); // Somebody else may drive by now: stop before the next write.
   // A write in flight is finished even when the driver was told to go; only a lost lock or the deadline cut it short.
-  const signal = AbortSignal.any([lost, AbortSignal.timeout(commandMaxMs)]);
+  const signal = withDeadline(lost, commandMaxMs);
   switch (command.kind) {
     case 'setWeights':
       invariant(

@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import { lanes } from '../lane.ts';
 import { probeHeader } from '../pin.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -16,7 +17,7 @@ const sendMaxMs = 6_000;
 export async function sendSynthetic(ports: Platform, release: Release, look: Look, signal: AbortSignal): Promise<void> {
   const pinned = look.pins.filter(({ header }) => header === probeHeader).length === lanes.length;
   if (release.state.phase.kind !== 'comparing' || !pinned) return;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(sendMaxMs)]);
+  const deadline = withDeadline(signal, sendMaxMs);
   const paths = Object.values(release.revision.template.services).flatMap(({ probe }) => probe ?? []);
   const requests = lanes.flatMap((lane) =>
     Array.from({ length: batch }, (_, n) => ({

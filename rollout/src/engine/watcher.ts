@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import type { Instant, Lane, PerLane } from '../lane.ts';
 import type { MetricsSeen } from '../metrics/metrics.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -88,7 +89,7 @@ async function seen<T>(
   question: (deadline: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
   try {
-    return await question(AbortSignal.any([signal, AbortSignal.timeout(lookMaxMs)]));
+    return await question(withDeadline(signal, lookMaxMs));
   } catch (error) {
     // Not seen is an outcome that the policy has a rule for; the person on call hears of it.
     emit({ kind: 'unseen', at: now, port, message: error instanceof Error ? error.message : String(error) });

@@ -1,5 +1,7 @@
 /** Where the user's own metrics are read. */
+
 import { randomUUID } from 'node:crypto';
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import { lanes as bothLanes, type Instant, type Lane } from '../lane.ts';
 import { forLane } from '../spec/metrics.ts';
@@ -107,7 +109,7 @@ async function hookCounts(url: string, signal: AbortSignal) {
 
 async function askHook(url: string, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
   try {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(answerMaxMs)]);
+    const within = withDeadline(signal, answerMaxMs);
     const answer = await fetch(url, { headers: { accept: 'application/json' }, signal: within });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`status ${answer.status}`);

@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Lane } from '../lane.ts';
 import { listPods, type Pod, type PodPlace, textOf } from './pods.ts';
@@ -36,7 +37,7 @@ export function openPodProcesses(target: PodProcessesTarget): Processes {
 async function seenOf(pod: Pod, place: PodPlace, app: string, signal: AbortSignal): Promise<ProcessSeen> {
   const { containerStatuses = [], conditions = [] } = pod.status ?? {};
   const restarts = containerStatuses.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0);
-  const page = await textOf(pod, place, AbortSignal.any([signal, AbortSignal.timeout(pageMaxMs)])).catch(
+  const page = await textOf(pod, place, withDeadline(signal, pageMaxMs)).catch(
     () => undefined, // Not there yet, gone, or too slow: the reader knows what that means.
   );
   return {

@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Sample } from './exposition.ts';
 
@@ -55,7 +56,7 @@ async function query(
   const asked = new URLSearchParams({ query: text, ...(atSec === undefined ? {} : { time: String(atSec) }) });
   try {
     const answer = await fetch(`${url}/api/v1/query?${asked}`, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(queryMaxMs)]),
+      signal: withDeadline(signal, queryMaxMs),
     });
     const body = (await answer.json()) as Answer;
     if (body.data !== undefined) return body.data;

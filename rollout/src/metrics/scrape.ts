@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import { type CountsIn, startTally } from './counts.ts';
 import { samplesOf } from './exposition.ts';
@@ -36,7 +37,7 @@ export function openScrapedMetrics({ what, sources, countsIn }: ScrapeTarget): M
 }
 
 async function scraped({ name, counters }: Source, signal: AbortSignal) {
-  const text = await counters(AbortSignal.any([signal, AbortSignal.timeout(sourceMaxMs)]));
+  const text = await counters(withDeadline(signal, sourceMaxMs));
   const samples = samplesOf(text).filter((sample) => sample !== undefined);
   if (samples.length === 0) throw new Error(`${name} gives no sample`);
   return { name, samples };

@@ -1,4 +1,5 @@
 import { connect, ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError } from 'nats';
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import { inboxPrefix } from './names.ts';
 
@@ -60,7 +61,7 @@ class ConnectionOnDemand implements Connection {
 
   async #inTime<T>(what: string, signal: AbortSignal, act: (nats: NatsConnection) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+    const limited = withDeadline(signal, deadlineMs);
     try {
       const acted = this.#connected().then((nats) => {
         limited.throwIfAborted(); // It may have taken too long to connect.

@@ -5,6 +5,7 @@
  * The gateway's status says that a controller has read the route, and nothing of the data plane. So each replica is asked for the mark
  * (gateway-api-route.ts), and a lane at weight 0 counts as closed when no replica has counted a request for it in the last 2 s.
  */
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import { lanes, type PerLane } from '../lane.ts';
 import { type KubeClient, type KubeObject, type PatchStep, pointer } from '../platform/kubernetes/client.ts';
@@ -118,7 +119,7 @@ async function lookAt(
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Look> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(replicaMaxMs)]);
+  const deadline = withDeadline(signal, replicaMaxMs);
   const [marked, counted] = await Promise.allSettled([
     replica.get({ path: markPath(names.app), headers }, deadline),
     replica.counters(deadline),

@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import { runtimeCommand } from '../platform/local/servers/runtime-socket.ts';
 
@@ -14,7 +15,7 @@ export async function askHaproxy(
 ): Promise<string> {
   signal.throwIfAborted();
   try {
-    return await runtimeCommand(socket, command, AbortSignal.any([signal, AbortSignal.timeout(commandMaxMs)]));
+    return await runtimeCommand(socket, command, withDeadline(signal, commandMaxMs));
   } catch (cause) {
     signal.throwIfAborted();
     throw unreachable(socket, code, cause instanceof Error ? cause.message : String(cause), cause);

@@ -1,5 +1,7 @@
 /** What each replica of the data plane does of a pair of Ingresses, by requests that only the new configuration answers in the new way. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withDeadline } from '../deadline.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { type Ingress, type IngressNames, mainPath, markHeaders, type PairState } from './ingress-nginx-pair.ts';
@@ -29,7 +31,7 @@ type Shown =
 
 /** Waits until every replica does what the pair says, and answers why it does not. */
 export async function inForce(target: Asking, wanted: Wanted, signal: AbortSignal): Promise<string | undefined> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(stepMaxMs)]);
+  const deadline = withDeadline(signal, stepMaxMs);
   let why = 'nobody was asked';
   while (!deadline.aborted) {
     const seen = await askAll(target, wanted, await target.replicas(signal), deadline);
@@ -66,7 +68,7 @@ async function askReplica(
   { state, main }: Wanted,
   signal: AbortSignal,
 ): Promise<Shown> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(replicaMaxMs)]);
+  const deadline = withDeadline(signal, replicaMaxMs);
   const { host, path } = wherein(main, names);
   const ask = async (asked: string, headers: Readonly<Record<string, string>>) => {
     const answer = await replica.get(

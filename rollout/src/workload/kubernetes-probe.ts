@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { withDeadline } from '../deadline.ts';
 import type { Lane } from '../lane.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
@@ -29,7 +30,7 @@ export async function probeLane(
   if (pod === undefined) return { kind: 'unanswered', why: `no proxy of lane ${lane} is ready` };
   const path = pod.metadata.annotations?.[marks.probe] ?? '/';
   if (reach === 'pod') return ask(`http://${hostOf(pod)}:${httpPortOf(pod)}${path}`, {}, signal);
-  return askThroughServer(client, pod, path, AbortSignal.any([signal, AbortSignal.timeout(answerMaxMs)]));
+  return askThroughServer(client, pod, path, withDeadline(signal, answerMaxMs));
 }
 
 function hostOf({ status }: Pod): string {

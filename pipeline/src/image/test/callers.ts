@@ -1,6 +1,6 @@
 /** The two sides of a lane that the test plays itself: a client of workers, and a worker that answers a proxy. */
 import { randomUUID } from 'node:crypto';
-import { consumerName, type Lane, streamName } from '@headgate/rollout';
+import { consumerName, type Lane, streamName, withDeadline } from '@headgate/rollout';
 import { createInbox, headers, type NatsConnection } from 'nats';
 import type { Ground } from './ground.ts';
 import type { RecordedRequest } from './requests.ts';
@@ -23,7 +23,7 @@ export async function callHttp(
   const url = `${base}/${path.join('/')}${query === '' ? '' : `?${query}`}`;
   const payload =
     body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const within = AbortSignal.any([signal, AbortSignal.timeout(answerMaxMs)]);
+  const within = withDeadline(signal, answerMaxMs);
   try {
     const response = await fetch(url, { method: method.toUpperCase(), signal: within, ...payload });
     return { status: response.status, body: parse(await response.text()) };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { environmentOf, invariant, type Lane, makeRevision, type PulledImage } from '@headgate/rollout';
+import { environmentOf, firstOf, invariant, type Lane, makeRevision, type PulledImage } from '@headgate/rollout';
 import { freePort } from '@headgate/rollout/servers';
 import type { Ground } from './ground.ts';
 import { type Sandboxed, startSandboxed } from './sandbox.ts';
@@ -50,7 +50,7 @@ export async function whileRunning<T>(
     throw new Error(`it ended with ${code ?? killed}: ${instance.lastLines().join(' | ')}`);
   });
   try {
-    return await Promise.race([ended, work(AbortSignal.any([signal, stop.signal]))]);
+    return await Promise.race([ended, work(firstOf([signal, stop.signal]))]);
   } finally {
     stop.abort();
   }

@@ -1,4 +1,5 @@
 import type { Digest } from '@headgate/rollout';
+import { firstOf } from '@headgate/rollout';
 
 /** What the test of one image found. */
 export type ImageTestReport = {
@@ -55,7 +56,7 @@ async function runCheck({ name, find }: CheckPlan, signal: AbortSignal): Promise
   signal.throwIfAborted();
   const start = performance.now();
   const deadline = AbortSignal.timeout(checkMaxMs);
-  const finding = await find(AbortSignal.any([signal, deadline])).catch((error: unknown) => {
+  const finding = await find(firstOf([signal, deadline])).catch((error: unknown) => {
     signal.throwIfAborted();
     // A server of our own that does not start says nothing about the image.
     if (isHeadgateError(error)) throw error;

@@ -1,6 +1,8 @@
 /** The image test: the exact bytes that would be published, run beside real servers, before any registry sees them. */
+
 import { join } from 'node:path';
 import type { PulledImage } from '@headgate/rollout';
+import { withDeadline } from '@headgate/rollout';
 import { type Descriptor, readLayout } from '../layout.ts';
 import { findCrossed } from './crossed.ts';
 import { type App, type Ground, openGround } from './ground.ts';
@@ -75,7 +77,7 @@ export async function testImage(request: ImageTestRequest, signal: AbortSignal):
 
 async function ready({ instance }: Trial, signal: AbortSignal): Promise<Finding> {
   const start = performance.now();
-  await untilReady(instance, AbortSignal.any([signal, AbortSignal.timeout(readyMaxMs)]));
+  await untilReady(instance, withDeadline(signal, readyMaxMs));
   return passed(`after ${Math.round(performance.now() - start)} ms`);
 }
 

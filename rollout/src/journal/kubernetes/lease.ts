@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withDeadline } from '../../deadline.ts';
 import type { KubeClient, KubeObject, Written } from '../../platform/kubernetes/client.ts';
 import { kinds } from '../../platform/kubernetes/kinds.ts';
 import type { LeaseTimes } from '../app-lock.ts';
@@ -108,7 +109,7 @@ function keep(client: KubeClient, taken: LeaseObject, begun: number, times: Leas
 
   async function renew(): Promise<void> {
     const at = times.now();
-    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(times.renewMs)]);
+    const signal = withDeadline(over.signal, times.renewMs);
     const written = await change(client, known, { renewTime: microTime() }, signal);
     if (written.kind !== 'written') return lose();
     known = written.object;

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { firstOf } from '../../deadline.ts';
 import { type KubeClient, type KubeObject, openKubeClient, pointer } from './client.ts';
 import { openFaultyWay, temporaryNamespace, testCluster } from './cluster.rig.ts';
 import { findAccess } from './find-access.ts';
@@ -184,7 +185,7 @@ describe('KubeClient through a way that fails', () => {
     const one = await aConfigMap();
     const stop = new AbortController();
     const selection = { labels: `made=${one.metadata.name}` };
-    const changes = far.watch<ConfigMap>(kinds.ConfigMap, selection, AbortSignal.any([stop.signal, signal()]));
+    const changes = far.watch<ConfigMap>(kinds.ConfigMap, selection, firstOf([stop.signal, signal()]));
     expect(await next(changes, 'all')).toMatchObject({ objects: [{ metadata: { name: one.metadata.name } }] });
     await client.merge(kinds.ConfigMap, one.metadata.name, { data: { n: '2' } }, signal());
     expect(await next(changes, 'set')).toMatchObject({ object: { data: { n: '2' } } });

@@ -1,6 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
+import { firstOf } from '../../deadline.ts';
 import type { Access, ReadAccess } from './access.ts';
 import { type Reply, silent } from './refused.ts';
 
@@ -37,10 +38,10 @@ export function openTransport(read: ReadAccess, deadlines: Deadlines = usualDead
     signal.throwIfAborted();
     const deadline = AbortSignal.timeout(deadlines.requestMs);
     try {
-      const first = await once(call, await keys.get(), AbortSignal.any([signal, deadline]));
+      const first = await once(call, await keys.get(), firstOf([signal, deadline]));
       if (first.statusCode !== 401) return first;
       first.resume(); // Nothing was done: the token may just have run out.
-      return await once(call, await keys.renew(), AbortSignal.any([signal, deadline]));
+      return await once(call, await keys.renew(), firstOf([signal, deadline]));
     } catch (error) {
       throw toReport(call, error, signal);
     }
@@ -51,7 +52,7 @@ export function openTransport(read: ReadAccess, deadlines: Deadlines = usualDead
       const deadline = AbortSignal.timeout(deadlines.requestMs);
       const reply = await begin(call, signal);
       try {
-        return { status: reply.statusCode ?? 0, text: await textOf(reply, AbortSignal.any([signal, deadline])) };
+        return { status: reply.statusCode ?? 0, text: await textOf(reply, firstOf([signal, deadline])) };
       } catch (error) {
         throw toReport(call, error, signal);
       }

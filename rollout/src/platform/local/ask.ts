@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { withDeadline } from '../../deadline.ts';
 import type { ProbeAnswer } from '../../workload/workload.ts';
 
 /** HTTP timeout of the proxies, and a second: an answer that goes through the queue may take that long. */
@@ -6,7 +7,7 @@ const answerMaxMs = 6_000;
 
 /** One GET on a connection of its own. Resolves when the whole answer was read, so that nobody counts it as a client that left. */
 export function ask(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ProbeAnswer> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(answerMaxMs)]);
+  const within = withDeadline(signal, answerMaxMs);
   return new Promise((resolve) => {
     const failed = (error: Error) => resolve({ kind: 'unanswered', why: error.message });
     const sent = request(url, { headers, signal: within, agent: false }, (response) => {

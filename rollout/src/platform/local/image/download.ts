@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
+import { withDeadline } from '../../../deadline.ts';
 import { HeadgateError } from '../../../errors.ts';
 import type { ImageReference } from './reference.ts';
 
@@ -50,7 +51,7 @@ async function downloadFile(
   { kind, file, maxBytes }: { kind: 'manifests' | 'blobs'; file: string; maxBytes: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+  const within = withDeadline(signal, deadlineMs);
   const url = `${from.origin}/v2/${from.name}/${kind}/${from.digest}`;
   const hash = createHash('sha256');
   let bytes = 0;

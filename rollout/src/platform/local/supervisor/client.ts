@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { withDeadline } from '../../../deadline.ts';
 import { HeadgateError } from '../../../errors.ts';
 import type { Lane } from '../../../lane.ts';
 import type { Revision } from '../../../revision.ts';
@@ -48,7 +49,7 @@ type Exchange = {
 async function exchange({ socketPath, method, path, body, signal }: Exchange): Promise<unknown> {
   signal.throwIfAborted();
   try {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(answerMaxMs)]);
+    const within = withDeadline(signal, answerMaxMs);
     const { status, content } = await send({ socketPath, method, path, body, signal: within });
     const answer = JSON.parse(content) as unknown;
     if (status === 200) return answer;

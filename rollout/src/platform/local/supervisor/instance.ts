@@ -3,8 +3,10 @@
  *      │                       │                               │
  *      └───────────────────────┴──stop()──▶ stopping ──▶ ended ┘◀── the process ends by itself, from any state
  */
+
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withDeadline } from '../../../deadline.ts';
 import type { Failure } from '../../../workload/workload.ts';
 import { environmentOf, type Ports, type Seat, type ServerUrls } from '../../environment.ts';
 import type { PulledImage } from '../image/pull.ts';
@@ -176,7 +178,7 @@ export class Instance {
 
   /** What is in the way, or `undefined` if it says that it is ready. */
   async #ask(over: AbortSignal): Promise<string | undefined> {
-    const signal = AbortSignal.any([over, AbortSignal.timeout(askMaxMs)]);
+    const signal = withDeadline(over, askMaxMs);
     try {
       const response = await fetch(`http://127.0.0.1:${this.#ports.adminPort}/readyz`, { signal });
       await response.body?.cancel();

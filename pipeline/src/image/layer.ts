@@ -31,15 +31,18 @@ export async function writeLayer(
 ): Promise<Layer> {
   const inside = createHash('sha256');
   const outside = createHash('sha256');
+  const written = createWriteStream(file);
   try {
     await pipeline(
       hashing(tarOf(entries), inside),
       createGzip({ level }),
       (source: AsyncIterable<Uint8Array>) => hashing(source, outside),
-      createWriteStream(file),
+      written,
       { signal },
     );
   } catch (error) {
+    // A file that is still being opened would be made after it was removed.
+    if (!written.closed) await new Promise<void>((closed) => written.once('close', closed));
     await rm(file, { force: true });
     throw error;
   }

@@ -1,0 +1,99 @@
+import { expect, test } from '@jest/globals';
+import { aPlatform, quick } from '../engine.rig.ts';
+import { type Instant, instant } from '../lane.ts';
+import { openMemoryMetrics } from '../metrics/memory.ts';
+import type { EvidenceEntry } from '../policy/evidence.ts';
+import { newPlay, perform } from '../simulate/play.ts';
+import { openEvidence } from './evidence.ts';
+import { toEntries } from './status.ts';
+
+const signal = new AbortController().signal;
+const at = (sec: number): Instant => instant(1_000_000 + 1_000 * sec);
+
+/** A release at 5 %, with counters that the test moves. `look` without counts is one that could not be read. */
+async function judged() {
+  const world = aPlatform();
+  const play = newPlay();
+  for (const line of ['live v1', 'release v2', 'verdict hold', 'until holding (step 0)']) perform(play, line);
+  const { release } = play.head;
+  if (release === undefined) throw new Error('no release');
+  const metrics = openMemoryMetrics();
+  const book = await openEvidence(world.ports, { spec: quick, emit: () => {}, lost: signal }, undefined);
+  const nothing = { blue: undefined, green: undefined };
+  return {
+    metrics,
+    async look(sec: number, counts = true) {
+      const sights = {
+        traffic: undefined,
+        metrics: counts ? await metrics.observe(signal) : undefined,
+        workloads: nothing,
+        queues: nothing,
+      };
+      return (await book.take(release, sights, at(sec), signal)).evidence;
+    },
+    async samples() {
+      await book.flush(release, signal);
+      const entries = toEntries(await world.ports.journal.readEvidence(release.id, signal));
+      return entries.filter((entry): entry is Extract<EvidenceEntry, { kind: 'sample' }> => entry.kind === 'sample');
+    },
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+  };
+}
+
+test('take() makes no sample of a look without counts; the next one covers its time and what came in it', async () => {
+  await using driven = await judged();
+  await driven.look(0);
+  driven.metrics.count('blue', 'weighted', 'passed', 10);
+  const blind = await driven.look(1, false);
+  driven.metrics.count('blue', 'weighted', 'failed', 5);
+  const seeing = await driven.look(3);
+
+  expect(blind.blindMs).toBe(1_000);
+  expect(seeing.blindMs).toBe(0);
+  expect(await driven.samples()).toMatchObject([{ sample: { seconds: 3, live: { requests: 15, failed: 5 } } }]);
+});
+
+test('take() makes no sample across counters that began anew, and counts on from there', async () => {
+  await using driven = await judged();
+  driven.metrics.count('blue', 'weighted', 'passed', 1_000);
+  await driven.look(0);
+  driven.metrics.reset();
+  driven.metrics.count('blue', 'weighted', 'failed', 7);
+  await driven.look(1);
+  driven.metrics.count('blue', 'weighted', 'passed', 3);
+  await driven.look(2);
+
+  expect(await driven.samples()).toMatchObject([
+    { at: at(2), sample: { seconds: 1, live: { requests: 3, failed: 0 } } },
+  ]);
+});
+
+test.each([
+  { what: 'goes back', sec: -3_600 },
+  { what: 'stands still', sec: 1 },
+])('take() makes no sample of a look whose clock $what, and counts on from there', async ({ sec }) => {
+  await using driven = await judged();
+  await driven.look(0);
+  driven.metrics.count('blue', 'weighted', 'passed', 10);
+  await driven.look(1);
+  driven.metrics.count('blue', 'weighted', 'failed', 9);
+  const { blindMs } = await driven.look(sec);
+  driven.metrics.count('blue', 'weighted', 'passed', 4);
+  await driven.look(sec + 2);
+
+  expect(blindMs).toBe(0);
+  expect((await driven.samples()).map(({ sample }) => [sample.seconds, sample.live.requests])).toEqual([
+    [1, 10],
+    [2, 4],
+  ]);
+});
+
+test('take() counts what came while the clock jumped ahead over all of that time', async () => {
+  await using driven = await judged();
+  await driven.look(0);
+  driven.metrics.count('blue', 'weighted', 'passed', 10);
+  const { verdict, logRollback } = await driven.look(3_600);
+
+  expect(await driven.samples()).toMatchObject([{ sample: { seconds: 3_600, live: { requests: 10 } } }]);
+  expect([verdict, Number.isFinite(logRollback)]).toEqual(['hold', true]);
+});

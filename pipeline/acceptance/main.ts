@@ -7,6 +7,7 @@ import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
 import { openClusterStage } from './cluster/stage.ts';
 import { deliverAgain } from './deliver-again.ts';
+import { idle } from './idle.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
 import { judgeParts } from './judge.ts';
@@ -32,9 +33,10 @@ const parts = {
   'bad-versions': badVersions,
   ...judgeParts,
   kubernetes,
+  idle,
 } as const satisfies Record<string, (report: Report, runs: number, open: OpenStage) => Promise<void>>;
 
-const needCluster: readonly string[] = ['kubernetes'];
+const needCluster: readonly string[] = ['kubernetes', 'idle'];
 
 const places: Readonly<Record<string, OpenStage>> = {
   local: openStage,

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstOf } from './deadline.ts';
 import { type Book, openBook } from './engine/book.ts';
-import { type EvidenceBook, openEvidence } from './engine/evidence.ts';
+import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
+import { openEvidence } from './engine/evidence.ts';
 import type { Emit } from './engine/occurrence.ts';
-import { perform } from './engine/perform.ts';
 import { sendSynthetic } from './engine/synthetic.ts';
-import { makeWatcher, type Watcher } from './engine/watcher.ts';
+import { makeWatcher } from './engine/watcher.ts';
 import { type Heard, hear } from './engine/wishes.ts';
 import { InvariantError } from './errors.ts';
 import type { Lease } from './journal/journal.ts';
@@ -14,7 +14,7 @@ import type { Platform } from './platform/platform.ts';
 import { isForward, isOver } from './policy/phase.ts';
 import { awaitsRouter } from './policy/pin-wishes.ts';
 import { pinsAt } from './policy/pins.ts';
-import type { Command, Head, Release } from './policy/release.ts';
+import type { Head, Release } from './policy/release.ts';
 import { lastTurn, type Turn, turn } from './policy/turn.ts';
 import { noteWaiting } from './policy/waiting.ts';
 import { weightsAt } from './policy/weights.ts';
@@ -42,6 +42,8 @@ export type Driven = { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly
 /** Between two looks, in ms: at rest, when the candidate has begun to fail, and while something is under way. */
 export type Pace = { readonly restMs: number; readonly alertMs: number; readonly transitMs: number };
 
+const hearMaxMs = 1_000;
+
 const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
 
 /**
@@ -59,7 +61,7 @@ export async function drive(task: Drive): Promise<Driven> {
   const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
   for (;;) {
     const at = now();
-    const heard = await hear(ports.wishes, lease.lost);
+    const heard = await heardOf(ports, emit, at, lease.lost);
     const release = book.head.release;
     if (release === undefined || (isAtRest(release, at) && heard.forRelease.length === 0))
       return { kind: 'ended', head: book.head };
@@ -91,11 +93,23 @@ async function oneTurn(
   const { waiting } = heard;
   const next = told ? lastTurn(book.head, release, look) : turn(noteWaiting(book.head, waiting), release, look);
   evidence.note(next.decision, at);
-  await carryOut(next, release, acting, next.changed || waiting.length > 0);
-  if (!told && heard.ids.length > 0) await ports.wishes.remove(heard.ids, lease.lost); // Only what the journal has by now.
+  const isRecorded = await carryOut(next, { release, look, mustWrite: next.changed || waiting.length > 0 }, acting);
+  // Only what the journal has by now. Without an answer they are heard again, and the journal knows that they were.
+  if (isRecorded && !told && heard.ids.length > 0) await ports.wishes.remove(heard.ids, lease.lost);
   emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });
   await sendSynthetic(ports, release, look, lease.lost);
   return { turn: next, alert: judged.alert };
+}
+
+/** Wishes of a journal that cannot be read are heard at a later look: the judge's word does not wait for anybody's. */
+async function heardOf({ wishes }: Platform, emit: Emit, at: Instant, lost: AbortSignal): Promise<Heard> {
+  try {
+    return await hear(wishes, AbortSignal.any([lost, AbortSignal.timeout(hearMaxMs)]));
+  } catch (error) {
+    lost.throwIfAborted();
+    emit({ kind: 'unseen', at, port: 'wishes', message: error instanceof Error ? error.message : String(error) });
+    return { forRelease: [], waiting: [], ids: [] };
+  }
 }
 
 /** Our own bug: stop deciding, and leave no weight with a candidate that nobody watches. */
@@ -113,60 +127,6 @@ function isAtRest(release: Release, now: Instant): boolean {
   const { phase } = release.state;
   const isDue = phase.kind === 'promoted' && release.former !== undefined && now >= phase.warmUntil;
   return isOver(phase) && !isDue && !awaitsRouter(release.state);
-}
-
-type Acting = {
-  readonly ports: Platform;
-  readonly lease: Lease;
-  readonly emit: Emit;
-  readonly book: Book;
-  readonly evidence: EvidenceBook;
-  readonly watcher: Watcher;
-  readonly at: Instant;
-};
-
-async function carryOut(next: Turn, release: Release, acting: Acting, mustWrite: boolean): Promise<void> {
-  const { book, evidence, lease, emit, at } = acting;
-  const { decision } = next;
-  const after: Release = { ...release, state: decision.state };
-  const urgent = goesBack(release, decision.state.phase.kind) ? decision.commands.filter(isTraffic) : [];
-  acting.watcher.cannot = undefined;
-  for (const command of urgent) await attempt(command, after, acting);
-  if (mustWrite) {
-    await evidence.flush(release, lease.lost);
-    await book.write(next.head, lease.lost);
-    if (next.changed) emit({ kind: 'decided', at, release: after, decision });
-  }
-  for (const command of decision.commands) {
-    if (isTraffic(command) && urgent.includes(command)) continue;
-    if (command.kind === 'setWeights') await evidence.beforeWeights(after, command.weights, at, lease.lost);
-    await attempt(command, after, acting);
-  }
-}
-
-/** This very decision turns round. The way back waits for nothing, not even for the journal. */
-function goesBack(before: Release, kind: Release['state']['phase']['kind']): boolean {
-  return (kind === 'rollingBack' || kind === 'returning') && before.state.phase.kind !== kind;
-}
-
-function isTraffic(command: Command): command is Extract<Command, { readonly kind: 'setWeights' | 'setPins' }> {
-  return command.kind === 'setWeights' || command.kind === 'setPins';
-}
-
-async function attempt(command: Command, release: Release, { ports, lease, emit, watcher, at }: Acting): Promise<void> {
-  try {
-    const done = await perform(command, release, ports, lease.lost);
-    if (done.kind === 'unsupported') watcher.cannot = done.why;
-  } catch (error) {
-    if (error instanceof InvariantError || lease.lost.aborted) throw error;
-    // The next look finds the world unchanged and asks again; the person on call hears of it.
-    emit({
-      kind: 'commandFailed',
-      at,
-      command: command.kind,
-      message: error instanceof Error ? error.message : String(error),
-    });
-  }
 }
 
 async function pause(

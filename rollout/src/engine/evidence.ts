@@ -100,7 +100,10 @@ class OpenEvidence implements EvidenceBook {
       sights.metrics !== undefined &&
       this.#count(release, sights.metrics, { sights, slow: this.#judgesSlow ? this.#slow.poll(at) : undefined }, at);
     this.#seenAt = sights.metrics === undefined ? (this.#seenAt ?? at) : at;
-    if (this.#unwritten.length > 0 && at - (this.#flushedAt ?? 0) >= flushMs) await this.flush(release, signal);
+    if (this.#unwritten.length > 0 && at - (this.#flushedAt ?? 0) >= flushMs) {
+      // Judged all the same: it is written with the next, and before any change of phase.
+      await this.flush(release, signal).catch(() => signal.throwIfAborted());
+    }
     const state = this.#state ?? startEvidence(settingsFor(release.plan, this.#spec, []));
     return { evidence: evidenceOf(state, at - this.#seenAt, release), alert: alert || state.verdict.logRollback > 0 };
   }

@@ -94,7 +94,7 @@ test('what a router cannot do is an outcome, with its reason', async () => {
   const ports: Platform = { ...world.ports, traffic: { ...world.traffic, setPins: unsupported } };
   const { release } = await sightOf({ kind: 'pending', why: 'not yet' }, settling);
 
-  const done = await perform({ kind: 'setPins', pins: [] }, release, ports, signal());
+  const done = await perform({ kind: 'setPins', pins: [] }, release, ports, { lost: signal() });
 
   expect(done).toEqual({ kind: 'unsupported', why: 'one header only' });
 });

@@ -11,11 +11,11 @@ export async function perform(
   command: Command,
   release: Release,
   ports: Platform,
-  lost: AbortSignal,
+  { lost, maxMs = commandMaxMs }: { readonly lost: AbortSignal; readonly maxMs?: number | undefined },
 ): Promise<TrafficDone> {
   lost.throwIfAborted(); // Somebody else may drive by now: stop before the next write.
   // A write in flight is finished even when the driver was told to go; only a lost lock or the deadline cut it short.
-  const signal = withDeadline(lost, commandMaxMs);
+  const signal = withDeadline(lost, maxMs);
   switch (command.kind) {
     case 'setWeights':
       invariant(

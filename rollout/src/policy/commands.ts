@@ -140,6 +140,12 @@ function letGoCommands({ state: { live }, plan }: Release, phase: Phase, look: L
   }
 }
 
+/** Live takes over the candidate's messages, whatever share of requests the candidate still gets. */
+export function queueHalf({ candidate, former, plan }: Release, look: Look): readonly Command[] {
+  if (!plan.queue || former === undefined) return [];
+  return [...sources(look, candidate, []), ...sources(look, former, [former, candidate])];
+}
+
 function backCommands(
   release: Release,
   phase: Extract<Phase, { kind: 'rollingBack' }>,
@@ -154,7 +160,7 @@ function backCommands(
   const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
   switch (phase.stage) {
     case 'closing':
-      return look.now - phase.since >= queueHalfAfterMs ? [...starve, ...adopt] : [];
+      return look.now - phase.since >= queueHalfAfterMs ? queueHalf(release, look) : [];
     case 'fencing':
       return [...starve, fence];
     case 'stopping':

@@ -12,6 +12,7 @@ import type { KubeClient, KubeObject } from './client.ts';
 import { kinds } from './kinds.ts';
 import { adminPortBeside, laneSelector } from './lane-names.ts';
 import { queueAddress } from './queue-address.ts';
+import { remembering } from './remembering.ts';
 import { openRouting } from './routing.ts';
 
 /**
@@ -31,7 +32,13 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
   const queue = queued && openJetStreamQueue({ app, services, url: () => queueAddress(queued.url, client) });
   return {
     ...openRouting({ app, kubernetes, client, fence, way, proxies }),
-    processes: openPodProcesses({ app, client, port, way, labelsOf: (lane) => laneSelector(app, lane) }),
+    processes: openPodProcesses({
+      app,
+      client: remembering(client),
+      port,
+      way,
+      labelsOf: (lane) => laneSelector(app, lane),
+    }),
     workload: openKubernetesWorkload({
       client,
       app,

@@ -11,6 +11,7 @@ import { laneServices } from '../../traffic/lane-services.ts';
 import { findReplicas, type ReplicaPlace } from '../../traffic/replicas.ts';
 import type { TrafficRouter } from '../../traffic/traffic.ts';
 import type { KubeClient } from './client.ts';
+import { remembering } from './remembering.ts';
 
 export type RoutingTarget = {
   readonly app: string;
@@ -31,18 +32,25 @@ export function openRouting(target: RoutingTarget): { readonly traffic: TrafficR
   const services = laneServices(app);
   const { kind, route } = kubernetes.traffic;
   const replicas = (signal: AbortSignal) => findReplicas(placeOf(target), signal);
+  // A weight is confirmed by the replicas that there are; counts may come from those that there were a moment ago.
+  const counting = { ...target, client: remembering(target.client) };
   switch (kind) {
     case 'gateway-api': {
       const countsIn = traefikCounts(gatewayPlaces({ namespace: client.namespace, route }, services));
       const requestsIn = weightedIn(countsIn);
       return {
         traffic: openGatewayApiTraffic({ client, route, names: { app, services }, fence, replicas, requestsIn }),
-        metrics: openScrapedMetrics({ what: 'the replicas of the gateway', sources: replicas, countsIn }),
+        metrics: openScrapedMetrics({
+          what: 'the replicas of the gateway',
+          sources: (signal) => findReplicas(placeOf(counting), signal),
+          countsIn,
+        }),
       };
     }
     case 'ingress-nginx': {
       // Pins ride on the canary: the controller counts them with its share, and the lanes' proxies with all that reaches them.
-      const sources = (signal: AbortSignal) => findPods({ client, ...target.proxies, way: target.way }, signal);
+      const sources = (signal: AbortSignal) =>
+        findPods({ client: counting.client.in(kubernetes.namespace), ...target.proxies, way: target.way }, signal);
       const names = { app, services, closed: `${app}-closed` };
       return {
         traffic: openIngressNginxTraffic({ client, main: route, canary: `${route}-canary`, names, fence, replicas }),

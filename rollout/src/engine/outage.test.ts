@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { aPlatform, aRequest, handsOn, isAt, quick } from '../engine.rig.ts';
+import { HeadgateError } from '../errors.ts';
+import { startRelease } from '../hands/release.ts';
+import type { Platform } from '../platform/platform.ts';
+import { readHead } from './book.ts';
+import type { Occurrence } from './occurrence.ts';
+
+/** All that lies in the API server fails while it is away: journal, wishes, router and workload, but neither counts nor queue. */
+function withServer(real: Platform) {
+  const server = { isAway: false };
+  const behind = <T extends object>(port: T, code: 'JOURNAL_UNWRITABLE' | 'TRAFFIC_UNREACHABLE'): T =>
+    new Proxy(port, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) =>
+          server.isAway
+            ? Promise.reject(new HeadgateError(code, 'Cannot ask the API server', { hint: 'wait' }))
+            : value.apply(target, args);
+      },
+    });
+  const ports: Platform = {
+    ...real,
+    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+    journal: behind(real.journal, 'JOURNAL_UNWRITABLE'),
+    wishes: behind(real.wishes, 'JOURNAL_UNWRITABLE'),
+    traffic: behind(real.traffic, 'TRAFFIC_UNREACHABLE'),
+    workload: behind(real.workload, 'TRAFFIC_UNREACHABLE'),
+  };
+  return { server, ports };
+}
+
+test('while the API server is away a bad candidate loses its queue at once, and its weight as soon as the server is back', async () => {
+  await using world = aPlatform();
+  const { server, ports } = withServer(world.ports);
+  const told: Occurrence[] = [];
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const spec = { ...quick, steps: [25], bakeMs: 100_000 };
+  const releasing = startRelease(handsOn(ports, { spec, emit: (one) => told.push(one) }), aRequest('v2'));
+  await isAt(world.ports, 'holding');
+
+  server.isAway = true;
+  world.failing.add('green');
+  const adopted = await sourcesAre(world.ports, ['blue', 'green'], []);
+
+  const { release } = await readHead(world.ports.journal, 'test', AbortSignal.timeout(1_000));
+  expect(release?.state.phase.kind).toBe('holding'); // What cannot be recorded is not decided.
+  expect(adopted).toBe(true);
+  expect(told).toContainEqual(expect.objectContaining({ kind: 'commandFailed', command: 'setWeights' }));
+  expect(told).toContainEqual(expect.objectContaining({ kind: 'commandFailed', command: 'record' }));
+  server.isAway = false;
+  expect(await releasing).toMatchObject({
+    kind: 'ended',
+    head: { live: 'blue', release: { state: { phase: { kind: 'rolledBack' } } } },
+  });
+  expect(await sourcesAre(world.ports, ['blue'], [])).toBe(true);
+}, 30_000);
+
+async function sourcesAre({ queue }: Platform, blue: readonly string[], green: readonly string[]): Promise<boolean> {
+  for (const end = Date.now() + 5_000; Date.now() < end; await sleep(10)) {
+    const [one, other] = await Promise.all(
+      (['blue', 'green'] as const).map((lane) => queue?.observe(lane, AbortSignal.timeout(1_000))),
+    );
+    if (JSON.stringify([one?.sources, other?.sources]) === JSON.stringify([blue, green])) return true;
+  }
+  return false;
+}

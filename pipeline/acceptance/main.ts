@@ -15,6 +15,7 @@ import { killedDriver } from './killed-driver.ts';
 import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
 import { Report } from './report.ts';
+import { serverAway } from './server-away.ts';
 import { split } from './split.ts';
 import { type OpenStage, openStage } from './stage.ts';
 import { tenReleases } from './ten-releases.ts';
@@ -34,13 +35,16 @@ const parts = {
   ...judgeParts,
   kubernetes,
   idle,
+  'server-away': serverAway,
 } as const satisfies Record<string, (report: Report, runs: number, open: OpenStage) => Promise<void>>;
 
-const needCluster: readonly string[] = ['kubernetes', 'idle'];
+const needCluster: readonly string[] = ['kubernetes', 'idle', 'server-away'];
+
+const onCluster: OpenStage = (release) => openClusterStage(release, 'controller');
 
 const places: Readonly<Record<string, OpenStage>> = {
   local: openStage,
-  controller: (release) => openClusterStage(release, 'controller'),
+  controller: onCluster,
   cli: (release) => openClusterStage(release, 'cli'),
 };
 
@@ -62,7 +66,7 @@ for (const [name, part] of Object.entries(parts)) {
   process.stdout.write(`\n${name}\n`);
   const begun = performance.now();
   try {
-    await part(report, Number(values.runs), open);
+    await part(report, Number(values.runs), needCluster.includes(name) && values.on === 'local' ? onCluster : open);
   } catch (error) {
     report.check(
       `${name} came to its end`,

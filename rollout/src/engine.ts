@@ -5,7 +5,7 @@ import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
 import { openEvidence } from './engine/evidence.ts';
 import type { Emit } from './engine/occurrence.ts';
 import { sendSynthetic } from './engine/synthetic.ts';
-import { makeWatcher } from './engine/watcher.ts';
+import { makeWatcher, type Sights } from './engine/watcher.ts';
 import { type Heard, hear } from './engine/wishes.ts';
 import { InvariantError } from './errors.ts';
 import type { Lease } from './journal/journal.ts';
@@ -61,13 +61,16 @@ export async function drive(task: Drive): Promise<Driven> {
   const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
   for (;;) {
     const at = now();
-    const heard = await heardOf(ports, emit, at, lease.lost);
     const release = book.head.release;
-    if (release === undefined || (isAtRest(release, at) && heard.forRelease.length === 0))
-      return { kind: 'ended', head: book.head };
+    const isOpen = release !== undefined && !isAtRest(release, at);
+    const sight = () => watcher.sight(at, lease.lost);
+    // Both at once: a journal that hangs must not keep anybody from looking.
+    const [heard, seen] = await Promise.all([heardOf(ports, emit, at, lease.lost), isOpen ? sight() : undefined]);
+    if (release === undefined || (!isOpen && heard.forRelease.length === 0)) return { kind: 'ended', head: book.head };
+    const sights = seen ?? (await sight());
     const told = signal.aborted;
     const acting = { ports, lease, emit, book, evidence, watcher, at };
-    const next = await oneTurn(acting, release, heard, told).catch((error: unknown) =>
+    const next = await oneTurn(acting, { release, heard, sights, told }).catch((error: unknown) =>
       closeOnBug(error, acting, release),
     );
     if (told) return { kind: 'interrupted', head: book.head };
@@ -75,14 +78,18 @@ export async function drive(task: Drive): Promise<Driven> {
   }
 }
 
+type Before = {
+  readonly release: Release;
+  readonly heard: Heard;
+  readonly sights: Sights;
+  readonly told: boolean;
+};
+
 async function oneTurn(
   acting: Acting,
-  release: Release,
-  heard: Heard,
-  told: boolean,
+  { release, heard, sights, told }: Before,
 ): Promise<{ turn: Turn; alert: boolean }> {
   const { ports, lease, emit, book, evidence, watcher, at } = acting;
-  const sights = await watcher.sight(at, lease.lost);
   const judged = await evidence.take(release, sights, at, lease.lost);
   const look = await watcher.look(
     release,

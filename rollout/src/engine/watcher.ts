@@ -10,8 +10,9 @@ import type { LaneSeen } from '../workload/workload.ts';
 import { isStalled, type LaneMemory, laneLook, newLaneMemory, withQueue } from './lane-look.ts';
 import type { Emit, Port } from './occurrence.ts';
 
-/** How long one look may take. A port that has not answered by then was not seen. */
+/** How long one look may take. A port that has not answered by then was not seen; the next time the others wait for it only so long. */
 const lookMaxMs = 2_000;
+const lateMaxMs = 500;
 
 /** What the ports answered at one moment, before it is put into the policy's words. */
 export type Sights = {
@@ -38,7 +39,8 @@ export interface Watcher {
 
 export function makeWatcher(ports: Platform, emit: Emit): Watcher {
   const memory: { [lane in Lane]: LaneMemory } = { blue: newLaneMemory(), green: newLaneMemory() };
-  const prober = makeProber(ports, emit);
+  const late = new Set<Port>();
+  const prober = makeProber(ports, emit, late);
   const see = (lane: Lane, release: Release, sights: Sights, now: Instant): LaneLook => {
     const remembered = withQueue(memory[lane], sights.queues[lane], now);
     const [look, after] = laneLook(release, sights.workloads[lane], remembered, isStalled(remembered, now), now);
@@ -47,7 +49,7 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
   };
   return {
     cannot: undefined,
-    sight: (now, signal) => sight(ports, emit, now, signal),
+    sight: (now, signal) => sight(ports, { emit, late, now }, signal),
     async look(release, sights, { now, evidence, wishes }, signal) {
       const seen = { blue: see('blue', release, sights, now), green: see('green', release, sights, now) };
       const traffic = sights.traffic?.kind === 'pending' ? undefined : sights.traffic;
@@ -66,10 +68,12 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
   };
 }
 
-async function sight(ports: Platform, emit: Emit, now: Instant, signal: AbortSignal): Promise<Sights> {
+/** `late`: ports that did not answer in time when they were asked last. */
+type Looking = { readonly emit: Emit; readonly late: Set<Port>; readonly now: Instant };
+
+async function sight(ports: Platform, looking: Looking, signal: AbortSignal): Promise<Sights> {
   const { queue } = ports;
-  const ask = <T>(port: Port, question: (deadline: AbortSignal) => Promise<T>) =>
-    seen(port, emit, now, signal, question);
+  const ask = <T>(port: Port, question: (deadline: AbortSignal) => Promise<T>) => seen(port, looking, signal, question);
   const [traffic, metrics, workloads, queues] = await Promise.all([
     ask('traffic', (deadline) => ports.traffic.observe(deadline)),
     ask('metrics', (deadline) => ports.metrics.observe(deadline)),
@@ -83,14 +87,17 @@ async function sight(ports: Platform, emit: Emit, now: Instant, signal: AbortSig
 
 async function seen<T>(
   port: Port,
-  emit: Emit,
-  now: Instant,
+  { emit, late, now }: Looking,
   signal: AbortSignal,
   question: (deadline: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
+  const deadline = withDeadline(signal, late.has(port) ? lateMaxMs : lookMaxMs);
   try {
-    return await question(withDeadline(signal, lookMaxMs));
+    const answer = await question(deadline);
+    late.delete(port);
+    return answer;
   } catch (error) {
+    if (deadline.aborted && !signal.aborted) late.add(port);
     // Not seen is an outcome that the policy has a rule for; the person on call hears of it.
     emit({ kind: 'unseen', at: now, port, message: error instanceof Error ? error.message : String(error) });
     return undefined;
@@ -105,7 +112,7 @@ async function perLane<T>(ask: (lane: Lane) => Promise<T | undefined>): Promise<
 type Prober = (release: Release, lane: LaneLook, now: Instant, signal: AbortSignal) => Promise<LaneLook['probe']>;
 
 /** The synthetic request of the start checks: asked until it passes once, for then the lane has shown that it answers end to end. */
-function makeProber(ports: Platform, emit: Emit): Prober {
+function makeProber(ports: Platform, emit: Emit, late: Set<Port>): Prober {
   const passed = new Set<string>();
   return async (release, { workload }, now, signal) => {
     const { phase } = release.state;
@@ -113,7 +120,7 @@ function makeProber(ports: Platform, emit: Emit): Prober {
     if (phase.kind !== 'starting' || !isUp) return 'not asked';
     const key = `${release.id} ${phase.since}`;
     if (passed.has(key)) return 'passed';
-    const answer = await seen('workload', emit, now, signal, (deadline) =>
+    const answer = await seen('workload', { emit, late, now }, signal, (deadline) =>
       ports.workload.probe(release.candidate, deadline),
     );
     const isOurs =

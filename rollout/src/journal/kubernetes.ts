@@ -17,9 +17,9 @@ import { wishesIn } from './kubernetes/wishes.ts';
 
 /**
  * Only while somebody drives, so the price of a quick renewal is paid for some minutes; what it buys is that a killed driver's release
- * goes on after 5 s.
+ * goes on some 6 s later.
  */
-const kubernetesLeaseTimes: LeaseTimes = { ...leaseTimes, renewMs: 1_000, stopMs: 3_500, givenUpMs: 5_000 };
+const kubernetesLeaseTimes: LeaseTimes = { ...leaseTimes, renewMs: 1_000, stopMs: 4_500, givenUpMs: 5_500 };
 
 /** In the client's namespace. The client stays the caller's, who closes it. */
 export function openKubernetesJournal(

@@ -29,7 +29,9 @@ export async function serverAway(report: Report, _runs: number, open: OpenStage)
   while (!load.exchanges.some(({ status }) => status === 500)) await sleep(5);
   const away = performance.now();
   await fault('hold');
-  const adopted = await adoptedAfter(stage, awayMs).finally(() => fault('release'));
+  const adopted = await adoptedAfter(stage, awayMs).finally(async () => {
+    await fault('release');
+  });
   const back = performance.now();
   report.check(
     'live adopts while the API server hangs',

@@ -28,10 +28,7 @@ export async function serverAway(report: Report, _runs: number, open: OpenStage)
   await stage.until(({ release }) => release?.id === 2 && release.state.phase.kind === 'holding');
   while (!load.exchanges.some(({ status }) => status === 500)) await sleep(5);
   const away = performance.now();
-  await fault('hold');
-  const adopted = await adoptedAfter(stage, awayMs).finally(async () => {
-    await fault('release');
-  });
+  const adopted = await whileAway(() => adoptedAfter(stage, awayMs));
   const back = performance.now();
   report.check(
     'live adopts while the API server hangs',
@@ -68,6 +65,15 @@ async function adoptedAfter({ nats }: Stage, maxMs: number): Promise<number | un
     return undefined;
   } finally {
     await connection.close();
+  }
+}
+
+async function whileAway<T>(act: () => Promise<T>): Promise<T> {
+  await fault('hold');
+  try {
+    return await act();
+  } finally {
+    await fault('release');
   }
 }
 

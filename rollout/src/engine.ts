@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { firstOf } from './deadline.ts';
+import { firstOf, withDeadline } from './deadline.ts';
 import { type Book, openBook } from './engine/book.ts';
 import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
 import { openEvidence } from './engine/evidence.ts';
@@ -111,7 +111,7 @@ async function oneTurn(
 /** Wishes of a journal that cannot be read are heard at a later look: the judge's word does not wait for anybody's. */
 async function heardOf({ wishes }: Platform, emit: Emit, at: Instant, lost: AbortSignal): Promise<Heard> {
   try {
-    return await hear(wishes, AbortSignal.any([lost, AbortSignal.timeout(hearMaxMs)]));
+    return await hear(wishes, withDeadline(lost, hearMaxMs));
   } catch (error) {
     lost.throwIfAborted();
     emit({ kind: 'unseen', at, port: 'wishes', message: error instanceof Error ? error.message : String(error) });

@@ -25,6 +25,9 @@ export function readMarker(text: string): Marker | undefined {
   return name.toLowerCase() === probeHeader.toLowerCase() ? undefined : { header: name, value };
 }
 
+/** Each is a condition that the router asks of every request. */
+export const pinsMax = 16;
+
 /** As it is typed. */
 export function markerText(marker: Marker): string {
   return isCookie(marker) ? `cookie ${marker.value}` : `${marker.header}=${marker.value}`;

@@ -51,6 +51,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
     release: {
       strategy: 'canary',
       steps: [5, 25, 50],
+      pins: [],
       bakeMs: 180_000,
       tolerate: 'default',
       latency: 'rollback',
@@ -300,6 +301,13 @@ test.each([
   ['5%, 25%, 50%', '', '13:3 release.steps must have a step, as the strategy is canary'],
   ['[5%, 25%, 50%]', '5%', '13:10 release.steps must be a list ("5%")'],
   ['strategy: canary', 'strategy: blue-green', '13:3 release.steps must be left out, as the strategy is blue-green'],
+  ['strategy: canary', 'strategy: rolling', '12:13 release.strategy must be one of canary, blue-green, ab ("rolling")'],
+  ['bake: 3m', 'pins: [X-Variant=b]', '14:3 release.pins must be left out, as the strategy is canary'],
+  [
+    'bake: 3m',
+    'bake: 3m\n  pins: [X-Variant]',
+    '15:10 release.pins[0] must be a header such as X-Variant=b, or a cookie such as "cookie variant=b" ("X-Variant")',
+  ],
   ['bake: 3m', 'bake: 3', '14:9 release.bake must be a duration in ms, s, m or h such as 500ms, 10s, 3m or 2h ("3")'],
   ['bake: 3m', 'bake: 3h', '14:9 release.bake must be shorter than deadline, 2h unless written ("3h")'],
   ['bake: 3m', 'deadline: 90s', '14:13 release.deadline must be longer than bake, 3m ("90s")'],
@@ -316,7 +324,7 @@ test.each([
   [
     'bake: 500ms',
     'bak: 500ms',
-    '16:39 release.bak must be one of strategy, steps, bake, tolerate, latency, metrics, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
+    '16:39 release.bak must be one of strategy, steps, pins, bake, tolerate, latency, metrics, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

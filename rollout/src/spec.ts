@@ -1,4 +1,5 @@
 import { invariant } from './errors.ts';
+import type { Marker } from './pin.ts';
 import type { SpecIssue } from './spec/issues.ts';
 import { issuesOf } from './spec/issues.ts';
 import { normalize } from './spec/normalize.ts';
@@ -60,7 +61,7 @@ export type ReplicasPlace = {
   readonly metrics: string;
 };
 
-export type Strategy = 'canary' | 'blue-green' | 'ab' | 'rolling';
+export type Strategy = 'canary' | 'blue-green' | 'ab';
 export type Tolerance = 'strict' | 'default' | 'relaxed';
 
 /** What latencies may do: roll back, and be waited for before promotion; roll back only; nothing. */
@@ -93,8 +94,10 @@ export type ValueFrom = { readonly kind: 'prometheus'; readonly url: string; rea
 
 export type ReleaseSpec = {
   readonly strategy: Strategy;
-  /** Candidate's weights before promotion, whole percent, rising; empty for blue-green. */
+  /** Candidate's weights before promotion, whole percent, rising; empty but for a canary. */
   readonly steps: readonly number[];
+  /** What the A/B test sends to the candidate; empty but for `ab`. */
+  readonly pins: readonly Marker[];
   readonly bakeMs: number;
   readonly tolerate: Tolerance;
   readonly latency: LatencyPart;

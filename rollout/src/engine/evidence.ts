@@ -1,6 +1,6 @@
 import { withDeadline } from '../deadline.ts';
 import type { Json } from '../journal/journal.ts';
-import { countsOnly, type Sample } from '../judge/sample.ts';
+import { type Counts, countsOnly, type Sample } from '../judge/sample.ts';
 import { type Instant, otherLane, type PerLane, type Weights } from '../lane.ts';
 import { difference } from '../metrics/difference.ts';
 import type { LaneTotals, MetricsSeen } from '../metrics/metrics.ts';
@@ -186,15 +186,17 @@ class OpenEvidence implements EvidenceBook {
     // Counts up to here may hold requests of the old weight; those from here on are of the confirmed one.
     const traffic = beside.sights?.traffic;
     if (traffic?.kind === 'agreed' && traffic.weights[candidate] === this.#asked) this.#confirmed(at);
-    return counts[candidate].weighted.failed > 0;
+    return judgedOf(release, counts[candidate]).failed > 0;
   }
 
   #sample(
-    { candidate, state: { phase } }: Release,
+    release: Release,
     counts: PerLane<LaneTotals>,
     { sights, slow }: Beside,
     { seconds, at }: { readonly seconds: number; readonly at: Instant },
   ): void {
+    const { candidate, state } = release;
+    const { phase } = state;
     const lags = sights === undefined ? undefined : lagsOf(sights);
     const [live, own] = [counts[otherLane(candidate)], counts[candidate]];
     const isComparing = phase.kind === 'comparing';
@@ -202,7 +204,7 @@ class OpenEvidence implements EvidenceBook {
       seconds,
       candidateShare: phase.kind === 'watching' ? 100 : Math.min(this.#share, this.#asked),
       live: live.weighted,
-      candidate: own.weighted,
+      candidate: judgedOf(release, own),
       queue: lags && { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs },
       probes: isComparing ? { live: live.pinned, candidate: own.pinned } : undefined,
       ...partsOf(slow, candidate),
@@ -234,6 +236,12 @@ class OpenEvidence implements EvidenceBook {
 
 /** What is read beside the router's counts. */
 type Beside = { readonly sights: Sights | undefined; readonly slow: SlowSeen | undefined };
+
+/** Nobody but those who are pinned is in an A/B test; some routers count them among the others. */
+function judgedOf({ plan, state }: Release, { weighted: a, pinned: b }: LaneTotals): Counts {
+  if (plan.strategy !== 'ab' || state.phase.kind === 'watching') return a;
+  return { requests: a.requests + b.requests, failed: a.failed + b.failed, refused: a.refused + b.refused };
+}
 
 const noCounts = { requests: 0, failed: 0, refused: 0 };
 const noOwn = { own: undefined, values: undefined };

@@ -75,7 +75,7 @@ test('pins that another hand wrote while a weight is held are not written over',
 test("people's pins stand beside Headgate's own, seen or not", async () => {
   const comparing: Phase = { kind: 'comparing', since: now };
   const { release, look } = await sightOf({ kind: 'pending', why: 'not yet' }, comparing);
-  const asked = { actor: 'kim@desk', reason: '', since: now, wish: undefined };
+  const asked = { actor: 'kim@desk', reason: '', since: now, test: false, wish: undefined };
   const pins = [{ ...asked, header: 'X-Team', value: 'qa', to: { kind: 'candidate' } } as const];
 
   const commands = commandsOf({ ...release, state: { ...release.state, live: 'blue', pins } }, look);

@@ -1,11 +1,12 @@
 import type { Tolerance } from '../spec.ts';
 import { type Dispersion, designEffect, disperse, noDispersion } from './dispersion.ts';
 import { merge, ruleWeights } from './merge.ts';
+import { refer } from './one-lane.ts';
 import { isCounted, type OwnMetrics } from './own.ts';
 import type { LatencyTolerance } from './presets.ts';
 import { changeWeight, countsOf, type Outcome, primeRule, type Rule, readRule, stepRule } from './rules.ts';
 import { type Counts, checkSample, type Prime, type Sample, type Slow } from './sample.ts';
-import { comparisonRules, watchRules } from './start-rules.ts';
+import { comparisonRules, linesFor, type OneLanePasts, watchRules } from './start-rules.ts';
 import type { LaneCounts, RuleReport, Verdict } from './verdict.ts';
 
 /** Everything that a release is judged by. Spread `defaultJudge` and change what differs. */
@@ -18,8 +19,11 @@ export type JudgeSettings = {
   readonly tolerate: Tolerance;
   /** Limit of the hard lag guard in ms (`limitMsFor`); `undefined`: no queue. */
   readonly guardMs: number | undefined;
-  /** What the lanes are compared by: users' requests (canary), synthetic ones (blue/green, at weight 0), or both (little traffic). */
-  readonly compare: 'traffic' | 'probes' | 'both';
+  /**
+   * What the lanes are compared by: users' requests (canary), synthetic ones (blue/green, at weight 0), or both (little traffic).
+   * `history`: they are not, as those who are pinned are not users like all others (A/B); the candidate is judged against live's past.
+   */
+  readonly compare: 'traffic' | 'probes' | 'both' | 'history';
   /** What the lanes' processes and the queue can tell beside the counts. What is named here must come, or nothing is promoted. */
   readonly slow: readonly Slow[];
   readonly own: OwnMetrics;
@@ -76,7 +80,19 @@ const quietAfterSec = 60;
 
 /** A comparison that has seen nothing. Prime it, then step it. */
 export function startJudge(settings: JudgeSettings): JudgeState {
-  return opened('comparison', settings, comparisonRules(settings));
+  if (settings.compare !== 'history') return opened('comparison', settings, comparisonRules(settings));
+  return opened('comparison', settings, watchRules(settings, pastsOf(settings, noHistory, { failed: 1, refused: 1 })));
+}
+
+/** Live's last 10 minutes, as far as they have come, for a judge that compares with `history`: from the next blocks on. */
+export function referTo(state: JudgeState, history: History): JudgeState {
+  const pasts = pastsOf(state.settings, history, designEffects(state));
+  const rules = state.rules.map((rule): Rule => {
+    const past = rule.kind === 'one-lane' ? pasts[rule.name] : undefined;
+    if (rule.kind !== 'one-lane' || past === undefined) return rule;
+    return { ...rule, state: refer(rule.state, past, linesFor(rule.name, state.settings)) };
+  });
+  return { ...state, rules };
 }
 
 /** Adds live traffic from before the release: about 10 minutes, oldest first, in stretches of about 10 s. */
@@ -94,11 +110,15 @@ export function primeJudge(state: JudgeState, before: Prime): JudgeState {
  * `kappa`: its `designEffects`. Samples then give the promoted lane as the candidate. The judge never promotes here, it only
  * calls the lane back.
  */
-export function startWatch(
-  settings: JudgeSettings,
-  history: Counts & { readonly own?: Readonly<Record<string, LaneCounts>> },
-  kappa: DesignEffects,
-): JudgeState {
+export function startWatch(settings: JudgeSettings, history: History, kappa: DesignEffects): JudgeState {
+  return opened('watch', settings, watchRules(settings, pastsOf(settings, history, kappa)));
+}
+
+type History = Counts & { readonly own?: Readonly<Record<string, LaneCounts>> };
+
+const noHistory: History = { requests: 0, failed: 0, refused: 0 };
+
+function pastsOf(settings: JudgeSettings, history: History, kappa: DesignEffects): OneLanePasts {
   const past = (outcome: Outcome) => ({ history: countsOf(history, outcome), kappa: kappa[outcome] });
   const ownPasts = Object.keys(settings.own)
     .filter((name) => settings.own[name]?.kind === 'failures')
@@ -106,8 +126,7 @@ export function startWatch(
       `metric:${name}`,
       { history: history.own?.[name] ?? { requests: 0, failures: 0 }, kappa: kappa.own?.[name] ?? 1 },
     ]);
-  const pasts = { failed: past('failed'), refused: past('refused'), ...Object.fromEntries(ownPasts) };
-  return opened('watch', settings, watchRules(settings, pasts));
+  return { failed: past('failed'), refused: past('refused'), ...Object.fromEntries(ownPasts) };
 }
 
 /** Adds what was seen since the last good scrape. @throws {InvariantError} if a number is negative or not finite */

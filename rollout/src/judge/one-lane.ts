@@ -6,8 +6,8 @@ import type { Lines } from './presets.ts';
 import { type LaneCounts, type RuleVerdict, rollbackOnly } from './verdict.ts';
 
 /**
- * One lane at work, after a promotion: nothing is left to compare with, so the lane is judged against the former live
- * lane's history, frozen at the switch. One-sample bets; rollback side only.
+ * One lane judged against history, one-sample bets, rollback side only. After a promotion nothing is left to compare with: the former
+ * live lane's history is frozen at the switch. In an A/B test live is at work, but with other users: its history goes on (`refer`).
  */
 export type OneLaneState = {
   readonly alpha: number;
@@ -41,6 +41,16 @@ export function start(
     elapsed: 0,
     counts: { requests: 0, failures: 0 },
   };
+}
+
+/** Another history, from the next block on: what a bet is made by must be known before what it bets on. */
+export function refer(
+  state: OneLaneState,
+  { history, kappa }: Pick<OneLaneState, 'history' | 'kappa'>,
+  { tolerated }: Pick<Lines, 'tolerated'>,
+): OneLaneState {
+  if (state.open.seconds > 0) return state;
+  return { ...state, kappa, history, bound: lineAt(tolerated, upperBound(history, confidence)) };
 }
 
 /** Adds the counts of one good scrape of the lane that is judged. */

@@ -13,7 +13,9 @@ import { start as startShare } from './share.ts';
 import type { LaneCounts } from './verdict.ts';
 
 /** What a lane is judged against when nothing is left to compare with: live's past, and how its failures clustered. */
-export type OneLanePast = { readonly history: LaneCounts; readonly kappa: number };
+type OneLanePast = { readonly history: LaneCounts; readonly kappa: number };
+
+export type OneLanePasts = { readonly [name in OneLaneName]?: OneLanePast };
 
 /** All rules of a comparison, before they have seen anything. */
 export function comparisonRules(settings: JudgeSettings): readonly Rule[] {
@@ -31,11 +33,8 @@ export function comparisonRules(settings: JudgeSettings): readonly Rule[] {
   ];
 }
 
-/** All rules of a watch. An own metric without a past is judged all the same, and says nothing. */
-export function watchRules(
-  settings: JudgeSettings,
-  pasts: { readonly [name in OneLaneName]?: OneLanePast },
-): readonly Rule[] {
+/** All rules of a watch, and of an A/B test. An own metric without a past is judged all the same, and says nothing. */
+export function watchRules(settings: JudgeSettings, pasts: OneLanePasts): readonly Rule[] {
   const rules = (Object.entries(pasts) as [OneLaneName, OneLanePast][]).map(([name, { history, kappa }]): Rule => {
     const { alpha } = settings;
     const { tolerated } = linesFor(name, settings);
@@ -75,7 +74,7 @@ function limitRules({ own }: JudgeSettings): readonly Rule[] {
 }
 
 /** A 4xx is a client's mistake more often than the release's: refused requests always get the widest tolerance. */
-function linesFor(name: PairName, { tolerate, own }: JudgeSettings) {
+export function linesFor(name: PairName, { tolerate, own }: JudgeSettings) {
   const metric = own[ownName(name) ?? ''];
   if (metric?.kind === 'failures') return presets[metric.tolerate];
   return presets[name === 'refused' || name === 'probe-refused' ? 'relaxed' : tolerate];

@@ -3,7 +3,7 @@ import { otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { isOver } from './phase.ts';
-import { keptPins } from './pins.ts';
+import { pinsAtStart } from './pins.ts';
 import type { Head, Order, Plan, Release, ReleaseRequest } from './release.ts';
 
 /** How a request for a release was taken. `text` is one sentence for the person who asked. */
@@ -103,7 +103,13 @@ function refusal(head: Head, request: ReleaseRequest): Begun | undefined {
 
 function strategyFor(head: Head, spec: ReleaseSpec): Plan['strategy'] {
   if (head.live === undefined) return 'first';
-  return spec.strategy === 'canary' ? 'canary' : 'blue-green';
+  return spec.strategy;
+}
+
+/** The one step of an A/B test is no weight at all. */
+function stepsFor(strategy: Plan['strategy'], { steps }: ReleaseSpec): readonly number[] {
+  if (strategy === 'ab') return [0];
+  return strategy === 'canary' ? steps : [];
 }
 
 function planFor(
@@ -123,7 +129,8 @@ function planFor(
     );
   return {
     strategy,
-    steps: strategy === 'canary' ? spec.steps : [],
+    steps: stepsFor(strategy, spec),
+    pins: strategy === 'ab' ? spec.pins : [],
     bakeMs: spec.bakeMs,
     deadlineMs: spec.deadlineMs,
     atDeadline: spec.atDeadline,
@@ -152,7 +159,13 @@ function begun(head: Head, request: ReleaseRequest, plan: Plan, now: Instant): B
     reason: request.reason,
     startedAt: now,
     probe: request.probe,
-    state: { phase: { kind: 'closing', since: now }, live: head.live, peak: {}, pins: keptPins(head), held: undefined },
+    state: {
+      phase: { kind: 'closing', since: now },
+      live: head.live,
+      peak: {},
+      pins: pinsAtStart(head, plan, now),
+      held: undefined,
+    },
   };
   const warm =
     head.lanes[candidate] === undefined

@@ -5,6 +5,7 @@ import type { Look } from './look.ts';
 import type { Next } from './next.ts';
 import type { Phase } from './phase.ts';
 import { isForward } from './phase.ts';
+import { pinsAfter } from './pins.ts';
 import type { Decision, Release, ReleaseState } from './release.ts';
 import { peakWith } from './sizes.ts';
 import { afterNext } from './watch.ts';
@@ -27,6 +28,7 @@ export function decide(release: Release, look: Look): Decision {
     ...asked.state,
     phase: next.phase,
     live: liveAfter(release, next.phase),
+    pins: pinsAfter(asked.state, next.phase),
     peak: isForward(next.phase) ? peakWith(release, look) : release.state.peak,
   };
   return {

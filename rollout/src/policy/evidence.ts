@@ -6,6 +6,7 @@ import {
   type JudgeState,
   primeJudge,
   readJudge,
+  referTo,
   startJudge,
   startWatch,
   stepJudge,
@@ -75,11 +76,19 @@ export function settingsFor(
     bakeSec: plan.bakeMs / 1_000,
     tolerate: spec.tolerate,
     guardMs: plan.queue ? limitMsFor(queueTimes) : undefined,
-    compare: plan.strategy === 'blue-green' ? 'probes' : 'traffic',
+    compare: comparedBy[plan.strategy],
     ...latencySettings(plan.strategy === 'canary' ? slow : [], spec.latency),
     own: plan.strategy === 'first' ? {} : ownMetrics(spec.metrics),
   };
 }
+
+const comparedBy: Readonly<Record<Plan['strategy'], JudgeSettings['compare']>> = {
+  canary: 'traffic',
+  'blue-green': 'probes',
+  ab: 'history',
+  first: 'traffic',
+  restore: 'traffic',
+};
 
 /** What the judge needs to know of the user's own metrics: where they are read is not its business. */
 function ownMetrics(metrics: ReleaseSpec['metrics']): OwnMetrics {
@@ -138,7 +147,7 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
         history: remember(state, { ...entry, users: entry.live.requests }),
       };
     case 'sample': {
-      const [judge, verdict] = stepJudge(state.judge, entry.sample);
+      const [judge, verdict] = stepJudge(referred(state), entry.sample);
       const { live, candidate } = entry.sample;
       const users = live.requests + candidate.requests;
       const idle = users === 0;
@@ -156,16 +165,18 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
       return { ...state, judge, verdict };
     }
     case 'watch': {
-      const judge = startWatch(
-        state.judge.settings,
-        { ...sum(state.history.map(({ counts }) => counts)), own: sumOwn(state.history) },
-        designEffects(state.judge),
-      );
+      const judge = startWatch(state.judge.settings, sumOf(state.history), designEffects(state.judge));
       return { ...state, judge, verdict: readJudge(judge), idleSamples: 0 };
     }
     case 'hold':
       return state;
   }
+}
+
+/** The reference of an A/B test goes with live, which works beside it: what was counted up to now sets the bets on what comes. */
+function referred({ judge, history }: EvidenceState): JudgeState {
+  const isTest = judge.kind === 'comparison' && judge.settings.compare === 'history';
+  return isTest ? referTo(judge, sumOf(history)) : judge;
 }
 
 /** The judge in the policy's words. `blindMs`: for how long no count could be read. */
@@ -202,6 +213,10 @@ function remember(
     ...history.filter((entry) => at - entry.at < historyMs),
     { at, seconds, users, counts: live, own: Object.fromEntries(counts) },
   ];
+}
+
+function sumOf(history: readonly Past[]) {
+  return { ...sum(history.map(({ counts }) => counts)), own: sumOwn(history) };
 }
 
 function sumOwn(history: readonly Past[]): Readonly<Record<string, LaneCounts>> {

@@ -3,7 +3,7 @@ import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, stands, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
-import { isPinned } from './pins.ts';
+import { isPinned, wantedPins } from './pins.ts';
 import type { Release } from './release.ts';
 import { tooFew } from './sizes.ts';
 import { startBlocker, startFailure } from './start.ts';
@@ -96,9 +96,7 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
         ? go({ kind: 'promoting', since: look.now }, 'the synthetic comparison is good enough')
         : stay(phase, 'evidence', look.evidence.text);
     case 'settling':
-      return confirmed(release, phase, look)
-        ? go({ kind: 'holding', step: phase.step, since: look.now }, `${release.plan.steps[phase.step]} % is confirmed`)
-        : stay(phase, 'unconfirmed', unconfirmed(`${release.plan.steps[phase.step]} %`, look));
+      return settled(release, phase, look);
     case 'holding':
       return step(release, phase, look);
     case 'promoting':
@@ -110,8 +108,16 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
   }
 }
 
+function settled(release: Release, phase: Extract<Phase, { kind: 'settling' }>, look: Look): Next {
+  const isTest = release.plan.strategy === 'ab';
+  const what = isTest ? "the test's pins" : `${release.plan.steps[phase.step]} %`;
+  const isRight = !isTest || wantedPins(release, phase, look) === look.pins;
+  if (!confirmed(release, phase, look) || !isRight) return stay(phase, 'unconfirmed', unconfirmed(what, look));
+  return go({ kind: 'holding', step: phase.step, since: look.now }, `${what} ${isTest ? 'are' : 'is'} confirmed`);
+}
+
 function unconfirmed(what: string, { cannot }: Look): string {
-  return cannot === undefined ? `${what} was asked for and is not confirmed yet` : `the router cannot do it: ${cannot}`;
+  return cannot === undefined ? `${what}: asked for and not confirmed yet` : `the router cannot do it: ${cannot}`;
 }
 
 function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
@@ -199,9 +205,16 @@ function stepBlocker(release: Release, phase: Extract<Phase, { kind: 'holding' }
     return stay(phase, 'no-metrics', `no counts for ${Math.round(evidence.blindMs / 1000)} s`);
   if (evidence.unread) return stay(phase, 'no-metrics', evidence.text);
   if (evidence.idle) return stay(phase, 'no-traffic', 'the router reports no traffic');
+  if (plan.strategy === 'ab') return stay(phase, 'test', testText(release, look));
   if (!ready) return stay(phase, 'evidence', evidence.text);
   if (bakeLeftMs > 0) return stay(phase, 'bake', `this weight stays for ${Math.ceil(bakeLeftMs / 1000)} s more`);
   return capacity(release, phase, look, next);
+}
+
+function testText({ candidate }: Release, look: Look): string {
+  return isPinned(candidate, look)
+    ? 'an A/B test runs until a person promotes or rolls back'
+    : 'no pin leads to the candidate: the A/B test is switched off';
 }
 
 /** Before a step the candidate must be able to carry the next share of what live needed at its peak. */

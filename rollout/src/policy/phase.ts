@@ -11,6 +11,8 @@ import type { Instant } from '../lane.ts';
  *                     verdict, readiness, deadline or a person      ▼                 │
  *                                                              rollingBack ◀──────────┘
  *                                                                   ▼
+ *   An A/B test has one step, of weight 0: it holds there, with its pins, until a person ends it.
+ *
  *   interrupted: a driver went away by signal; weight is 0     rolledBack
  *   and the next driver goes on at `settling`
  */
@@ -75,6 +77,7 @@ export type HoldReason =
   | 'foreign-writer'
   | 'person'
   | 'approval'
+  | 'test'
   | 'deadline'
   | 'unconfirmed'
   | 'starting'

@@ -1,13 +1,11 @@
 import { otherLane } from '../lane.ts';
-import { type Marker, markerText, sameMarker } from '../pin.ts';
+import { type Marker, markerText, pinsMax, sameMarker } from '../pin.ts';
 import type { Look, WishSeen } from './look.ts';
 import { elapsedMs } from './next.ts';
 import { laneOf } from './pins.ts';
 import type { PinTarget, Release, ReleaseState, RolePin, WishAnswer } from './release.ts';
 import type { Asked, Heard } from './wishes.ts';
 
-/** Each is a condition that the router asks of every request. */
-const pinsMax = 16;
 /** A router that has not confirmed a pin by then is told of, and the pin taken back. */
 const confirmMaxMs = 30_000;
 
@@ -20,9 +18,12 @@ export function hearPin(release: Release, wish: Wanting<'pin'>, look: Look): Hea
   const to = targetOf(release, wish.to);
   if (to === undefined) return { refused: `no lane holds a revision ${wish.to}: ${heldBy(release)}` };
   const others = state.pins.filter((pin) => !sameMarker(pin, wish.marker));
-  if (others.length >= pinsMax) return { refused: `there are ${pinsMax} pins already: unpin one first` };
+  if (others.filter(({ test }) => !test).length >= pinsMax)
+    return { refused: `there are ${pinsMax} pins already: unpin one first` };
+  // Back in the test of this release, and no longer than it.
+  const test = to.kind === 'candidate' && release.plan.pins.some((marker) => sameMarker(marker, wish.marker));
   return {
-    state: { ...state, pins: [pinOf(wish, to, look), ...others] },
+    state: { ...state, pins: [{ ...pinOf(wish, to, look), test }, ...others] },
     text: `${wish.actor} pins ${words} to ${targetText(to)}: ${wish.reason}`,
     answers: overtaken(state, wish.marker),
   };
@@ -75,7 +76,7 @@ function outcomeOf(release: Release, pin: RolePin, look: Look): Omit<WishAnswer,
   const isSeen = look.weights !== undefined && look.writer === undefined;
   const isRight = isSeen && look.pins.find((one) => sameMarker(one, pin))?.lane === lane;
   if (isRight) return isAwaited ? { kind: 'done', text: `${words} ${leadsTo(release, pin)}` } : undefined;
-  if (isSeen && look.cannot !== undefined && lane !== undefined)
+  if (isSeen && look.cannot !== undefined && lane !== undefined && !pin.test)
     return { kind: 'refused', text: `the router cannot pin ${words}: ${look.cannot}` };
   if (!isAwaited || elapsedMs(pin.since, look) < confirmMaxMs) return undefined;
   return { kind: 'refused', text: `the router did not confirm ${words} within ${confirmMaxMs / 1_000} s` };
@@ -115,7 +116,7 @@ function heldBy({ candidate, revision, formerRevision }: Release): string {
 }
 
 function pinOf({ id, marker, actor, reason }: Wanting<'pin' | 'unpin'>, to: PinTarget, look: Look): RolePin {
-  return { header: marker.header, value: marker.value, to, actor, reason, since: look.now, wish: id };
+  return { header: marker.header, value: marker.value, to, actor, reason, since: look.now, test: false, wish: id };
 }
 
 /** Who asked for the same marker and still waits hears that somebody was later. */

@@ -1,8 +1,8 @@
-import type { Lane, Pin } from '../lane.ts';
+import type { Instant, Lane, Pin } from '../lane.ts';
 import { probeHeader, sameMarker } from '../pin.ts';
 import type { Look } from './look.ts';
-import type { Phase } from './phase.ts';
-import type { Head, Release, RolePin } from './release.ts';
+import { isForward, type Phase } from './phase.ts';
+import type { Head, Plan, Release, ReleaseState, RolePin } from './release.ts';
 
 /** The value of the probe's header names the release and the lane, and is known to nobody else. */
 export function probeValue(release: Pick<Release, 'probe'>, lane: Lane): string {
@@ -76,11 +76,21 @@ function takesPins({ candidate }: Release, { kind }: Phase, lane: Lane): boolean
   }
 }
 
-/** What a new release takes over. A pin to a revision ends with the last lane that holds it. */
-export function keptPins({ release, lanes, live }: Head): readonly RolePin[] {
+/** The pins of a test are gone when it has ended; the very pins when nothing ends. */
+export function pinsAfter({ pins }: ReleaseState, phase: Phase): readonly RolePin[] {
+  const runs = isForward(phase) || phase.kind === 'interrupted';
+  return runs || !pins.some(({ test }) => test) ? pins : pins.filter(({ test }) => !test);
+}
+
+/** People's pins, which a new release takes over, then those of its test. A pin to a revision ends with the last lane that holds it. */
+export function pinsAtStart({ release, lanes, live }: Head, { pins }: Plan, since: Instant): readonly RolePin[] {
   const stays = live === undefined ? undefined : lanes[live]?.id;
-  const pins = release?.state.pins ?? [];
-  return pins.filter(({ to }) => to.kind !== 'revision' || to.id === stays);
+  const kept = (release?.state.pins ?? []).filter(({ to }) => to.kind !== 'revision' || to.id === stays);
+  const asked = { to: { kind: 'candidate' }, actor: 'headgate.yaml', reason: 'the A/B test', since } as const;
+  const tested = pins
+    .filter((marker) => !kept.some((pin) => sameMarker(pin, marker))) // What a person has said of it is stronger.
+    .map(({ header, value }) => ({ header, value, ...asked, test: true, wish: undefined }));
+  return [...kept, ...tested];
 }
 
 function samePins(a: readonly Pin[], b: readonly Pin[]): boolean {

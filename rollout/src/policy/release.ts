@@ -8,9 +8,11 @@ import type { HoldReason, Phase } from './phase.ts';
 /** What a release was started with: everything `decide` needs that does not change while it runs. Times in ms. */
 export type Plan = {
   /** `restore` is a rollback after keepWarm: start checks, then 100 at once. */
-  readonly strategy: 'canary' | 'blue-green' | 'first' | 'restore';
-  /** Candidate's weights before promotion, whole percent, rising; empty but for a canary. */
+  readonly strategy: 'canary' | 'blue-green' | 'ab' | 'first' | 'restore';
+  /** Candidate's weights before promotion, whole percent, rising; one of 0 for an A/B test, none for the others. */
   readonly steps: readonly number[];
+  /** What an A/B test sends to the candidate; none for the others. */
+  readonly pins: readonly Marker[];
   readonly bakeMs: number;
   readonly deadlineMs: number;
   readonly atDeadline: 'hold' | 'rollback';
@@ -47,6 +49,8 @@ export type RolePin = Marker & {
   readonly actor: string;
   readonly reason: string;
   readonly since: Instant;
+  /** It belongs to the A/B test of its release, and ends with it. */
+  readonly test: boolean;
   /** Who waits to hear that the router does it; `undefined`: nobody. */
   readonly wish: string | undefined;
 };

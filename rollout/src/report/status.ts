@@ -102,11 +102,13 @@ export function phaseText(release: Release, now: Instant): string {
   const lasted = duration(now - phase.since);
   switch (phase.kind) {
     case 'holding': {
+      if (release.plan.strategy === 'ab') return `A/B test for ${lasted}`;
       const left = release.plan.bakeMs / release.plan.steps.length - (now - phase.since);
       const next = phase.step === release.plan.steps.length - 1 ? 'promotion' : 'next step';
       return `at ${release.plan.steps[phase.step]} % for ${lasted}${left > 0 ? ` · ${next} in ${duration(left)} at the earliest` : ''}`;
     }
     case 'settling':
+      if (release.plan.strategy === 'ab') return `A/B test about to begin for ${lasted}`;
       return `going to ${release.plan.steps[phase.step]} % for ${lasted}`;
     case 'rollingBack':
       return `rolling back (${phase.stage}) for ${lasted}`;
@@ -201,7 +203,9 @@ function reasonOf(phase: Phase): string | undefined {
 function stopLines(_facts: StatusFacts, release: Release): readonly string[] {
   const back = release.state.phase.kind === 'rollingBack' || release.state.phase.kind === 'returning';
   const reason = release.reason === '' ? '' : `: ${release.reason}`;
-  return [`  started    by ${release.actor}${reason}${back ? '' : ' · to stop it: headgate rollback'}`];
+  const isTest = release.plan.strategy === 'ab' && isForward(release.state.phase);
+  const stop = isTest ? 'to end the test: headgate promote or headgate rollback' : 'to stop it: headgate rollback';
+  return [`  started    by ${release.actor}${reason}${back ? '' : ` · ${stop}`}`];
 }
 
 function lastLines({ head, now }: StatusFacts): readonly string[] {

@@ -21,6 +21,7 @@ export function revisionNamed(name: string): Revision {
 export const aSpec: ReleaseSpec = {
   strategy: 'canary',
   steps: [5, 25, 50],
+  pins: [],
   bakeMs: 180_000,
   tolerate: 'default',
   latency: 'promote',

@@ -99,6 +99,7 @@ function readOption(option: string): [string, unknown] {
   const [key = '', value = ''] = option.split('=');
   if (key === 'steps') return ['steps', value.split(',').map(Number)];
   if (key === 'strategy' || key === 'atDeadline') return [key, value];
+  if (key === 'pins') return ['pins', value.split(',').map((words) => readMarker(words.replace(':', '=')))];
   if (key === 'approve') return ['approve', true];
   return [`${key}Ms`, Number.parseInt(value, 10) * 1_000];
 }

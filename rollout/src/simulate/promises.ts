@@ -2,7 +2,7 @@ import { instant, type Lane, otherLane } from '../lane.ts';
 import { begin } from '../policy/begin.ts';
 import type { Look } from '../policy/look.ts';
 import type { Phase } from '../policy/phase.ts';
-import type { DecisionRecord, Release } from '../policy/release.ts';
+import type { Command, DecisionRecord, Release } from '../policy/release.ts';
 import { replay, type Turn } from '../policy/turn.ts';
 import { type Game, spec } from './game.ts';
 import type { World } from './world.ts';
@@ -18,18 +18,21 @@ export function checkTurn(game: Game, release: Release, seen: Look, { decision }
   }
   if (moved && phase.kind === 'watching' && game.world.weights[release.candidate] !== 100)
     game.broken.push('promoted without 100 %');
+  if (release.plan.strategy === 'ab' && phase.kind === 'holding' && game.world.weights[release.candidate] !== 0)
+    game.broken.push('somebody who is not pinned reaches the B of an A/B test');
   if (!asked) checkStepUp(game, release, seen, phase);
   const bad =
     !asked &&
     before.kind === 'holding' &&
     seen.evidence.verdict === 'rollback' &&
     seen.lanes[otherLane(release.candidate)].downMs === 0;
-  if (
-    bad &&
-    !decision.commands.some((command) => command.kind === 'setWeights' && command.weights[release.candidate] === 0)
-  ) {
-    game.broken.push('a rollback that waits');
-  }
+  if (bad && !decision.commands.some((command) => closes(command, release))) game.broken.push('a rollback that waits');
+}
+
+/** Nobody reaches the candidate any more: by weight, or in a test by a pin. */
+function closes(command: Command, { candidate, plan }: Release): boolean {
+  if (command.kind === 'setPins' && plan.strategy === 'ab') return command.pins.every(({ lane }) => lane !== candidate);
+  return command.kind === 'setWeights' && command.weights[candidate] === 0;
 }
 
 function checkStepUp({ world, broken }: Game, release: Release, seen: Look, phase: Phase): void {
@@ -58,6 +61,8 @@ export function endOf(game: Game, release: Release): string {
     broken.push(`promoted, but ${world.weights[candidate]} % is served`);
   if (phase.kind === 'promoted' && game.candidate.failRatio === 1 && game.candidate.fromMs === 0 && !game.askedByPerson)
     broken.push('a dead version was promoted');
+  if (phase.kind === 'promoted' && release.plan.strategy === 'ab' && !game.askedByPerson)
+    broken.push('an A/B test was promoted by itself');
   const { live } = release.state;
   const isAdopting = phase.kind === 'rolledBack' && phase.backlog > 0;
   if (live !== undefined && world.lanes[live].held > 0 && world.autoscaled !== undefined && !isAdopting)

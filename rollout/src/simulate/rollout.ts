@@ -11,7 +11,7 @@ import { obey } from './obey.ts';
 import { checkTurn, endOf } from './promises.ts';
 import { seeded } from './random.ts';
 import { look } from './see.ts';
-import { type Behaviour, good, makeWorld, pass } from './world.ts';
+import { type Behaviour, good, makeWorld, pass, testMarker } from './world.ts';
 
 /** How one simulated release went. `broken` lists every promise that was not kept, in words. */
 export type Outcome = {
@@ -68,7 +68,9 @@ function setUp(seed: number): Game {
     hotfix: false,
     probe: 'p',
   } as const;
-  const begun = begin(head, request, spec, 'overwrite', instant(world.now));
+  const test = { strategy: 'ab', steps: [], pins: [testMarker], deadlineMs: 100_000 } as const;
+  const written = random() < 0.25 ? { ...spec, ...test } : spec;
+  const begun = begin(head, request, written, 'overwrite', instant(world.now));
   if (begun.kind !== 'begun' || begun.head.release === undefined) throw new RangeError(`seed ${seed} does not begin`);
   return {
     world,
@@ -148,7 +150,7 @@ function someWish(game: Game): readonly WishSeen[] {
 
 function somePin({ random }: Game): WishSeen {
   const asked = { id: 'p', release: undefined, actor: 'somebody', reason: 'a pin' };
-  const marker = { header: 'X-Team', value: String(Math.floor(random() * 3)) };
+  const marker = random() < 0.3 ? testMarker : { header: 'X-Team', value: String(Math.floor(random() * 3)) };
   const to = ['live', 'candidate', 'v1000000', 'v2000000'][Math.floor(random() * 5)];
   return to === undefined ? { ...asked, act: 'unpin', marker } : { ...asked, act: 'pin', marker, to };
 }

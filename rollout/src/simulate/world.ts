@@ -1,5 +1,6 @@
-import type { Lane, PerLane, Pin, Weights } from '../lane.ts';
+import type { Lane, Pin, Weights } from '../lane.ts';
 import { closedWeights, lanes } from '../lane.ts';
+import { type Marker, sameMarker } from '../pin.ts';
 import { binomial } from './random.ts';
 
 /** How a revision behaves. `from` is when its trouble begins, in ms after it started. */
@@ -52,6 +53,10 @@ export type World = {
   /** Rules that were broken, in words. */
   readonly broken: string[];
 };
+
+/** Carried by a part of the users, who go by weight while nobody pins them. */
+export const testMarker: Marker = { header: 'X-Variant', value: 'b' };
+const testShare = 0.2;
 
 const startMs = 1_500;
 const stopMs = 800;
@@ -113,12 +118,13 @@ export function present(world: World, pool: Pool): number {
 export function pass(world: World, ms: number): void {
   world.now += ms;
   const arriving = Math.round((world.ratePerSecond * ms) / 1_000);
-  let toBlue = 0;
-  if (world.weights.blue + world.weights.green > 0) toBlue = binomial(arriving, world.weights.blue / 100, world.random);
-  const share: PerLane<number> = {
-    blue: toBlue,
-    green: world.weights.blue + world.weights.green > 0 ? arriving - toBlue : 0,
-  };
+  const pinned = world.pins.find((pin) => sameMarker(pin, testMarker))?.lane;
+  const byPin = pinned === undefined ? 0 : binomial(arriving, testShare, world.random);
+  const isOpen = world.weights.blue + world.weights.green > 0;
+  const byWeight = isOpen ? arriving - byPin : 0;
+  const toBlue = binomial(byWeight, world.weights.blue / 100, world.random);
+  const share = { blue: toBlue, green: byWeight - toBlue };
+  if (pinned !== undefined) share[pinned] += byPin;
   for (const lane of lanes) autoscale(world, lane);
   for (const lane of lanes) arrive(world, lane, share[lane]);
   for (const lane of lanes) work(world, lane, ms);

@@ -79,7 +79,7 @@ function defaultLatency(isCluster: boolean): LatencyPart {
 }
 
 function normalizeRelease(
-  { steps, bake, deadline, watch, keepWarm, ...written }: WrittenRelease,
+  { steps, pins, bake, deadline, watch, keepWarm, ...written }: WrittenRelease,
   latency: LatencyPart,
 ): ReleaseSpec {
   const strategy = written.strategy ?? defaults.strategy;
@@ -87,6 +87,7 @@ function normalizeRelease(
   return {
     strategy,
     steps: steps?.map(proved) ?? defaultSteps(strategy),
+    pins: (pins ?? []).map(proved),
     bakeMs: bake ?? defaults.bakeMs,
     tolerate,
     latency: written.latency ?? latency,

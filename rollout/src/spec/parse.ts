@@ -1,7 +1,7 @@
 /** First step: the shape of headgate.yaml. Unknown keys and wrong units are refused here; meaning is for the rules. */
 import { metric } from './metrics.ts';
 import type { Reader } from './read.ts';
-import { anyText, dictionary, duration, fields, flag, list, oneOf, percentage, text, whole } from './read.ts';
+import { anyText, dictionary, duration, fields, flag, list, marker, oneOf, percentage, text, whole } from './read.ts';
 import type { Node } from './source.ts';
 import { describe } from './source.ts';
 
@@ -60,8 +60,9 @@ const kubernetes = fields(
 );
 
 const release = fields({
-  strategy: oneOf('canary', 'blue-green', 'ab', 'rolling'),
+  strategy: oneOf('canary', 'blue-green', 'ab'),
   steps: list(percentage),
+  pins: list(marker),
   bake: duration,
   tolerate: oneOf('strict', 'default', 'relaxed'),
   latency: oneOf('promote', 'rollback', 'off'),

@@ -1,4 +1,5 @@
 /** Readers of one part of the file each. They report what is wrong and go on, so that all mistakes come out at once. */
+import { type Marker, markerRule, readMarker } from '../pin.ts';
 import type { Node, Path, Report } from './source.ts';
 import { describe, isEmpty } from './source.ts';
 
@@ -99,6 +100,10 @@ export const percentage: Reader<number> = (node, path, report) =>
   node.kind === 'scalar' && /^\d{1,3}%$/.test(node.text)
     ? Number(node.text.slice(0, -1))
     : refuse('must be a whole percentage such as 5%', node, path, report);
+
+/** A header or a cookie, as `headgate pin` takes it. */
+export const marker: Reader<Marker> = (node, path, report) =>
+  (node.kind === 'scalar' ? readMarker(node.text) : undefined) ?? refuse(markerRule, node, path, report);
 
 const msOfUnit: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 

@@ -1,5 +1,6 @@
 /** Second step: what the written parts mean together. Each rule looks at one thing and knows nothing of the others. */
 import { lanes } from '../lane.ts';
+import { pinsMax, sameMarker } from '../pin.ts';
 import { brokenMetrics } from './metrics.ts';
 import { defaultSteps, defaults } from './normalize.ts';
 import type { WrittenService, WrittenSpec } from './parse.ts';
@@ -136,6 +137,24 @@ const steps: Rule = ({ release = {} }) => {
   ];
 };
 
+/** The test that nobody is in tests nothing; and pins that no test takes up would be forgotten in silence. */
+const testPins: Rule = ({ release = {} }) => {
+  if (isWritten(release, 'strategy') && release.strategy === undefined) return [];
+  const { strategy = defaults.strategy, pins = [] } = release;
+  const path = ['release', 'pins'];
+  return [
+    ...when(strategy === 'ab' && pins.length === 0, { path, rule: 'must have a pin, as the strategy is ab' }),
+    ...when(strategy !== 'ab' && pins.length > 0, { path, rule: `must be left out, as the strategy is ${strategy}` }),
+    ...when(pins.length > pinsMax, { path, rule: `must be at most ${pinsMax}` }),
+    ...pins.flatMap((pin, index) =>
+      when(pin !== undefined && pins.findIndex((other) => other !== undefined && sameMarker(other, pin)) < index, {
+        path: [...path, index],
+        rule: 'must be written once',
+      }),
+    ),
+  ];
+};
+
 const keptWarmThroughWatch: Rule = ({ release = {} }) => {
   const { keepWarm = defaults.keepWarmMs, watch = defaults.watchMs } = release;
   if (keepWarm >= watch) return [];
@@ -180,6 +199,7 @@ export const rules: readonly Rule[] = [
   queueIsUsed,
   oneRouter,
   steps,
+  testPins,
   keptWarmThroughWatch,
   bakedBeforeDeadline,
   migrateCommand,

@@ -21,6 +21,7 @@ const spec: Spec = {
   release: {
     strategy: 'canary',
     steps: [5],
+    pins: [],
     bakeMs: 1,
     tolerate: 'default',
     latency: 'rollback',

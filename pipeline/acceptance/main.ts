@@ -3,6 +3,7 @@
  * by default all parts on this machine. `controller` and `cli` say who drives on the test cluster (`npm run cluster:up -- --gateways 2`).
  */
 import { parseArgs } from 'node:util';
+import { ab } from './ab.ts';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
 import { openClusterStage } from './cluster/stage.ts';
@@ -26,6 +27,7 @@ const parts = {
   'two-terminals': twoTerminals,
   'ten-releases': tenReleases,
   'blue-green': blueGreen,
+  ab,
   'killed-driver': killedDriver,
   'killed-run': killedRun,
   'deliver-again': deliverAgain,

@@ -40,7 +40,7 @@ export function aPlatform() {
       clearInterval(users);
     },
   };
-  return { ports, traffic, workload, failing, [Symbol.asyncDispose]: async () => clearInterval(users) };
+  return { ports, traffic, metrics, workload, failing, [Symbol.asyncDispose]: async () => clearInterval(users) };
 }
 
 function now(): Instant {

@@ -302,6 +302,16 @@ test.each([
   ['[5%, 25%, 50%]', '5%', '13:10 release.steps must be a list ("5%")'],
   ['strategy: canary', 'strategy: blue-green', '13:3 release.steps must be left out, as the strategy is blue-green'],
   ['strategy: canary', 'strategy: rolling', '12:13 release.strategy must be one of canary, blue-green, ab ("rolling")'],
+  [
+    'strategy: canary\n  steps: [5%, 25%, 50%]',
+    'strategy: ab',
+    '11:1 release.pins must have a pin, as the strategy is ab',
+  ],
+  [
+    'strategy: canary\n  steps: [5%, 25%, 50%]',
+    'strategy: ab\n  pins: [X-A=b, cookie a=b, x-a=b]',
+    '13:29 release.pins[2] must be written once ("x-a=b")',
+  ],
   ['bake: 3m', 'pins: [X-Variant=b]', '14:3 release.pins must be left out, as the strategy is canary'],
   [
     'bake: 3m',

@@ -8,6 +8,7 @@ import {
   type JudgeState,
   primeJudge,
   readJudge,
+  referTo,
   startJudge,
   startWatch,
   stepJudge,
@@ -430,3 +431,29 @@ function allFinite(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   return value === null || typeof value !== 'object' || Object.values(value).every(allFinite);
 }
+
+describe('an A/B test', () => {
+  /** Ten pinned requests a second beside a hundred by weight. Live's past so far is given before each. */
+  const play = (own: Counts, past: Counts, seconds = 600) => {
+    let last: [JudgeState, Verdict] | undefined;
+    for (let t = 0; t < seconds && last?.[1].kind !== 'rollback'; t++) {
+      const before = last?.[0] ?? startJudge({ ...defaultJudge, compare: 'history' });
+      last = stepJudge(referTo(before, past), aSample({ candidateShare: 0, live: counts(100), candidate: own }));
+    }
+    return last?.[1];
+  };
+
+  test('never says promote, however good the candidate is', () => {
+    expect(play(counts(10), counts(60_000, 60))).toMatchObject({ kind: 'hold', logPromote: null });
+  });
+
+  test('calls back a candidate that is worse than what is tolerated beside live', () => {
+    expect(play(counts(10, 1), counts(60_000, 60))).toMatchObject({ kind: 'rollback', reason: 'failed' });
+    expect(play(counts(10, 0, 5), counts(60_000, 60, 60))).toMatchObject({ kind: 'rollback', reason: 'refused' });
+  });
+
+  test('says nothing against a candidate that fails as live does, or before live has a past', () => {
+    expect(play(counts(10, 1), counts(60_000, 6_000))?.kind).toBe('hold');
+    expect(play(counts(10, 10), counts(0))?.kind).toBe('hold');
+  });
+});

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { lineAt } from './block.ts';
 import { upperBound } from './clopper-pearson.ts';
-import { onWeightChange, read, start, step } from './one-lane.ts';
+import { onWeightChange, read, refer, start, step } from './one-lane.ts';
 import { presets } from './presets.ts';
 
 const { tolerated } = presets.default;
@@ -42,4 +42,18 @@ test('a block waits for four requests, and closes early when the weight changes'
   expect(closed.closed).toBe(true);
   expect(closed.logRollback).toBeGreaterThan(2);
   expect(read(changed).logRollback).toBeCloseTo(closed.logRollback, 12);
+});
+
+test('refer() takes another history for the next block, never for the open one', () => {
+  const better = { requests: 600_000, failures: 60 };
+  const reference = { history: better, kappa: 2 };
+  const [open] = step(start(settings, history), { requests: 3, failures: 0 }, 1);
+  const [closed] = step(open, { requests: 3, failures: 0 }, 1);
+
+  expect(refer(open, reference, { tolerated })).toBe(open);
+  expect(refer(closed, reference, { tolerated })).toMatchObject({
+    bound: start(settings, better).bound,
+    kappa: 2,
+    ledger: closed.ledger,
+  });
 });

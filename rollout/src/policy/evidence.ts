@@ -61,6 +61,7 @@ type Past = {
 
 const historyMs = 600_000;
 const recentMs = 10_000;
+const referEveryMs = 10_000;
 const idleAfterSamples = 10;
 /** What a lane's stream and its proxies are set to: the guard must fire before messages age out. */
 const queueTimes = { maxAgeMs: 120_000, timeoutMs: 5_000 };
@@ -147,7 +148,7 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
         history: remember(state, { ...entry, users: entry.live.requests }),
       };
     case 'sample': {
-      const [judge, verdict] = stepJudge(referred(state), entry.sample);
+      const [judge, verdict] = stepJudge(referred(state, entry.at), entry.sample);
       const { live, candidate } = entry.sample;
       const users = live.requests + candidate.requests;
       const idle = users === 0;
@@ -174,9 +175,15 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
 }
 
 /** The reference of an A/B test goes with live, which works beside it: what was counted up to now sets the bets on what comes. */
-function referred({ judge, history }: EvidenceState): JudgeState {
-  const isTest = judge.kind === 'comparison' && judge.settings.compare === 'history';
-  return isTest ? referTo(judge, sumOf(history)) : judge;
+function referred({ judge, history }: EvidenceState, at: number): JudgeState {
+  if (judge.kind !== 'comparison' || judge.settings.compare !== 'history') return judge;
+  // Every look at first, then now and then: ten minutes do not change in a second, and a test may last for days.
+  const isNew = judge.elapsed * 1_000 < referEveryMs || changesEvery(referEveryMs, history.at(-1)?.at ?? 0, at);
+  return isNew ? referTo(judge, sumOf(history)) : judge;
+}
+
+function changesEvery(ms: number, before: number, now: number): boolean {
+  return Math.floor(before / ms) !== Math.floor(now / ms);
 }
 
 /** The judge in the policy's words. `blindMs`: for how long no count could be read. */

@@ -67,6 +67,7 @@ describe('forecastOf()', () => {
   test('has nothing to say without users, and where nothing is compared by their requests', () => {
     expect(forecastOf(startEvidence(defaultJudge), plan, starting)).toBeUndefined();
     expect(forecastOf(liveAt(100), { ...plan, steps: [] }, starting)).toBeUndefined();
+    expect(forecastOf(liveAt(100), { ...plan, strategy: 'ab', steps: [0] }, starting)).toBeUndefined();
     expect(forecastOf(liveAt(100), plan, { kind: 'watching', since: instant(0) })).toBeUndefined();
   });
 });

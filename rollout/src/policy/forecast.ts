@@ -38,8 +38,8 @@ function minutes(ms: number): string {
 export function forecastOf(state: EvidenceState, plan: Plan, phase: Phase): Forecast | undefined {
   const step = stepOf(phase);
   const perSec = rateOf(state);
-  const [first] = plan.steps;
-  if (step === undefined || first === undefined || perSec === 0) return undefined;
+  const [first = 0] = plan.steps;
+  if (step === undefined || first === 0 || perSec === 0) return undefined;
   let [requests, ms] = [0, 0];
   for (let k = step; k < plan.steps.length; k++) {
     const weight = (plan.steps[k] ?? first) / 100;

@@ -44,6 +44,11 @@ export async function deliverAgain(report: Report): Promise<void> {
     const rolledBack = await delivering;
     report.check('rollback while it holds exits 0', back.code === 0, back.all.trim().slice(-300));
     report.check('deliver exits 11 when its release is rolled back', rolledBack.code === 11, String(rolledBack.code));
+    const [summary, picture] = await Promise.all(
+      ['summary.md', 'release-2.svg'].map((file) => readFile(join(folder, 'out', file), 'utf8').catch(() => '')),
+    );
+    const told = /## Release 2\n```text\n[A-Z_]+: worse than tolerated/.test(summary ?? '');
+    report.check('it tells how its release was judged, and leaves a picture', told && /^<svg /.test(picture ?? ''));
     const refused = await deliver(folder);
     report.check('the same deliver again exits 11', refused.code === 11, String(refused.code));
     report.check('and names the release', /release 2\b/i.test(refused.all), refused.all.trim().slice(-300));

@@ -64,6 +64,21 @@ test("statusText() shows the user's own metrics below the evidence", () => {
   expect(lines[4]).toBe('  limit p99  within it: 0.3');
 });
 
+test('statusText() says that an A/B test runs, who is in it, and how it ends', () => {
+  const facts = factsAfter('live v1', 'release v2 strategy=ab pins=X-Variant:b', 'until holding (step 0)', 'for 12');
+
+  const [headline, , , ...rest] = statusText({ ...facts, forecast: undefined });
+
+  expect(headline).toBe('play · release 1 · ab · A/B test for 12 s');
+  expect(rest).toEqual([
+    '  pinned     X-Variant=b leads to the candidate, lane green · by headgate.yaml: the A/B test',
+    expect.stringMatching(/^ {2}evidence /),
+    '  because    not enough evidence yet',
+    '  started    by kim@desk: a merge · to end the test: headgate promote or headgate rollback',
+  ]);
+  expect(statusState(facts)).toBe('releasing');
+});
+
 test('statusText() says how the last release ended when nothing runs', () => {
   const facts = factsAfter(
     'live v1',

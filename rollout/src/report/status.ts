@@ -183,7 +183,7 @@ function forecastLines(
   { forecast, now }: StatusFacts,
   { plan, startedAt, state: { phase } }: Release,
 ): readonly string[] {
-  if (plan.steps.length === 0 || !isForward(phase)) return [];
+  if (plan.strategy !== 'canary' || !isForward(phase)) return [];
   const leftMs = startedAt + plan.deadlineMs - now;
   const words = forecast === undefined ? "none without users' requests" : forecastText(forecast, leftMs, plan);
   return [`  forecast   ${words}`];

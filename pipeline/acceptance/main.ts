@@ -15,6 +15,7 @@ import { judgeParts } from './judge.ts';
 import { killedDriver } from './killed-driver.ts';
 import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
+import { littleTraffic } from './little-traffic.ts';
 import { Report } from './report.ts';
 import { serverAway } from './server-away.ts';
 import { split } from './split.ts';
@@ -28,6 +29,7 @@ const parts = {
   'ten-releases': tenReleases,
   'blue-green': blueGreen,
   ab,
+  'little-traffic': littleTraffic,
   'killed-driver': killedDriver,
   'killed-run': killedRun,
   'deliver-again': deliverAgain,

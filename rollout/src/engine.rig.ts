@@ -10,8 +10,8 @@ import type { ReleaseSpec } from './spec.ts';
 import { openMemoryTraffic } from './traffic/memory.ts';
 import { openMemoryWorkload } from './workload/memory.ts';
 
-/** All ports in memory, with users that send requests by the weights while somebody drives. */
-export function aPlatform() {
+/** All ports in memory, with users that send requests by the weights while somebody drives, `perSec` of them. */
+export function aPlatform(perSec = 20_000) {
   const services = { proxy: { pulls: [] }, rating: { pulls: ['get.ratings'] } };
   const traffic = openMemoryTraffic();
   const metrics = openMemoryMetrics();
@@ -19,8 +19,9 @@ export function aPlatform() {
   const queue = openMemoryQueue({ services, now });
   for (const lane of ['blue', 'green'] as const) queue.park(lane, 'rating', 2);
   const failing = new Set<Lane>();
+  let due = 0;
   const users = setInterval(() => {
-    for (let n = 0; n < 400; n++) {
+    for (due += perSec / 50; due >= 1; due--) {
       const lane = traffic.route({});
       if (lane !== undefined) metrics.count(lane, 'weighted', failing.has(lane) ? 'failed' : 'passed');
     }
@@ -33,8 +34,11 @@ export function aPlatform() {
     queue,
     ...openMemoryJournal(),
     setFence() {},
-    async send() {
-      return { kind: 'unanswered', why: 'nobody is there' };
+    async send({ headers }) {
+      const lane = traffic.route(Object.fromEntries(Object.entries(headers).map(([n, v]) => [n.toLowerCase(), v])));
+      if (lane === undefined) return { kind: 'unanswered', why: 'nobody is there' };
+      metrics.count(lane, 'pinned', failing.has(lane) ? 'failed' : 'passed');
+      return { kind: 'answered', status: failing.has(lane) ? 500 : 200, lane, revision: undefined };
     },
     async [Symbol.asyncDispose]() {
       clearInterval(users);

@@ -4,7 +4,7 @@ import { type Book, openBook } from './engine/book.ts';
 import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
 import { openEvidence } from './engine/evidence.ts';
 import type { Emit } from './engine/occurrence.ts';
-import { sendSynthetic } from './engine/synthetic.ts';
+import { makeSyntheticSender } from './engine/synthetic.ts';
 import { makeWatcher, type Sights } from './engine/watcher.ts';
 import { type Heard, hear } from './engine/wishes.ts';
 import { InvariantError } from './errors.ts';
@@ -59,6 +59,7 @@ export async function drive(task: Drive): Promise<Driven> {
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
   const watcher = makeWatcher(ports, emit);
   const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
+  const synthetic = makeSyntheticSender(ports);
   for (;;) {
     const at = now();
     const release = book.head.release;
@@ -69,7 +70,7 @@ export async function drive(task: Drive): Promise<Driven> {
     if (release === undefined || (!isOpen && heard.forRelease.length === 0)) return { kind: 'ended', head: book.head };
     const sights = seen ?? (await sight());
     const told = signal.aborted;
-    const acting = { ports, lease, emit, book, evidence, watcher, at };
+    const acting = { ports, lease, emit, book, evidence, watcher, synthetic, at };
     const next = await oneTurn(acting, { release, heard, sights, told }).catch((error: unknown) =>
       closeOnBug(error, acting, release),
     );
@@ -89,7 +90,7 @@ async function oneTurn(
   acting: Acting,
   { release, heard, sights, told }: Before,
 ): Promise<{ turn: Turn; alert: boolean }> {
-  const { ports, lease, emit, book, evidence, watcher, at } = acting;
+  const { ports, lease, emit, book, evidence, watcher, synthetic, at } = acting;
   const judged = await evidence.take(release, sights, at, lease.lost);
   const look = await watcher.look(
     release,
@@ -104,7 +105,7 @@ async function oneTurn(
   // Only what the journal has by now. Without an answer they are heard again, and the journal knows that they were.
   if (isRecorded && !told && heard.ids.length > 0) await ports.wishes.remove(heard.ids, lease.lost);
   emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });
-  await sendSynthetic(ports, release, look, lease.lost);
+  synthetic.send(release, look, lease.lost);
   return { turn: next, alert: judged.alert };
 }
 

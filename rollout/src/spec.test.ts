@@ -56,6 +56,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       tolerate: 'default',
       latency: 'rollback',
       metrics: {},
+      synthetic: undefined,
       deadlineMs: 7_200_000,
       atDeadline: 'hold',
       watchMs: 600_000,
@@ -109,6 +110,24 @@ const withMetrics = `${whole.replace('  bake: 3m\n', '')}`.replace(
     spare: { webhook: "http://quality/spare/$(LANE)", min: -1 }
 environments:`,
 );
+
+test('parseSpec() reads synthetic requests, ten a second unless told', () => {
+  const written = (synthetic: string) => whole.replace('bake: 3m', `synthetic: ${synthetic}`);
+
+  expect(specOf(written('{ requests: [/a, /b?c=d] }')).release.synthetic).toEqual({
+    requests: ['/a', '/b?c=d'],
+    perSec: 10,
+  });
+  expect(specOf(written('{ requests: [/a], perSecond: 50 }')).release.synthetic?.perSec).toBe(50);
+  expect(issuesOf(written('{ requests: [] }')).map(told)).toEqual([
+    '14:16 release.synthetic.requests must name a request',
+  ]);
+  expect(issuesOf(written('{ requests: [a], perSecond: 0 }')).map(told)).toEqual([
+    '14:27 release.synthetic.requests[0] must be a path that begins with / ("a")',
+    '14:42 release.synthetic.perSecond must be a whole number from 1 to 100 ("0")',
+  ]);
+  expect(issuesOf(written('{ perSecond: 5 }')).map(told)).toEqual(['14:3 release.synthetic.requests must be written']);
+});
 
 test("parseSpec() reads metrics of the user's own, counted and limited", () => {
   expect(specOf(withMetrics).release.metrics).toEqual({
@@ -334,7 +353,7 @@ test.each([
   [
     'bake: 500ms',
     'bak: 500ms',
-    '16:39 release.bak must be one of strategy, steps, pins, bake, tolerate, latency, metrics, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
+    '16:39 release.bak must be one of strategy, steps, pins, bake, tolerate, latency, metrics, synthetic, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

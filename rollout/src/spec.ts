@@ -92,6 +92,9 @@ export type CountsFrom =
 
 export type ValueFrom = { readonly kind: 'prometheus'; readonly url: string; readonly value: string } | Webhook;
 
+/** Paths that anybody may GET as often as they like, and how many a second each lane gets. */
+export type SyntheticSpec = { readonly requests: readonly string[]; readonly perSec: number };
+
 export type ReleaseSpec = {
   readonly strategy: Strategy;
   /** Candidate's weights before promotion, whole percent, rising; empty but for a canary. */
@@ -102,6 +105,8 @@ export type ReleaseSpec = {
   readonly tolerate: Tolerance;
   readonly latency: LatencyPart;
   readonly metrics: Readonly<Record<string, MetricSpec>>;
+  /** `undefined`: none are sent beside users' requests. */
+  readonly synthetic: SyntheticSpec | undefined;
   readonly deadlineMs: number;
   readonly atDeadline: 'hold' | 'rollback';
   readonly watchMs: number;

@@ -10,6 +10,7 @@ import type { Book } from './book.ts';
 import type { EvidenceBook } from './evidence.ts';
 import type { Emit } from './occurrence.ts';
 import { perform } from './perform.ts';
+import type { SyntheticSender } from './synthetic.ts';
 import type { Watcher } from './watcher.ts';
 
 /** Everything that one turn acts with. */
@@ -20,6 +21,7 @@ export type Acting = {
   readonly book: Book;
   readonly evidence: EvidenceBook;
   readonly watcher: Watcher;
+  readonly synthetic: SyntheticSender;
   readonly at: Instant;
 };
 

@@ -5,17 +5,12 @@ import { type Instant, otherLane, type PerLane, type Weights } from '../lane.ts'
 import { difference } from '../metrics/difference.ts';
 import type { LaneTotals, MetricsSeen } from '../metrics/metrics.ts';
 import type { Platform } from '../platform/platform.ts';
-import {
-  type EvidenceEntry,
-  type EvidenceState,
-  evidenceOf,
-  foldEvidence,
-  settingsFor,
-  startEvidence,
-} from '../policy/evidence.ts';
+import { type EvidenceEntry, type EvidenceState, evidenceOf, foldEvidence, startEvidence } from '../policy/evidence.ts';
+import { isTooThin } from '../policy/forecast.ts';
 import type { Evidence } from '../policy/look.ts';
 import { isJudged } from '../policy/phase.ts';
 import type { Decision, Release } from '../policy/release.ts';
+import { settingsFor } from '../policy/settings.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { lagsOf } from './lags.ts';
 import type { Emit } from './occurrence.ts';
@@ -99,6 +94,8 @@ class OpenEvidence implements EvidenceBook {
     const alert =
       sights.metrics !== undefined &&
       this.#count(release, sights.metrics, { sights, slow: this.#judgesSlow ? this.#slow.poll(at) : undefined }, at);
+    if (this.#state !== undefined && !this.#state.judge.thin && isTooThin(this.#state, release, at))
+      this.#add({ kind: 'thin', at });
     this.#seenAt = sights.metrics === undefined ? (this.#seenAt ?? at) : at;
     if (this.#unwritten.length > 0 && at - (this.#flushedAt ?? 0) >= flushMs) {
       // Judged all the same: it is written with the next, and before any change of phase.
@@ -200,15 +197,16 @@ class OpenEvidence implements EvidenceBook {
     const lags = sights === undefined ? undefined : lagsOf(sights);
     const [live, own] = [counts[otherLane(candidate)], counts[candidate]];
     const isComparing = phase.kind === 'comparing';
+    const isProbed = isComparing || (this.#state?.judge.settings.compare === 'both' && phase.kind !== 'watching');
     const sample: Sample = {
       seconds,
       candidateShare: phase.kind === 'watching' ? 100 : Math.min(this.#share, this.#asked),
       live: live.weighted,
       candidate: judgedOf(release, own),
       queue: lags && { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs },
-      probes: isComparing ? { live: live.pinned, candidate: own.pinned } : undefined,
+      probes: isProbed ? { live: live.pinned, candidate: own.pinned } : undefined,
       ...partsOf(slow, candidate),
-      ...(isComparing ? noOwn : this.#own.poll(candidate, at)),
+      ...(isComparing ? { own: undefined, values: undefined } : this.#own.poll(candidate, at)),
     };
     this.#add({ kind: 'sample', at, sample, lags: lags ?? null });
   }
@@ -244,4 +242,3 @@ function judgedOf({ plan, state }: Release, { weighted: a, pinned: b }: LaneTota
 }
 
 const noCounts = { requests: 0, failed: 0, refused: 0 };
-const noOwn = { own: undefined, values: undefined };

@@ -8,7 +8,7 @@ import type { Verdict } from '../judge/verdict.ts';
 import type { Lane, PerLane } from '../lane.ts';
 import { grow, type ProcessBook } from '../metrics/growth.ts';
 import { bucketsIn, type Processes, type ProcessSeen, type Series } from '../metrics/processes.ts';
-import { observerSettings } from '../policy/evidence.ts';
+import { observerSettings } from '../policy/settings.ts';
 import { verdictText } from '../policy/verdict-text.ts';
 import type { Trial } from '../report/observed.ts';
 import type { ReleaseSpec, Spec } from '../spec.ts';

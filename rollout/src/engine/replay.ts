@@ -1,5 +1,6 @@
 import type { Records } from '../journal/journal.ts';
-import type { EvidenceEntry, OtherSettings } from '../policy/evidence.ts';
+import type { EvidenceEntry } from '../policy/evidence.ts';
+import type { OtherSettings } from '../policy/settings.ts';
 import type { Replay } from '../report/replay.ts';
 import { readHead } from './book.ts';
 import { toEntries } from './status.ts';

@@ -1,13 +1,7 @@
 import type { Records } from '../journal/journal.ts';
 import { countsOf } from '../judge/rules.ts';
-import {
-  type EvidenceEntry,
-  type EvidenceState,
-  foldEvidence,
-  type OtherSettings,
-  startEvidence,
-  withOthers,
-} from '../policy/evidence.ts';
+import { type EvidenceEntry, type EvidenceState, foldEvidence, startEvidence } from '../policy/evidence.ts';
+import { type OtherSettings, withOthers } from '../policy/settings.ts';
 import type { Story, StoryPoint } from '../report/story.ts';
 import { toEntries } from './status.ts';
 

@@ -6,24 +6,67 @@ import type { Look } from '../policy/look.ts';
 import { probeValue } from '../policy/pins.ts';
 import type { Release } from '../policy/release.ts';
 
-/** Requests to each lane in one go: 80 per second at the engine's pace, so that a comparison ends within half a minute. */
-const batch = 20;
+/** To each lane, in a comparison that nobody else's requests take part in: it ends within half a minute. */
+const comparisonPerSec = 80;
+/** Requests to each lane in one go: half a second's of a comparison, as long as a look takes on a busy machine. */
+const batchMax = 40;
 const sendMaxMs = 6_000;
 
 /**
- * The synthetic comparison of blue/green: the same requests to both lanes, through the router, by Headgate's own pin.
- * The router counts them apart; nothing is read from the answers here.
+ * Synthetic requests: the same ones to both lanes, through the router, by Headgate's own pin. The router counts them apart; nothing is
+ * read from the answers here. In blue/green's comparison always; beside users' requests where these are too few.
  */
-export async function sendSynthetic(ports: Platform, release: Release, look: Look, signal: AbortSignal): Promise<void> {
-  const pinned = look.pins.filter(({ header }) => header === probeHeader).length === lanes.length;
-  if (release.state.phase.kind !== 'comparing' || !pinned) return;
-  const deadline = withDeadline(signal, sendMaxMs);
-  const paths = Object.values(release.revision.template.services).flatMap(({ probe }) => probe ?? []);
-  const requests = lanes.flatMap((lane) =>
-    Array.from({ length: batch }, (_, n) => ({
-      path: paths[n % paths.length] ?? '/',
-      headers: { [probeHeader]: probeValue(release, lane) },
-    })),
-  );
-  await Promise.all(requests.map((request) => ports.send(request, deadline)));
+export interface SyntheticSender {
+  /** Sends what is due. Waits for nothing: a lane that is slow to answer must not hold a look up. */
+  send(release: Release, look: Look, signal: AbortSignal): void;
+}
+
+export function makeSyntheticSender(ports: Pick<Platform, 'send'>): SyntheticSender {
+  let sentAt: number | undefined;
+  let due = 0;
+  let turn = 0;
+  let busy = false;
+
+  /** How many for each lane now: as many as the time since the last ones asks for. */
+  function dueNow(perSec: number, now: number): number {
+    due = sentAt === undefined ? 1 : Math.min(batchMax, due + (perSec * (now - sentAt)) / 1_000);
+    sentAt = now;
+    const whole = Math.floor(due);
+    due -= whole;
+    return whole;
+  }
+
+  return {
+    send(release, look, signal) {
+      const perSec = rateFor(release, look);
+      if (perSec === 0) {
+        sentAt = undefined;
+        return;
+      }
+      if (busy) return;
+      const each = dueNow(perSec, look.now);
+      const paths = pathsOf(release);
+      const asked = Array.from({ length: each }, () => paths[turn++ % paths.length] ?? '/');
+      const requests = lanes.flatMap((lane) =>
+        asked.map((path) => ({ path, headers: { [probeHeader]: probeValue(release, lane) } })),
+      );
+      const deadline = withDeadline(signal, sendMaxMs);
+      busy = true;
+      // One that cannot be sent is counted by the router or by nobody; either way the next ones follow.
+      void Promise.allSettled(requests.map((request) => ports.send(request, deadline))).then(() => {
+        busy = false;
+      });
+    },
+  };
+}
+
+/** To each lane; 0 while the router does not know the pins, or nobody needs them. */
+function rateFor({ plan, state: { phase } }: Release, { pins, evidence }: Look): number {
+  if (pins.filter(({ header }) => header === probeHeader).length !== lanes.length) return 0;
+  if (phase.kind === 'comparing') return comparisonPerSec;
+  return phase.kind === 'holding' && evidence.thin ? (plan.synthetic?.perSec ?? 0) : 0;
+}
+
+function pathsOf({ plan, revision }: Release): readonly string[] {
+  return plan.synthetic?.requests ?? Object.values(revision.template.services).flatMap(({ probe }) => probe ?? []);
 }

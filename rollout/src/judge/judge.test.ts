@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { SparseHistogram } from './histogram.ts';
 import {
+  decideBySynthetic,
   defaultJudge,
   designEffects,
   type JudgeSettings,
@@ -242,7 +243,7 @@ describe('a comparison', () => {
     const settings = { compare: 'both', bakeSec: 100 } as const;
     const busy = { live: counts(950), candidate: counts(50) };
     const both = aSample({ ...busy, probes: { live: counts(50), candidate: counts(50) } });
-    const probed = feed(aJudge(settings), both, 90);
+    const probed = feed(decideBySynthetic(aJudge(settings)), both, 90);
 
     expect(feed(probed.state, aSample(busy), 90).verdict).toMatchObject({ kind: 'hold', reason: 'stale' });
   });

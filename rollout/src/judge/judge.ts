@@ -7,7 +7,7 @@ import type { LatencyTolerance } from './presets.ts';
 import { changeWeight, countsOf, type Outcome, primeRule, type Rule, readRule, stepRule } from './rules.ts';
 import { type Counts, checkSample, type Prime, type Sample, type Slow } from './sample.ts';
 import { comparisonRules, linesFor, type OneLanePasts, watchRules } from './start-rules.ts';
-import type { LaneCounts, RuleReport, Verdict } from './verdict.ts';
+import type { LaneCounts, RuleName, RuleReport, Verdict } from './verdict.ts';
 
 /** Everything that a release is judged by. Spread `defaultJudge` and change what differs. */
 export type JudgeSettings = {
@@ -68,6 +68,8 @@ export type JudgeState = {
   readonly live: { readonly [outcome in Outcome]: Dispersion };
   /** The same of the user's own failure metrics, once they were read. */
   readonly own: Readonly<Record<string, Dispersion>>;
+  /** Users send too little: synthetic requests decide about the promotion, users' may still roll back. */
+  readonly thin: boolean;
 };
 
 /** Design effects of the live lane, 1 for independent failures. */
@@ -169,6 +171,11 @@ export function weightChanged(state: JudgeState, candidateShare: number): [Judge
   ];
 }
 
+/** From now on synthetic requests decide about the promotion. Where none are compared this changes nothing. */
+export function decideBySynthetic(state: JudgeState): JudgeState {
+  return { ...state, thin: state.settings.compare === 'both' };
+}
+
 /** What the judge says without a new sample; never `promote`. */
 export function readJudge(state: JudgeState): Verdict {
   return verdictOn(state, state.rules.map(readRule));
@@ -200,7 +207,7 @@ function observeOwn({ own }: JudgeState, seen: Prime['own']): JudgeState['own'] 
 }
 
 function verdictOn(state: JudgeState, said: readonly RuleReport[]): Verdict {
-  const reports = state.settings.latencyPromotes ? said : said.map(withoutPromotion);
+  const reports = said.map((report) => (isWaitedFor(report.name, state) ? report : withoutPromotion(report)));
   const counted = reports.filter(({ name }) => isCounted(name, state.settings.own));
   const merged = merge(counted, ruleWeights(counted.map(({ name }) => name)), state.settings);
   const atWeightSec = state.elapsed - state.weightSince;
@@ -208,9 +215,15 @@ function verdictOn(state: JudgeState, said: readonly RuleReport[]): Verdict {
   return { ...merged, rules: reports, atWeightSec, reason: waits && isQuiet(state) ? 'no-traffic' : merged.reason };
 }
 
+/** Whether a promotion waits for this rule, if it has a promotion side. */
+function isWaitedFor(name: RuleName, { settings, thin }: JudgeState): boolean {
+  if (name === 'probe-failed' || name === 'probe-refused') return thin || settings.compare === 'probes';
+  if (name === 'latency' || name === 'ackTime') return settings.latencyPromotes && !thin;
+  return !thin;
+}
+
 function withoutPromotion(report: RuleReport): RuleReport {
-  const isLatency = report.name === 'latency' || report.name === 'ackTime';
-  return isLatency ? { ...report, logPromote: null, needCandidate: null } : report;
+  return { ...report, logPromote: null, needCandidate: null };
 }
 
 function isQuiet({ kind, elapsed, heard }: JudgeState): boolean {
@@ -221,5 +234,5 @@ function isQuiet({ kind, elapsed, heard }: JudgeState): boolean {
 function opened(kind: JudgeState['kind'], settings: JudgeSettings, rules: readonly Rule[]): JudgeState {
   const heard = { live: 0, candidate: 0 };
   const live = { failed: noDispersion, refused: noDispersion };
-  return { kind, settings, rules, candidateShare: 0, elapsed: 0, weightSince: 0, heard, live, own: {} };
+  return { kind, settings, rules, candidateShare: 0, elapsed: 0, weightSince: 0, heard, live, own: {}, thin: false };
 }

@@ -132,6 +132,7 @@ function planFor(
     steps: stepsFor(strategy, spec),
     pins: strategy === 'ab' ? spec.pins : [],
     bakeMs: spec.bakeMs,
+    synthetic: spec.synthetic,
     deadlineMs: spec.deadlineMs,
     atDeadline: spec.atDeadline,
     watchMs: spec.watchMs,

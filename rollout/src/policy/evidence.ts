@@ -1,5 +1,5 @@
-import { limitMsFor } from '../judge/guard.ts';
 import {
+  decideBySynthetic,
   defaultJudge,
   designEffects,
   type JudgeSettings,
@@ -12,15 +12,13 @@ import {
   stepJudge,
   weightChanged,
 } from '../judge/judge.ts';
-import type { OwnMetric, OwnMetrics } from '../judge/own.ts';
 import type { Counts, Prime, Sample } from '../judge/sample.ts';
 import { progressOf } from '../judge/steps.ts';
 import type { LaneCounts, Verdict } from '../judge/verdict.ts';
 import type { Lane } from '../lane.ts';
-import type { LatencyPart, MetricSpec, ReleaseSpec } from '../spec.ts';
 import { forecastOf } from './forecast.ts';
 import type { Evidence, Look } from './look.ts';
-import type { Plan, Release } from './release.ts';
+import type { Release } from './release.ts';
 import { verdictText } from './verdict-text.ts';
 
 /** One line of the evidence journal. Folding all lines of a release gives its judge again, bit by bit. */
@@ -33,6 +31,8 @@ export type EvidenceEntry =
   | { readonly kind: 'share'; readonly share: number }
   /** The former live lane's last ten minutes become the reference. */
   | { readonly kind: 'watch' }
+  /** From here on synthetic requests decide about the promotion. */
+  | { readonly kind: 'thin'; readonly at: number }
   /** Why the release did not go on, for whoever asks `status`. */
   | { readonly kind: 'hold'; readonly at: number; readonly reason: string; readonly why: string };
 
@@ -59,77 +59,12 @@ type Past = {
   readonly own: Readonly<Record<string, LaneCounts>>;
 };
 
+const thinText = 'users send too little for the deadline, so synthetic requests decide about the promotion';
+
 const historyMs = 600_000;
 const recentMs = 10_000;
 const referEveryMs = 10_000;
 const idleAfterSamples = 10;
-/** What a lane's stream and its proxies are set to: the guard must fire before messages age out. */
-const queueTimes = { maxAgeMs: 120_000, timeoutMs: 5_000 };
-
-/** `slow`: what live can tell beside the counts. Only users' traffic at both lanes is compared by it. */
-export function settingsFor(
-  plan: Plan,
-  spec: Pick<ReleaseSpec, 'tolerate' | 'latency' | 'metrics'>,
-  slow: JudgeSettings['slow'],
-): JudgeSettings {
-  return {
-    ...defaultJudge,
-    bakeSec: plan.bakeMs / 1_000,
-    tolerate: spec.tolerate,
-    guardMs: plan.queue ? limitMsFor(queueTimes) : undefined,
-    compare: comparedBy[plan.strategy],
-    ...latencySettings(plan.strategy === 'canary' ? slow : [], spec.latency),
-    own: plan.strategy === 'first' ? {} : ownMetrics(spec.metrics),
-  };
-}
-
-const comparedBy: Readonly<Record<Plan['strategy'], JudgeSettings['compare']>> = {
-  canary: 'traffic',
-  'blue-green': 'probes',
-  ab: 'history',
-  first: 'traffic',
-  restore: 'traffic',
-};
-
-/** What the judge needs to know of the user's own metrics: where they are read is not its business. */
-function ownMetrics(metrics: ReleaseSpec['metrics']): OwnMetrics {
-  return Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, ownMetric(metric)]));
-}
-
-function ownMetric(metric: MetricSpec): OwnMetric {
-  const { dryRun } = metric;
-  if (metric.kind === 'failures') return { kind: 'failures', tolerate: metric.tolerate, dryRun };
-  const { min = null, max = null, looks } = metric;
-  return { kind: 'limit', min, max, looks, dryRun };
-}
-
-/** For one lane compared with itself, in two halves: what a release of this app would be judged by, as far as halves tell it. */
-export function observerSettings(
-  spec: Pick<ReleaseSpec, 'bakeMs' | 'tolerate' | 'latency'>,
-  slow: JudgeSettings['slow'],
-): JudgeSettings {
-  const { bakeMs, tolerate, latency } = spec;
-  return { ...defaultJudge, bakeSec: bakeMs / 1_000, tolerate, ...latencySettings(slow, latency) };
-}
-
-function latencySettings(
-  slow: JudgeSettings['slow'],
-  part: LatencyPart,
-): Pick<JudgeSettings, 'slow' | 'latencyPromotes'> {
-  return {
-    slow: slow.filter((source) => source === 'flow' || part !== 'off'),
-    latencyPromotes: part === 'promote',
-  };
-}
-
-/** What a replay may set otherwise than the record; absent: as it was. */
-export type OtherSettings = Partial<Pick<JudgeSettings, 'alpha' | 'beta' | 'bakeSec' | 'tolerate'>> & {
-  readonly latency?: LatencyPart;
-};
-
-export function withOthers(settings: JudgeSettings, { latency, ...others }: OtherSettings): JudgeSettings {
-  return { ...settings, ...others, ...(latency === undefined ? {} : latencySettings(settings.slow, latency)) };
-}
 
 export function startEvidence(settings: JudgeSettings): EvidenceState {
   const judge = startJudge({ ...defaultJudge, ...settings }); // An older version's settings may lack the newest ones.
@@ -169,6 +104,10 @@ export function foldEvidence(state: EvidenceState, entry: EvidenceEntry): Eviden
       const judge = startWatch(state.judge.settings, sumOf(state.history), designEffects(state.judge));
       return { ...state, judge, verdict: readJudge(judge), idleSamples: 0 };
     }
+    case 'thin': {
+      const judge = decideBySynthetic(state.judge);
+      return { ...state, judge, verdict: readJudge(judge) };
+    }
     case 'hold':
       return state;
   }
@@ -198,10 +137,11 @@ export function evidenceOf(
     logRollback: verdict.logRollback,
     logPromote: verdict.logPromote ?? undefined,
     progress: countsNow(verdict) ? progressOf(verdict, judge.settings) : 0,
-    text: verdictText(verdict, judge.settings),
+    text: judge.thin ? `${verdictText(verdict, judge.settings)}; ${thinText}` : verdictText(verdict, judge.settings),
     blindMs,
     idle: idleSamples >= idleAfterSamples,
     unread: verdict.kind === 'hold' && verdict.reason === 'stale',
+    thin: judge.thin,
     forecast: release && forecastOf(state, release.plan, release.state.phase),
   };
 }

@@ -73,7 +73,13 @@ describe('forecastOf()', () => {
 });
 
 describe('forecastText()', () => {
-  const forecast = { requests: 1_872, ms: 62 * 60_000, perSec: 1, back: { requests: 105, ms: 50_000 } };
+  const forecast = {
+    requests: 1_872,
+    ms: 62 * 60_000,
+    perSec: 1,
+    by: 'users',
+    back: { requests: 105, ms: 50_000 },
+  } as const;
 
   test('tells requests and minutes', () => {
     expect(forecastText(forecast, 7_200_000, plan)).toBe(

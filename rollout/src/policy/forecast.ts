@@ -2,17 +2,20 @@ import { lineAt } from '../judge/block.ts';
 import { outlook } from '../judge/failures.ts';
 import { ruleWeights } from '../judge/merge.ts';
 import { neededToPromote, neededToRollBack } from '../judge/needed.ts';
+import { probeWeight } from '../judge/rules.ts';
+import type { Instant } from '../lane.ts';
 import type { EvidenceState } from './evidence.ts';
 import type { Phase } from './phase.ts';
-import type { Plan } from './release.ts';
+import type { Plan, Release } from './release.ts';
 
 /** What a release still needs, if it is as good as live and traffic stays as it was in the last ten minutes. An estimate, decides nothing. */
 export type Forecast = {
   /** Candidate's requests until the promotion, and how long these and the bake take. */
   readonly requests: number;
   readonly ms: number;
-  /** Users' requests per second, both lanes. */
+  /** Requests per second to both lanes together: users', or synthetic ones where these decide. */
   readonly perSec: number;
+  readonly by: 'users' | 'synthetic';
   /** The same until a version that fails a tenth of its requests goes back; `undefined` where live fails so much itself. */
   readonly back: { readonly requests: number; readonly ms: number } | undefined;
 };
@@ -21,8 +24,8 @@ export type Forecast = {
 const badRatio = 0.1;
 
 /** One sentence, after which nobody needs to be surprised at the deadline. `leftMs`: until then. */
-export function forecastText({ requests, ms, perSec, back }: Forecast, leftMs: number, plan: Plan): string {
-  const good = `as good as live it is promoted after about ${requests} of its requests, ${minutes(ms)} at ${+perSec.toPrecision(2)}/s`;
+export function forecastText({ requests, ms, perSec, by, back }: Forecast, leftMs: number, plan: Plan): string {
+  const good = `as good as live it is promoted after about ${requests} ${by === 'users' ? 'of its requests' : 'synthetic requests'}, ${minutes(ms)} at ${+perSec.toPrecision(2)}/s`;
   const bad =
     back === undefined ? '' : `; failing ${100 * badRatio} % it goes back after ${back.requests}, ${minutes(back.ms)}`;
   const then = plan.atDeadline === 'hold' ? 'holds' : 'goes back';
@@ -37,18 +40,19 @@ function minutes(ms: number): string {
 /** `undefined` without users' requests, and where nothing is compared by them. */
 export function forecastOf(state: EvidenceState, plan: Plan, phase: Phase): Forecast | undefined {
   const step = stepOf(phase);
-  const perSec = rateOf(state);
+  const perSec = state.judge.thin ? 2 * (plan.synthetic?.perSec ?? 0) : usersPerSec(state);
   const [first = 0] = plan.steps;
   if (step === undefined || first === 0 || perSec === 0) return undefined;
+  const weightAt = (k: number) => (state.judge.thin ? probeWeight : (plan.steps[k] ?? first) / 100);
   let [requests, ms] = [0, 0];
   for (let k = step; k < plan.steps.length; k++) {
-    const weight = (plan.steps[k] ?? first) / 100;
-    const needed = neededAt(state, plan, { k, step, weight });
+    const needed = neededAt(state, plan, { k, step, weight: weightAt(k) });
     requests += needed;
     const bakedMs = k === step ? 1_000 * state.verdict.atWeightSec : 0;
-    ms += Math.max(plan.bakeMs / plan.steps.length - bakedMs, (1_000 * needed) / (perSec * weight));
+    ms += Math.max(plan.bakeMs / plan.steps.length - bakedMs, (1_000 * needed) / (perSec * weightAt(k)));
   }
-  return { requests: Math.ceil(requests), ms, perSec, back: backAt(state, (plan.steps[step] ?? first) / 100, perSec) };
+  const by = state.judge.thin ? 'synthetic' : 'users';
+  return { requests: Math.ceil(requests), ms, perSec, by, back: backAt(state, weightAt(step), perSec) };
 }
 
 function stepOf(phase: Phase): number | undefined {
@@ -77,22 +81,33 @@ function neededAt(
 function backAt({ judge }: EvidenceState, weight: number, perSec: number): Forecast['back'] {
   const [failed] = pairs(judge);
   if (failed === undefined || lineAt(failed.lines.tolerated, failed.a) >= badRatio) return undefined;
-  const part = ruleWeights(judge.rules.map(({ name }) => name))[0] ?? 1;
+  const part = ruleWeights(judge.rules.map(({ name }) => name))[failed.at] ?? 1;
   const nats = Math.log(1 / (judge.settings.alpha * part)) * failed.kappa;
   const requests = neededToRollBack(nats, { pL: failed.a, pC: badRatio, weight, line: failed.lines.tolerated });
   return { requests: Math.ceil(requests), ms: (1_000 * requests) / (perSec * weight) };
 }
 
-/** Failed and refused requests of users: what live's rates are known for before the candidate has any. */
-function pairs({ rules }: EvidenceState['judge']) {
-  return rules.flatMap((rule) =>
-    rule.kind === 'pair' && (rule.name === 'failed' || rule.name === 'refused')
-      ? [{ ...outlook(rule.state), lines: rule.state.settings }]
+/** Failed and refused requests: of users, for whom live's rates are known before the candidate has any, or synthetic ones. */
+function pairs({ rules, thin }: EvidenceState['judge']) {
+  const names: readonly string[] = thin ? ['probe-failed', 'probe-refused'] : ['failed', 'refused'];
+  return rules.flatMap((rule, at) =>
+    rule.kind === 'pair' && names.includes(rule.name)
+      ? [{ ...outlook(rule.state), at, lines: rule.state.settings }]
       : [],
   );
 }
 
-function rateOf({ history }: EvidenceState): number {
+function usersPerSec({ history }: EvidenceState): number {
   const seconds = history.reduce((sum, past) => sum + past.seconds, 0);
   return seconds === 0 ? 0 : history.reduce((sum, past) => sum + past.users, 0) / seconds;
+}
+
+const rateKnownSec = 30;
+
+/** Users will not have sent enough by the deadline, so that synthetic requests shall decide; asked only where a request is named. */
+export function isTooThin(state: EvidenceState, { plan, startedAt, state: { phase } }: Release, now: Instant): boolean {
+  if (state.judge.settings.compare !== 'both' || phase.kind !== 'holding') return false;
+  if (state.history.reduce((sum, { seconds }) => sum + seconds, 0) < rateKnownSec) return false;
+  const forecast = forecastOf(state, plan, phase);
+  return forecast === undefined || forecast.ms > startedAt + plan.deadlineMs - now;
 }

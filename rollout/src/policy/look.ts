@@ -72,6 +72,8 @@ export type Evidence = {
   readonly idle: boolean;
   /** A part of the evidence that live could tell at the start has not been read for a minute. */
   readonly unread: boolean;
+  /** Users send too little for the deadline: synthetic requests decide about the promotion. */
+  readonly thin: boolean;
   /** `undefined` without users' requests, and where nothing is compared by them. */
   readonly forecast: Forecast | undefined;
 };
@@ -102,5 +104,6 @@ export const noEvidence: Evidence = {
   blindMs: 0,
   idle: true,
   unread: false,
+  thin: false,
   forecast: undefined,
 };

@@ -26,11 +26,17 @@ export function pinsAt(release: Release, phase: Phase): readonly Pin[] {
     const lane = laneOf(release, phase, pin);
     return lane === undefined ? [] : [{ header: pin.header, value: pin.value, lane }];
   });
-  if (phase.kind !== 'comparing') return asked;
+  if (!isProbed(release, phase)) return asked;
   const probes = (['blue', 'green'] as const).map(
     (lane): Pin => ({ header: probeHeader, value: probeValue(release, lane), lane }),
   );
   return [...asked, ...probes];
+}
+
+/** Headgate's own requests may be sent: they must find their lane whatever the weights. */
+function isProbed({ plan }: Release, { kind }: Phase): boolean {
+  if (kind === 'comparing') return true;
+  return plan.strategy === 'canary' && plan.synthetic !== undefined && (kind === 'settling' || kind === 'holding');
 }
 
 /** Where a pin leads now; `undefined`: nowhere, its requests go by weight like all others. */

@@ -1,7 +1,7 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Marker } from '../pin.ts';
 import type { Revision } from '../revision.ts';
-import type { Spec } from '../spec.ts';
+import type { Spec, SyntheticSpec } from '../spec.ts';
 import type { Look } from './look.ts';
 import type { HoldReason, Phase } from './phase.ts';
 
@@ -14,6 +14,8 @@ export type Plan = {
   /** What an A/B test sends to the candidate; none for the others. */
   readonly pins: readonly Marker[];
   readonly bakeMs: number;
+  /** What is sent to both lanes where users' requests are too few for the deadline. */
+  readonly synthetic: SyntheticSpec | undefined;
   readonly deadlineMs: number;
   readonly atDeadline: 'hold' | 'rollback';
   readonly watchMs: number;

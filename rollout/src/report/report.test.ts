@@ -20,7 +20,7 @@ function factsAfter(...lines: string[]): StatusFacts {
     evidence: { ...noEvidence, logRollback: Math.log(1 / 3), logPromote: Math.log(31) },
     hold: { reason: 'evidence', why: 'not enough evidence yet' },
     metrics: [],
-    forecast: { requests: 340, ms: 120_000, perSec: 283, back: { requests: 60, ms: 2_000 } },
+    forecast: { requests: 340, ms: 120_000, perSec: 283, by: 'users', back: { requests: 60, ms: 2_000 } },
     needed: { rollback: Math.log(100), promote: Math.log(100) },
   };
 }

@@ -1,13 +1,8 @@
 import { countsOnly } from '../judge/sample.ts';
 import { type Instant, instant, otherLane } from '../lane.ts';
-import {
-  type EvidenceEntry,
-  type EvidenceState,
-  foldEvidence,
-  settingsFor,
-  startEvidence,
-} from '../policy/evidence.ts';
+import { type EvidenceEntry, type EvidenceState, foldEvidence, startEvidence } from '../policy/evidence.ts';
 import type { Command, DecisionRecord, Head, Release } from '../policy/release.ts';
+import { settingsFor } from '../policy/settings.ts';
 import { aSpec } from './named.ts';
 import { freshMemory, type Memory } from './see.ts';
 import type { Behaviour, World } from './world.ts';

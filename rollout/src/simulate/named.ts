@@ -26,6 +26,7 @@ export const aSpec: ReleaseSpec = {
   tolerate: 'default',
   latency: 'promote',
   metrics: {},
+  synthetic: undefined,
   deadlineMs: 7_200_000,
   atDeadline: 'hold',
   watchMs: 600_000,

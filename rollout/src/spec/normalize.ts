@@ -1,6 +1,15 @@
 /** Third step: what was left out gets its default, and the parts get the shape that the rest of Headgate knows. */
 import { invariant } from '../errors.ts';
-import type { KubernetesSpec, LatencyPart, QueueSpec, ReleaseSpec, ServiceSpec, Spec, Strategy } from '../spec.ts';
+import type {
+  KubernetesSpec,
+  LatencyPart,
+  QueueSpec,
+  ReleaseSpec,
+  ServiceSpec,
+  Spec,
+  Strategy,
+  SyntheticSpec,
+} from '../spec.ts';
 import { normalizeMetric } from './metrics.ts';
 import type { WrittenRelease, WrittenService, WrittenSpec } from './parse.ts';
 
@@ -17,6 +26,9 @@ export const defaults = {
   approve: false,
   connectionGraceMs: 10_000,
 } as const satisfies Partial<ReleaseSpec>;
+
+/** Of synthetic requests, to each lane. */
+const defaultPerSec = 10;
 
 /** Whole percent of the candidate before promotion. */
 export function defaultSteps(strategy: Strategy): readonly number[] {
@@ -94,6 +106,7 @@ function normalizeRelease(
     metrics: Object.fromEntries(
       [...(written.metrics ?? [])].map(([name, metric]) => [name, normalizeMetric(metric, tolerate)]),
     ),
+    synthetic: normalizeSynthetic(written.synthetic),
     deadlineMs: deadline ?? defaults.deadlineMs,
     atDeadline: written.atDeadline ?? defaults.atDeadline,
     watchMs: watch ?? defaults.watchMs,
@@ -106,6 +119,11 @@ function normalizeRelease(
       command: proved(written.migrate.command).map(proved),
     },
   };
+}
+
+function normalizeSynthetic(written: WrittenRelease['synthetic']): SyntheticSpec | undefined {
+  if (written === undefined) return undefined;
+  return { requests: proved(written.requests).map(proved), perSec: written.perSecond ?? defaultPerSec };
 }
 
 /** A part whose absence was already an issue. */

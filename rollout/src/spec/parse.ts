@@ -10,6 +10,8 @@ const folder = text(
   /^(?!\/)(?!(.*\/)?\.\.(\/|$))./,
 );
 
+const path = text('must be a path that begins with /', /^\/[\x21-\x7e]*$/);
+
 const service = fields(
   {
     source: folder,
@@ -22,7 +24,7 @@ const service = fields(
         /^(get|post|put|patch|delete|head)(\.[A-Za-z0-9_~@=+:,%-]+)+$/,
       ),
     ),
-    probe: text('must be a path that begins with /', /^\/[\x21-\x7e]*$/),
+    probe: path,
     manifests: folder,
   },
   { required: ['source'] },
@@ -67,6 +69,7 @@ const release = fields({
   tolerate: oneOf('strict', 'default', 'relaxed'),
   latency: oneOf('promote', 'rollback', 'off'),
   metrics: dictionary(metric),
+  synthetic: fields({ requests: list(path), perSecond: whole(1, 100) }, { required: ['requests'] }),
   deadline: duration,
   atDeadline: oneOf('hold', 'rollback'),
   watch: duration,

@@ -190,6 +190,12 @@ const ownMetrics: Rule = ({ release }) =>
     path: ['release', 'metrics', ...broken.path],
   }));
 
+const syntheticRequests: Rule = ({ release }) =>
+  when(release?.synthetic?.requests?.length === 0, {
+    path: ['release', 'synthetic', 'requests'],
+    rule: 'must name a request',
+  });
+
 export const rules: readonly Rule[] = [
   appName,
   serviceNames,
@@ -204,6 +210,7 @@ export const rules: readonly Rule[] = [
   bakedBeforeDeadline,
   migrateCommand,
   ownMetrics,
+  syntheticRequests,
 ];
 
 function when(condition: boolean, broken: Broken): readonly Broken[] {

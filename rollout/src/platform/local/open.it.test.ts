@@ -26,6 +26,7 @@ const spec: Spec = {
     tolerate: 'default',
     latency: 'rollback',
     metrics: {},
+    synthetic: undefined,
     deadlineMs: 1,
     atDeadline: 'hold',
     watchMs: 1,

@@ -16,6 +16,7 @@ import { killedDriver } from './killed-driver.ts';
 import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
 import { littleTraffic } from './little-traffic.ts';
+import { neverStarts } from './never-starts.ts';
 import { Report } from './report.ts';
 import { serverAway } from './server-away.ts';
 import { split } from './split.ts';
@@ -40,9 +41,10 @@ const parts = {
   kubernetes,
   idle,
   'server-away': serverAway,
+  'never-starts': neverStarts,
 } as const satisfies Record<string, (report: Report, runs: number, open: OpenStage) => Promise<void>>;
 
-const needCluster: readonly string[] = ['kubernetes', 'idle', 'server-away'];
+const needCluster: readonly string[] = ['kubernetes', 'idle', 'server-away', 'never-starts'];
 
 const onCluster: OpenStage = (release) => openClusterStage(release, 'controller');
 

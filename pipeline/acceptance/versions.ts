@@ -32,6 +32,11 @@ const unread = {
   replace:
     "      case '/metrics':\n        if (process.uptime() > 15 && process.uptime() < 135) return plain(response, 503, 'no counts now');\n",
 };
+const neverReady = {
+  file: 'services/rating/src/admin.ts',
+  find: 'isReady ? 200 : 503',
+  replace: 'isReady && process.uptime() < 0 ? 200 : 503',
+};
 const limit = { file: 'services/rating/src/handlers/handler.ts', find: 'const LIMIT_DEFAULT = 100;' };
 
 /** Changes to the rating service, as a developer would make them. */
@@ -58,6 +63,8 @@ const versions: Readonly<Record<string, readonly Edit[]>> = {
   'exits 10 s after it is ready': [
     { ...started, replace: `${started.find}  setTimeout(() => process.exit(1), 10_000);\n` },
   ],
+  'exits at its start': [{ ...started, replace: `${started.find}  process.exit(3);\n` }],
+  'is never ready': [neverReady],
   'never acks': [{ file: 'services/rating/src/pull.ts', find: '        message.ack();\n', replace: '' }],
   'answers 500 after 15 s and ignores SIGTERM': [{ ...answers, replace: late(fails) }, ignoring],
 };

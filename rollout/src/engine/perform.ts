@@ -36,6 +36,9 @@ export async function perform(
       );
       await ports.workload.scale(command.lane, command.replicas, signal);
       break;
+    case 'keep':
+      await ports.workload.keep(command.lane, command.replicas, signal);
+      break;
     case 'letGo':
       await ports.workload.letGo(command.lane, signal);
       break;

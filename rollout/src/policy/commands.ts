@@ -113,7 +113,7 @@ function keepCommands(release: Release, look: Look): readonly Command[] {
   const { former } = release;
   const seen = former === undefined ? undefined : look.lanes[former].workload;
   if (former === undefined || seen?.autoscaler !== 'free') return [];
-  return [{ kind: 'scale', lane: former, replicas: presentSizes(release, seen) }];
+  return [{ kind: 'keep', lane: former, replicas: presentSizes(release, seen) }];
 }
 
 /** A lane with all users may shrink again as its owner says, once it works off no other lane's messages. */

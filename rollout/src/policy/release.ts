@@ -89,6 +89,7 @@ export type Command =
   | { readonly kind: 'setPins'; readonly pins: readonly Pin[] }
   | { readonly kind: 'setRevision'; readonly lane: Lane }
   | { readonly kind: 'scale'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
+  | { readonly kind: 'keep'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
   | { readonly kind: 'letGo'; readonly lane: Lane }
   | { readonly kind: 'setSources'; readonly lane: Lane; readonly sources: readonly Lane[] }
   | { readonly kind: 'fence'; readonly lane: Lane; readonly forMs: number }

@@ -16,6 +16,9 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'scale':
       scale(world, command.lane, command.replicas, live);
       break;
+    case 'keep':
+      world.lanes[command.lane].held = Math.max(world.lanes[command.lane].held, ...Object.values(command.replicas));
+      break;
     case 'letGo':
       world.lanes[command.lane].held = 0;
       break;

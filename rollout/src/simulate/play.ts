@@ -225,7 +225,8 @@ function showCommand(command: Command): string {
     case 'setPins':
       return `setPins ${command.pins.map(({ value, lane }) => `${value}=${lane}`).join(' ') || 'none'}`;
     case 'scale':
-      return `scale ${command.lane} ${Object.entries(command.replicas)
+    case 'keep':
+      return `${command.kind} ${command.lane} ${Object.entries(command.replicas)
         .map(([name, n]) => `${name}=${n}`)
         .join(' ')}`;
     case 'setSources':

@@ -103,6 +103,11 @@ withPods('with pods', () => {
 
     await rig.workload.letGo('blue', signal());
     expect(await bounds()).toEqual([1, 2]);
+    const { metadata } = await rig.deployment('blue', 'rating');
+    await rig.workload.keep('blue', { rating: 3 }, signal());
+    expect(await bounds()).toEqual([3, 3]);
+    expect((await rig.deployment('blue', 'rating')).metadata.generation).toBe(metadata.generation);
+    await rig.workload.letGo('blue', signal());
     await rig.workload.scale('blue', { rating: 3 }, signal());
     await rig.workload.scale('blue', { rating: 0 }, signal());
     expect(await bounds()).toEqual([1, 2]);

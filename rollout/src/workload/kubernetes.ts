@@ -48,6 +48,8 @@ export function openKubernetesWorkload(target: KubernetesTarget): Workload {
         const objects = await readLane(client, { app, lane }, signal);
         return probeLane(client, { lane, objects, reach: target.reach, turn: probes++ }, signal);
       }),
+    keep: (lane, replicas, signal) =>
+      saidAsWorkload(signal, () => raiseAutoscalers(target, sizesIn(target, lane, replicas), signal)),
     letGo: (lane, signal) =>
       saidAsWorkload(signal, async () => {
         const { deployments } = await readLane(client, { app, lane }, signal);
@@ -117,15 +119,24 @@ async function scale(
   replicas: Readonly<Record<string, number>>,
   signal: AbortSignal,
 ): Promise<void> {
-  const nameOf = (service: string) => laneObjectName(target.app, lane, service);
-  const raised = Object.entries(replicas).filter(([, n]) => n > 0);
+  const sizes = sizesIn(target, lane, replicas);
+  const up = new Map([...sizes].filter(([, n]) => n > 0));
   // The minimum first, or an autoscaler takes away in between what is asked for; back only when there is nothing to take.
-  await raiseAutoscalers(target, new Map(raised.map(([service, n]) => [nameOf(service), n])), signal);
+  await raiseAutoscalers(target, up, signal);
   for (const [service, n] of Object.entries(replicas)) {
     await changeDeployment(target, { lane, service }, (current) => scaled(current, n), signal);
   }
-  const stopped = Object.keys(replicas).filter((service) => replicas[service] === 0);
-  if (stopped.length > 0) await giveBackAutoscalers(target, new Set(stopped.map(nameOf)), signal);
+  const stopped = new Set([...sizes.keys()].filter((name) => !up.has(name)));
+  if (stopped.size > 0) await giveBackAutoscalers(target, stopped, signal);
+}
+
+/** Sizes by name of Deployment. */
+function sizesIn(
+  { app }: KubernetesTarget,
+  lane: Lane,
+  replicas: Readonly<Record<string, number>>,
+): ReadonlyMap<string, number> {
+  return new Map(Object.entries(replicas).map(([service, n]) => [laneObjectName(app, lane, service), n]));
 }
 
 function scaled(current: Deployment, n: number): Deployment {

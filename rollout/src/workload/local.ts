@@ -7,7 +7,8 @@ export function openLocalWorkload(client: SupervisorClient): Workload {
   return {
     setRevision: (lane, revision, signal) => saidAsWorkload(client.setRevision(lane, revision, signal)),
     scale: (lane, replicas, signal) => saidAsWorkload(client.scale(lane, replicas, signal)),
-    letGo: async (_lane, signal) => signal.throwIfAborted(), // No autoscalers here.
+    keep: async (_lane, _replicas, signal) => signal.throwIfAborted(), // No autoscalers here.
+    letGo: async (_lane, signal) => signal.throwIfAborted(),
     observe: (lane, signal) => saidAsWorkload(client.observe(lane, signal)),
     probe: (lane, signal) => saidAsWorkload(client.probe(lane, signal)),
   };

@@ -42,8 +42,11 @@ export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorklo
       }
       startAll(state, failureOf);
     },
-    async letGo(_lane, signal) {
+    async keep(_lane, _replicas, signal) {
       signal.throwIfAborted(); // No autoscalers here.
+    },
+    async letGo(_lane, signal) {
+      signal.throwIfAborted();
     },
     async observe(lane, signal) {
       signal.throwIfAborted();

@@ -96,7 +96,8 @@ export function describeWorkload(name: string, open: () => Promise<WorkloadRig>)
       expect((await rig.workload.observe('blue', signal)).services['proxy']).toMatchObject({ wanted: 2, ready: 2 });
     });
 
-    test('letGo() takes nothing away by itself', async () => {
+    test('keep() and letGo() change no size by themselves', async () => {
+      await rig.workload.keep('blue', { proxy: 3, rating: 3 }, signal);
       await rig.workload.letGo('blue', signal);
 
       expect(await rig.workload.observe('blue', signal)).toMatchObject({

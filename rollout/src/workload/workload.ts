@@ -23,7 +23,7 @@ export type ServiceSeen = {
   readonly failure: Failure | undefined;
 };
 
-/** `held`: its minimum is above what its owner wrote, since `scale()` and until `letGo()`. `free`: by its owner's bounds. */
+/** `held`: its minimum is above what its owner wrote, since `scale()` or `keep()` and until `letGo()`. `free`: by its owner's bounds. */
 export type Autoscaling = 'none' | 'free' | 'held';
 
 /** `revision` is the id that was set last, `undefined` before the first. */
@@ -52,6 +52,8 @@ export interface Workload {
    * stop. @throws {HeadgateError} `WORKLOAD_UNREACHABLE`
    */
   scale(lane: Lane, replicas: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
+  /** Autoscalers of the lane take away nothing below these sizes until `letGo()`; no service is touched. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
+  keep(lane: Lane, replicas: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
   /** Autoscalers of the lane get back the bounds that their owner wrote. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
   letGo(lane: Lane, signal: AbortSignal): Promise<void>;
   /** @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstOf } from '../deadline.ts';
+import { HeadgateError } from '../errors.ts';
 import type { Instant } from '../lane.ts';
 import { type Tended, tend } from './tend.ts';
 
@@ -38,6 +39,12 @@ export async function runController(
   await Promise.all([...carers.values()].map(({ ended }) => ended));
 }
 
+/** Nobody is burdened by asking a server that does not answer, and much may have to be done as soon as it does. */
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (error instanceof HeadgateError && error.code === 'CLUSTER_UNREACHABLE') || isUnreachable(error.cause);
+}
+
 type Carer = { readonly wake: () => void; readonly ended: Promise<void> };
 
 function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, signal: AbortSignal): Carer {
@@ -56,7 +63,7 @@ function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, sign
           return again === undefined ? timerMaxMs : Math.max(0, again - Date.now());
         },
         (error: unknown) => {
-          const againMs = Math.min(retryMaxMs, retryMinMs * 2 ** failures++);
+          const againMs = isUnreachable(error) ? retryMinMs : Math.min(retryMaxMs, retryMinMs * 2 ** failures++);
           if (!signal.aborted) tell({ kind: 'failed', app: tended.app, error, againMs });
           return againMs;
         },

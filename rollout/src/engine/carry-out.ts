@@ -28,7 +28,7 @@ export type Acting = {
 type Taken = { readonly release: Release; readonly look: Look; readonly mustWrite: boolean };
 
 /** A router that has not taken the way back by then gets the queue's half as company. */
-const urgentMaxMs = 500;
+const urgentMaxMs = 250;
 
 /**
  * Records a turn, then does it. What cannot be recorded is not done, and decided again at the next look; the one exception is the way

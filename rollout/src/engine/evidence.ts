@@ -64,6 +64,9 @@ class OpenEvidence implements EvidenceBook {
   #share = 0;
   #asked = 0;
   #hold = '';
+  /** One write after the other. */
+  #written: Promise<void> = Promise.resolve();
+  #isWriting = false;
   readonly #slow: SlowLook;
   readonly #own: OwnLook;
 
@@ -97,10 +100,8 @@ class OpenEvidence implements EvidenceBook {
     if (this.#state !== undefined && !this.#state.judge.thin && isTooThin(this.#state, release, at))
       this.#add({ kind: 'thin', at });
     this.#seenAt = sights.metrics === undefined ? (this.#seenAt ?? at) : at;
-    if (this.#unwritten.length > 0 && at - (this.#flushedAt ?? 0) >= flushMs) {
-      // Judged all the same: it is written with the next, and before any change of phase.
-      await this.flush(release, signal).catch(() => signal.throwIfAborted());
-    }
+    // Not waited for: a journal that hangs must not keep the judge from its next look. What fails goes with the next.
+    if (!this.#isWriting && at - (this.#flushedAt ?? 0) >= flushMs) void this.flush(release, signal).catch(() => {});
     const state = this.#state ?? startEvidence(settingsFor(release.plan, this.#spec, []));
     return { evidence: evidenceOf(state, at - this.#seenAt, release), alert: alert || state.verdict.logRollback > 0 };
   }
@@ -130,7 +131,18 @@ class OpenEvidence implements EvidenceBook {
     this.#add({ kind: 'hold', at, reason, why });
   }
 
-  async flush(release: Release, signal: AbortSignal): Promise<void> {
+  flush(release: Release, signal: AbortSignal): Promise<void> {
+    const written = this.#written.then(() => this.#write(release, signal));
+    this.#isWriting = true;
+    this.#written = written
+      .catch(() => {}) // Told to whoever waits for this one.
+      .finally(() => {
+        this.#isWriting = false;
+      });
+    return written;
+  }
+
+  async #write(release: Release, signal: AbortSignal): Promise<void> {
     const entries = this.#unwritten;
     if (entries.length === 0) return;
     await this.#ports.journal.appendEvidence(release.id, JSON.parse(JSON.stringify(entries)) as Json[], signal);

@@ -209,7 +209,7 @@ describe('the lock as a Lease', () => {
     const { lock } = openKubernetesJournal(client, app);
     const lease = leaseOf(await lock.acquire('eva@desk', signal()));
 
-    const spec = { holderIdentity: 'eva@desk', leaseDurationSeconds: 5, leaseTransitions: 1 };
+    const spec = { holderIdentity: 'eva@desk', leaseDurationSeconds: 6, leaseTransitions: 1 };
     expect(await client.get(kinds.Lease, `headgate-${app}`, signal())).toMatchObject({ spec });
     await lease[Symbol.asyncDispose]();
     expect(await client.get(kinds.Lease, `headgate-${app}`, signal())).toMatchObject({ spec: { holderIdentity: '' } });

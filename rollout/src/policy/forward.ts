@@ -1,7 +1,7 @@
 import { sameWeights } from '../lane.ts';
 import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
-import { beginBack, elapsedMs, go, type Next, stands, stay } from './next.ts';
+import { beginBack, elapsedMs, go, type Next, stands, starved, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import { isPinned, wantedPins } from './pins.ts';
 import type { Release } from './release.ts';
@@ -31,6 +31,7 @@ function reasonToGoBack(release: Release, phase: ForwardPhase, look: Look): Next
     startFailure(release, phase, look) ??
     lowered(release, phase, look) ??
     unready(release, phase, look) ??
+    (hasWeight(phase) ? starved(release, look) : undefined) ??
     judged(phase, look) ??
     late(release, look);
   if (reason === undefined) return undefined;

@@ -1,6 +1,7 @@
 import type { Instant } from '../lane.ts';
 import type { LaneLook, Look } from './look.ts';
 import type { HoldReason, Phase, Reason } from './phase.ts';
+import type { Release } from './release.ts';
 
 /** Where a phase goes, or why it stays. */
 export type Next = { readonly phase: Phase; readonly why: string; readonly hold: HoldReason | undefined };
@@ -20,6 +21,12 @@ export function elapsedMs(since: Instant, look: Look): number {
 /** Both a ready proxy and a live worker, as far as anybody can see. Rolling back needs no more than this of live. */
 export function stands(lane: LaneLook): boolean {
   return lane.downMs === 0;
+}
+
+/** A driver that could not record its way back, and was gone before it could, has left this half of it. */
+export function starved({ candidate, plan }: Release, look: Look): Reason | undefined {
+  if (!plan.queue || look.lanes[candidate].queue?.sources.length !== 0) return undefined;
+  return { kind: 'guard', text: "live has been given the new version's queue, while nothing could be recorded" };
 }
 
 export function beginBack(reason: Reason, look: Look): Phase {

@@ -1,6 +1,6 @@
 import { instant } from '../lane.ts';
 import type { Look } from './look.ts';
-import { elapsedMs, go, type Next, stands, stay } from './next.ts';
+import { elapsedMs, go, type Next, stands, starved, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
 import { isClosed } from './weights.ts';
@@ -42,7 +42,7 @@ function returnReason(release: Release, look: Look): Reason | undefined {
   const seen = look.weights?.[release.candidate];
   if (seen !== undefined && seen < 100)
     return { kind: 'lowered', text: `somebody set the new version from 100 % to ${seen} % outside Headgate` };
-  if (look.lanes[release.candidate].downMs < 1_000) return undefined;
+  if (look.lanes[release.candidate].downMs < 1_000) return starved(release, look);
   return { kind: 'unready', text: 'the new version lost its last ready proxy or live worker' };
 }
 

@@ -31,8 +31,15 @@ export function leaseIn(
   const observer = new Observer(times);
   /** A taking without an answer: if it was carried out, nobody renews it, and it is ours to take again. */
   let unsure: string | undefined;
+  /** What was taken last. If it ran out and nobody else has taken it since, it is ours to take again as well. */
+  let last: { readonly mark: string | undefined; readonly lease: Lease } | undefined;
 
   const look = (signal: AbortSignal) => client.get<LeaseObject>(kinds.Lease, name, signal);
+
+  function isOurs(seen: LeaseObject): boolean {
+    const mark = markOf(seen);
+    return mark !== undefined && (mark === unsure || (mark === last?.mark && last.lease.lost.aborted));
+  }
 
   async function take(holder: string, seen: LeaseObject | undefined, signal: AbortSignal) {
     const mark = randomUUID();
@@ -59,11 +66,13 @@ export function leaseIn(
       writing(what, signal, async (): Promise<Acquired> => {
         for (let tries = 0; tries < writeTriesMax; tries++) {
           const seen = await look(signal);
-          const isOurs = unsure !== undefined && seen?.metadata.annotations?.[holdingMark] === unsure;
-          if (isHeld(seen) && !isOurs && !observer.isGivenUp(seen)) return { kind: 'busy', holder: holderOf(seen) };
+          if (isHeld(seen) && !isOurs(seen) && !observer.isGivenUp(seen))
+            return { kind: 'busy', holder: holderOf(seen) };
           const begun = times.now();
           const written = await take(holder, seen, signal);
-          if (written.kind === 'written') return { kind: 'held', lease: keep(client, written.object, begun, times) };
+          if (written.kind !== 'written') continue;
+          last = { mark: markOf(written.object), lease: keep(client, written.object, begun, times) };
+          return { kind: 'held', lease: last.lease };
         }
         return { kind: 'busy', holder: 'somebody who takes and gives it all the time' };
       }),

@@ -2,7 +2,7 @@ import { withDeadline } from '../../deadline.ts';
 import type { KubeClient, KubeObject, Listed } from './client.ts';
 
 /** An API server that lists something answers sooner; counts are wanted about once a second. */
-const listMaxMs = 700;
+const listMaxMs = 300;
 
 /**
  * A client that lists what it listed last while the API server does not answer. For counts: where replicas and pods are changes seldom,

@@ -42,7 +42,7 @@ export type Driven = { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly
 /** Between two looks, in ms: at rest, when the candidate has begun to fail, and while something is under way. */
 export type Pace = { readonly restMs: number; readonly alertMs: number; readonly transitMs: number };
 
-const hearMaxMs = 1_000;
+const hearMaxMs = 500;
 
 const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
 
@@ -101,7 +101,11 @@ async function oneTurn(
   const { waiting } = heard;
   const next = told ? lastTurn(book.head, release, look) : turn(noteWaiting(book.head, waiting), release, look);
   evidence.note(next.decision, at);
-  const isRecorded = await carryOut(next, { release, look, mustWrite: next.changed || waiting.length > 0 }, acting);
+  const isRecorded = await carryOut(
+    next,
+    { release, look, mustWrite: next.changed || waiting.length > 0, isBlind: sights.traffic === undefined },
+    acting,
+  );
   // Only what the journal has by now. Without an answer they are heard again, and the journal knows that they were.
   if (isRecorded && !told && heard.ids.length > 0) await ports.wishes.remove(heard.ids, lease.lost);
   emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });

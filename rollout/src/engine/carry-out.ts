@@ -25,10 +25,18 @@ export type Acting = {
   readonly at: Instant;
 };
 
-type Taken = { readonly release: Release; readonly look: Look; readonly mustWrite: boolean };
+type Taken = {
+  readonly release: Release;
+  readonly look: Look;
+  readonly mustWrite: boolean;
+  /** The router did not answer this look. */
+  readonly isBlind: boolean;
+};
 
 /** A router that has not taken the way back by then gets the queue's half as company. */
 const urgentMaxMs = 250;
+/** Nor is a router that did not answer the look waited for: the next look must not be late for it. */
+const blindMaxMs = 500;
 
 /**
  * Records a turn, then does it. What cannot be recorded is not done, and decided again at the next look; the one exception is the way
@@ -38,7 +46,7 @@ const urgentMaxMs = 250;
  */
 export async function carryOut(
   { head, decision, changed }: Turn,
-  { release, look, mustWrite }: Taken,
+  { release, look, mustWrite, isBlind }: Taken,
   acting: Acting,
 ): Promise<boolean> {
   const { evidence, lease, emit, at } = acting;
@@ -52,7 +60,7 @@ export async function carryOut(
   for (const command of decision.commands) {
     if (isTraffic(command) && urgent.includes(command)) continue;
     if (command.kind === 'setWeights') await evidence.beforeWeights(after, command.weights, at, lease.lost);
-    await attempt(command, after, acting);
+    await attempt(command, after, acting, isBlind ? blindMaxMs : undefined);
   }
   return true;
 }

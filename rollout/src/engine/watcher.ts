@@ -1,4 +1,4 @@
-import { withDeadline } from '../deadline.ts';
+import { firstOf, withDeadline } from '../deadline.ts';
 import type { Instant, Lane, PerLane } from '../lane.ts';
 import type { MetricsSeen } from '../metrics/metrics.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -13,6 +13,8 @@ import type { Emit, Port } from './occurrence.ts';
 /** How long one look may take. A port that has not answered by then was not seen; the next time the others wait for it only so long. */
 const lookMaxMs = 2_000;
 const lateMaxMs = 500;
+/** The judge needs the counts, and waits no longer than this for what else there is to see. */
+const afterCountsMs = 1_000;
 
 /** What the ports answered at one moment, before it is put into the policy's words. */
 export type Sights = {
@@ -73,15 +75,23 @@ type Looking = { readonly emit: Emit; readonly late: Set<Port>; readonly now: In
 
 async function sight(ports: Platform, looking: Looking, signal: AbortSignal): Promise<Sights> {
   const { queue } = ports;
-  const ask = <T>(port: Port, question: (deadline: AbortSignal) => Promise<T>) => seen(port, looking, signal, question);
-  const [traffic, metrics, workloads, queues] = await Promise.all([
-    ask('traffic', (deadline) => ports.traffic.observe(deadline)),
+  const hurry = new AbortController();
+  const ask = <T>(port: Port, question: (deadline: AbortSignal) => Promise<T>, within = signal) =>
+    seen(port, looking, within, question);
+  const counted = Promise.all([
     ask('metrics', (deadline) => ports.metrics.observe(deadline)),
-    perLane((lane) => ask('workload', (deadline) => ports.workload.observe(lane, deadline))),
     perLane(async (lane) =>
       queue === undefined ? undefined : ask('queue', (deadline) => queue.observe(lane, deadline)),
     ),
   ]);
+  const slow = firstOf([signal, hurry.signal]);
+  const placed = Promise.all([
+    ask('traffic', (deadline) => ports.traffic.observe(deadline), slow),
+    perLane((lane) => ask('workload', (deadline) => ports.workload.observe(lane, deadline), slow)),
+  ]);
+  const [metrics, queues] = await counted;
+  const timer = setTimeout(() => hurry.abort(), afterCountsMs);
+  const [traffic, workloads] = await placed.finally(() => clearTimeout(timer));
   return { traffic, metrics, workloads, queues };
 }
 
@@ -97,7 +107,7 @@ async function seen<T>(
     late.delete(port);
     return answer;
   } catch (error) {
-    if (deadline.aborted && !signal.aborted) late.add(port);
+    if (deadline.aborted) late.add(port);
     // Not seen is an outcome that the policy has a rule for; the person on call hears of it.
     emit({ kind: 'unseen', at: now, port, message: error instanceof Error ? error.message : String(error) });
     return undefined;

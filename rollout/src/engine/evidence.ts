@@ -1,5 +1,4 @@
 import { withDeadline } from '../deadline.ts';
-import type { Json } from '../journal/journal.ts';
 import { type Counts, countsOnly, type Sample } from '../judge/sample.ts';
 import { type Instant, otherLane, type PerLane, type Weights } from '../lane.ts';
 import { difference } from '../metrics/difference.ts';
@@ -12,6 +11,7 @@ import { isJudged } from '../policy/phase.ts';
 import type { Decision, Release } from '../policy/release.ts';
 import { settingsFor } from '../policy/settings.ts';
 import type { ReleaseSpec } from '../spec.ts';
+import { EvidenceLog } from './evidence-log.ts';
 import { lagsOf } from './lags.ts';
 import type { Emit } from './occurrence.ts';
 import { type OwnLook, openOwnLook } from './own-look.ts';
@@ -35,8 +35,6 @@ export interface EvidenceBook {
   flush(release: Release, signal: AbortSignal): Promise<void>;
 }
 
-/** Short, so that `status` is never far behind; a journal whose writes cost more may gather them. */
-const flushMs = 2_000;
 const readMaxMs = 1_000;
 
 /** Reads back what an earlier driver of this release wrote, so that the judge goes on where it was. */
@@ -56,17 +54,13 @@ class OpenEvidence implements EvidenceBook {
   readonly #spec: ReleaseSpec;
   #release: number | undefined;
   #state: EvidenceState | undefined;
-  #unwritten: EvidenceEntry[] = [];
+  readonly #log: EvidenceLog;
   #mark: { readonly seen: MetricsSeen; readonly at: Instant } | undefined;
   #seenAt: Instant | undefined;
-  #flushedAt: Instant | undefined;
   /** The candidate's share that is confirmed, and the one that was asked for last. Whole percent. */
   #share = 0;
   #asked = 0;
   #hold = '';
-  /** One write after the other. */
-  #written: Promise<void> = Promise.resolve();
-  #isWriting = false;
   readonly #slow: SlowLook;
   readonly #own: OwnLook;
 
@@ -77,6 +71,7 @@ class OpenEvidence implements EvidenceBook {
     { release, written }: { readonly release: number | undefined; readonly written: readonly EvidenceEntry[] },
   ) {
     this.#ports = ports;
+    this.#log = new EvidenceLog(ports.journal);
     this.#spec = spec;
     this.#slow = slow;
     this.#own = own;
@@ -100,8 +95,7 @@ class OpenEvidence implements EvidenceBook {
     if (this.#state !== undefined && !this.#state.judge.thin && isTooThin(this.#state, release, at))
       this.#add({ kind: 'thin', at });
     this.#seenAt = sights.metrics === undefined ? (this.#seenAt ?? at) : at;
-    // Not waited for: a journal that hangs must not keep the judge from its next look. What fails goes with the next.
-    if (!this.#isWriting && at - (this.#flushedAt ?? 0) >= flushMs) void this.flush(release, signal).catch(() => {});
+    this.#log.flushIfDue(release.id, at, signal);
     const state = this.#state ?? startEvidence(settingsFor(release.plan, this.#spec, []));
     return { evidence: evidenceOf(state, at - this.#seenAt, release), alert: alert || state.verdict.logRollback > 0 };
   }
@@ -127,27 +121,12 @@ class OpenEvidence implements EvidenceBook {
     const reason = hold ?? '';
     if (reason === this.#hold) return;
     this.#hold = reason;
-    this.#flushedAt = undefined; // `status` must not show an old reason for long.
+    this.#log.hasten(); // `status` must not show an old reason for long.
     this.#add({ kind: 'hold', at, reason, why });
   }
 
   flush(release: Release, signal: AbortSignal): Promise<void> {
-    const written = this.#written.then(() => this.#write(release, signal));
-    this.#isWriting = true;
-    this.#written = written
-      .catch(() => {}) // Told to whoever waits for this one.
-      .finally(() => {
-        this.#isWriting = false;
-      });
-    return written;
-  }
-
-  async #write(release: Release, signal: AbortSignal): Promise<void> {
-    const entries = this.#unwritten;
-    if (entries.length === 0) return;
-    await this.#ports.journal.appendEvidence(release.id, JSON.parse(JSON.stringify(entries)) as Json[], signal);
-    this.#unwritten = this.#unwritten.slice(entries.length);
-    this.#flushedAt = this.#seenAt;
+    return this.#log.flush(release.id, signal);
   }
 
   /** A release's first look starts its judge; the promotion starts the watch. */
@@ -162,7 +141,7 @@ class OpenEvidence implements EvidenceBook {
       const seen = await expectedOf(this.#ports, this.#slow, release, { at, signal });
       const settings = settingsFor(release.plan, this.#spec, seen.tells);
       this.#state = startEvidence(settings);
-      this.#unwritten.push({ kind: 'start', settings });
+      this.#log.add({ kind: 'start', settings });
       if (seen.past !== undefined)
         this.#add({ kind: 'prime', at, ...countsOnly, seconds: 0, live: noCounts, ...seen.past });
     }
@@ -240,7 +219,7 @@ class OpenEvidence implements EvidenceBook {
 
   #add(entry: EvidenceEntry): void {
     if (this.#state !== undefined) this.#state = foldEvidence(this.#state, entry);
-    this.#unwritten.push(entry);
+    this.#log.add(entry);
   }
 }
 

@@ -28,7 +28,7 @@ fi
 # Shims (and their containers) that are left: only those of our own socket.
 for p in /proc/[0-9]*; do
   pid=${p#/proc/}
-  tr '\0' ' ' < "$p/cmdline" 2>/dev/null | grep -q "containerd-shim-runc-v2 .*-address $RUN/containerd.sock" || continue
+  tr '\0' ' ' < "$p/cmdline" 2>/dev/null | grep "containerd-shim-runc-v2 .*-address $RUN/containerd.sock" > /dev/null || continue
   kids=$(cat "$p"/task/*/children 2>/dev/null)
   kill -9 $kids "$pid" 2>/dev/null
 done

@@ -166,10 +166,11 @@ function backCommands(
     case 'stopping':
       return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
     case 'binding':
-      return [...adopt, fence, ...keepCommands(release, look)];
+      return [...adopt, fence, ...stopAgain(release, look), ...keepCommands(release, look)];
     case 'draining':
       return [
         ...adopt,
+        ...stopAgain(release, look),
         ...((look.lanes[candidate].queue?.fencedMs ?? 1_000) > 200
           ? [{ kind: 'unfence', lane: candidate } as const]
           : []),
@@ -186,6 +187,12 @@ function backCommands(
     case 'unbinding':
       return sources(look, former, [former]);
   }
+}
+
+/** Workers that were not seen to go may have been told in vain, and keep the messages that they hold from live. */
+function stopAgain({ candidate, plan }: Release, look: Look): readonly Command[] {
+  const present = look.lanes[candidate].workload?.workers.present ?? 0;
+  return present > 0 ? [{ kind: 'scale', lane: candidate, replicas: zero(plan.workers) }] : [];
 }
 
 function retireCommands(

@@ -1,4 +1,4 @@
-import { type RuleVerdict, rollbackOnly } from './verdict.ts';
+import { limitVerdict, type RuleVerdict } from './verdict.ts';
 
 /**
  * The hard lag guard: not a test but a limit that no evidence is weighed against. The candidate's oldest message is
@@ -42,16 +42,5 @@ export function step(
 
 /** What the guard says without a new look. */
 export function read({ limitMs, looks, elapsed }: GuardState): RuleVerdict {
-  const hard = looks >= looksMin;
-  const none = { requests: 0, failures: 0 };
-  return {
-    ...rollbackOnly,
-    kind: hard ? 'rollback' : 'hold',
-    logRollback: 0,
-    elapsed,
-    closed: false,
-    hard,
-    counts: { live: none, candidate: none },
-    spoke: { kind: 'age', limitMs },
-  };
+  return limitVerdict(looks >= looksMin, elapsed, { kind: 'age', limitMs });
 }

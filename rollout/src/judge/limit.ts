@@ -1,4 +1,4 @@
-import { type RuleVerdict, rollbackOnly } from './verdict.ts';
+import { limitVerdict, type RuleVerdict } from './verdict.ts';
 
 /**
  * A static limit on a value, for users who have one from another tool. It is no test and has no error rate: too tight a
@@ -36,19 +36,8 @@ export function step(state: LimitState, values: LimitValues, seconds: number): [
 /** What the limit says without a new reading. */
 export function read(state: LimitState): RuleVerdict {
   const { min, max, live, candidate, beyond, looks, elapsed } = state;
-  const hard = beyond >= looks;
-  const none = { requests: 0, failures: 0 };
-  return {
-    ...rollbackOnly,
-    kind: hard ? 'rollback' : 'hold',
-    logRollback: 0,
-    elapsed,
-    closed: false,
-    promotable: !isBeyond(state, candidate),
-    hard,
-    counts: { live: none, candidate: none },
-    spoke: { kind: 'limit', min, max, live, candidate, beyond, looks },
-  };
+  const spoke = { kind: 'limit', min, max, live, candidate, beyond, looks } as const;
+  return { ...limitVerdict(beyond >= looks, elapsed, spoke), promotable: !isBeyond(state, candidate) };
 }
 
 function isBeyond({ min, max }: LimitSettings, value: number | null): boolean {

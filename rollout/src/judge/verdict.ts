@@ -77,6 +77,21 @@ export const rollbackOnly = {
   spoke: null,
 } as const;
 
+/** What a limit says that no evidence is weighed against: it is reached or not, and no request is counted. */
+export function limitVerdict(hard: boolean, elapsed: number, spoke: RuleVerdict['spoke']): RuleVerdict {
+  const none = { requests: 0, failures: 0 };
+  return {
+    ...rollbackOnly,
+    kind: hard ? 'rollback' : 'hold',
+    logRollback: 0,
+    elapsed,
+    closed: false,
+    hard,
+    counts: { live: none, candidate: none },
+    spoke,
+  };
+}
+
 export type BuiltInRule =
   | 'failed'
   | 'refused'

@@ -5,7 +5,7 @@ import { type Instant, instant, type Lane } from './lane.ts';
 import { openMemoryMetrics } from './metrics/memory.ts';
 import type { Platform } from './platform/platform.ts';
 import { openMemoryQueue } from './queue/memory.ts';
-import { aSpec, revisionNamed } from './simulate/named.ts';
+import { aSpec, orderOf, revisionNamed } from './simulate/named.ts';
 import type { ReleaseSpec } from './spec.ts';
 import { openMemoryTraffic } from './traffic/memory.ts';
 import { openMemoryWorkload } from './workload/memory.ts';
@@ -104,13 +104,5 @@ export function aRequest(name: string) {
     ...named,
     digests: { proxy: `sha256:${name}`, rating: `sha256:${name}` },
   } as unknown as typeof named;
-  return {
-    revision,
-    actor: 'kim@desk',
-    reason: 'a test',
-    ancestry: 'descends',
-    insist: false,
-    hotfix: false,
-    probe: 'p',
-  } as const;
+  return orderOf(revision);
 }

@@ -1,3 +1,4 @@
+import type { ReleaseRequest } from '../policy/release.ts';
 import type { Revision } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
 
@@ -15,6 +16,19 @@ export function revisionNamed(name: string): Revision {
         rating: { ...service, port: undefined, probe: undefined, pulls: ['get.ratings'] },
       },
     },
+  };
+}
+
+/** What a merge asks for: it descends from what is live, and nobody insists. */
+export function orderOf(revision: Revision): ReleaseRequest {
+  return {
+    revision,
+    actor: 'kim@desk',
+    reason: 'a merge',
+    ancestry: 'descends',
+    insist: false,
+    hotfix: false,
+    probe: 'p',
   };
 }
 

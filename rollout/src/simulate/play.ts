@@ -7,7 +7,7 @@ import { noEvidence } from '../policy/look.ts';
 import type { Phase } from '../policy/phase.ts';
 import { type Command, emptyHead, type Head } from '../policy/release.ts';
 import { turn } from '../policy/turn.ts';
-import { aSpec, revisionNamed } from './named.ts';
+import { aSpec, orderOf, revisionNamed } from './named.ts';
 import { obey } from './obey.ts';
 import { seeded } from './random.ts';
 import { type Blindness, freshMemory, look, seesAll } from './see.ts';
@@ -80,16 +80,7 @@ function makeLive(play: Play, name: string): readonly string[] {
 function release(play: Play, words: string): readonly string[] {
   const [name = '', ...options] = words.split(' ');
   const spec = { ...aSpec, ...Object.fromEntries(options.map(readOption)) };
-  const insist = options.includes('insist');
-  const request = {
-    revision: revisionNamed(name),
-    actor: 'kim@desk',
-    reason: 'a merge',
-    ancestry: 'descends',
-    insist,
-    hotfix: false,
-    probe: 'p',
-  } as const;
+  const request = { ...orderOf(revisionNamed(name)), insist: options.includes('insist') };
   const begun = begin(play.head, request, spec, 'overwrite', instant(play.world.now));
   if (begun.kind === 'begun') play.head = begun.head;
   return [`${begun.kind}: ${begun.text}`];

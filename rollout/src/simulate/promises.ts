@@ -5,6 +5,7 @@ import type { Phase } from '../policy/phase.ts';
 import type { Command, DecisionRecord, Release } from '../policy/release.ts';
 import { replay, type Turn } from '../policy/turn.ts';
 import { type Game, spec } from './game.ts';
+import { orderOf } from './named.ts';
 import type { World } from './world.ts';
 
 /** Promises about one decision. */
@@ -83,16 +84,7 @@ function checkRolledBack(game: Game, release: Release, backlog: number): void {
   if (world.pins.some((pin) => pin.lane === candidate)) broken.push('rolled back, but a pin leads to the candidate');
   if (lane.waiting.length + lane.stuck.length > 0 && backlog === 0) broken.push('rolled back with messages left');
   if (world.lanes[otherLane(candidate)].sources.length !== 1) broken.push('live still pulls from the other lane');
-  const request = {
-    revision: release.revision,
-    actor: '',
-    reason: '',
-    ancestry: 'descends',
-    insist: false,
-    hotfix: false,
-    probe: 'p',
-  } as const;
-  const again = begin(game.head, request, spec, 'overwrite', instant(world.now));
+  const again = begin(game.head, orderOf(release.revision), spec, 'overwrite', instant(world.now));
   if (again.kind !== 'refused') broken.push('a revision that was rolled back came back by itself');
 }
 

@@ -6,7 +6,7 @@ import { isOver } from '../policy/phase.ts';
 import { type Command, emptyHead, type Head, type Release } from '../policy/release.ts';
 import { turn } from '../policy/turn.ts';
 import { add, count, type Game, newDriver, spec } from './game.ts';
-import { revisionNamed } from './named.ts';
+import { orderOf, revisionNamed } from './named.ts';
 import { obey } from './obey.ts';
 import { checkTurn, endOf } from './promises.ts';
 import { seeded } from './random.ts';
@@ -59,18 +59,9 @@ function setUp(seed: number): Game {
     lanes: { blue: live, green: undefined },
     revisions: [live],
   };
-  const request = {
-    revision: next,
-    actor: 'seed',
-    reason: '',
-    ancestry: 'descends',
-    insist: false,
-    hotfix: false,
-    probe: 'p',
-  } as const;
   const test = { strategy: 'ab', steps: [], pins: [testMarker], deadlineMs: 100_000 } as const;
   const written = random() < 0.25 ? { ...spec, ...test } : spec;
-  const begun = begin(head, request, written, 'overwrite', instant(world.now));
+  const begun = begin(head, orderOf(next), written, 'overwrite', instant(world.now));
   if (begun.kind !== 'begun' || begun.head.release === undefined) throw new RangeError(`seed ${seed} does not begin`);
   return {
     world,

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { aPlatform, quick } from '../engine.rig.ts';
-import { type Instant, instant } from '../lane.ts';
+import { type Instant, instant, percent, weightsFor } from '../lane.ts';
 import { openMemoryMetrics } from '../metrics/memory.ts';
 import type { EvidenceEntry } from '../policy/evidence.ts';
 import { newPlay, perform } from '../simulate/play.ts';
@@ -22,9 +22,10 @@ async function judged() {
   const nothing = { blue: undefined, green: undefined };
   return {
     metrics,
-    async look(sec: number, counts = true) {
+    async look(sec: number, counts = true, candidate?: number) {
+      const weights = weightsFor(release.candidate, percent(candidate ?? 0));
       const sights = {
-        traffic: undefined,
+        traffic: candidate === undefined ? undefined : ({ kind: 'agreed', weights, pins: [] } as const),
         metrics: counts ? await metrics.observe(signal) : undefined,
         workloads: nothing,
         queues: nothing,
@@ -96,4 +97,21 @@ test('take() counts what came while the clock jumped ahead over all of that time
 
   expect(await driven.samples()).toMatchObject([{ sample: { seconds: 3_600, live: { requests: 10 } } }]);
   expect([verdict, Number.isFinite(logRollback)]).toEqual(['hold', true]);
+});
+
+test('take() judges by the weight in force when the driver that asked for it was gone before it had written so', async () => {
+  await using driven = await judged();
+  for (let sec = 0; sec < 3; sec++) {
+    await driven.look(sec, true, 5);
+    driven.metrics.count('green', 'weighted', 'passed', 1);
+  }
+
+  expect((await driven.samples()).map(({ sample }) => sample.candidateShare)).toEqual([0, 5]);
+});
+
+test('take() judges by no weight that is not of the phase', async () => {
+  await using driven = await judged();
+  for (let sec = 0; sec < 3; sec++) await driven.look(sec, true, 25);
+
+  expect((await driven.samples()).map(({ sample }) => sample.candidateShare)).toEqual([0, 0]);
 });

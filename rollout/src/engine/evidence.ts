@@ -10,6 +10,7 @@ import type { Evidence } from '../policy/look.ts';
 import { isJudged } from '../policy/phase.ts';
 import type { Decision, Release } from '../policy/release.ts';
 import { settingsFor } from '../policy/settings.ts';
+import { weightsAt } from '../policy/weights.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { EvidenceLog } from './evidence-log.ts';
 import { lagsOf } from './lags.ts';
@@ -171,9 +172,8 @@ class OpenEvidence implements EvidenceBook {
     if (!isJudged(phase)) return false;
     if (phase.kind === 'comparing') this.#addOwnPast(release, at);
     this.#sample(release, counts, beside, { seconds, at });
-    // Counts up to here may hold requests of the old weight; those from here on are of the confirmed one.
     const traffic = beside.sights?.traffic;
-    if (traffic?.kind === 'agreed' && traffic.weights[candidate] === this.#asked) this.#confirmed(at);
+    if (traffic?.kind === 'agreed') this.#confirm(release, traffic.weights[candidate], at);
     return judgedOf(release, counts[candidate]).failed > 0;
   }
 
@@ -202,9 +202,14 @@ class OpenEvidence implements EvidenceBook {
     this.#add({ kind: 'sample', at, sample, lags: lags ?? null });
   }
 
-  #confirmed(at: Instant): void {
-    if (this.#share !== this.#asked) this.#own.forget(at);
-    this.#share = this.#asked;
+  /** Counts up to here may hold requests of the old weight; those from here on are of the confirmed one. */
+  #confirm(release: Release, share: number, at: Instant): void {
+    if (share !== weightsAt(release, release.state.phase)[release.candidate]) return; // Another hand's, or a dead driver's.
+    // Asked for by a driver that was gone before it had written so.
+    if (share !== this.#asked && this.#state?.judge.kind !== 'watch') this.#add({ kind: 'share', share });
+    if (share !== this.#share) this.#own.forget(at);
+    this.#asked = share;
+    this.#share = share;
   }
 
   /** Before the candidate has users' requests, all that the user's own metrics say is live's past. */

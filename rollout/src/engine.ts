@@ -6,7 +6,7 @@ import { openEvidence } from './engine/evidence.ts';
 import type { Emit } from './engine/occurrence.ts';
 import { makeSyntheticSender } from './engine/synthetic.ts';
 import { makeWatcher, type Sights } from './engine/watcher.ts';
-import { type Heard, hear } from './engine/wishes.ts';
+import { type Heard, hear, unheard } from './engine/wishes.ts';
 import { InvariantError } from './errors.ts';
 import type { Lease } from './journal/journal.ts';
 import { type Instant, instant } from './lane.ts';
@@ -95,7 +95,7 @@ async function oneTurn(
   const look = await watcher.look(
     release,
     sights,
-    { now: at, evidence: judged.evidence, wishes: told ? [] : heard.forRelease },
+    { now: at, evidence: judged.evidence, wishes: told ? [] : unheard(heard.forRelease, book.head) },
     lease.lost,
   );
   const { waiting } = heard;

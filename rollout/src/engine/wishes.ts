@@ -1,7 +1,7 @@
 import type { Wish, WishBox } from '../journal/journal.ts';
 import type { Marker } from '../pin.ts';
 import type { Act, WishSeen } from '../policy/look.ts';
-import type { Order, Waiting } from '../policy/release.ts';
+import type { Head, Order, Waiting } from '../policy/release.ts';
 
 /** What somebody asks of the driver, as it lies in the wish box. */
 export type WishAct =
@@ -37,6 +37,15 @@ export async function hear(wishes: WishBox, signal: AbortSignal): Promise<Heard>
     waiting: all.flatMap(toWaiting),
     ids: all.map(({ id }) => id),
   };
+}
+
+/** Wishes that the journal does not know: a removal whose answer was lost leaves behind what has been answered, or is being done. */
+export function unheard(wishes: readonly WishSeen[], { answers, release }: Head): readonly WishSeen[] {
+  const known = new Set<string | undefined>([
+    ...answers.map(({ id }) => id),
+    ...(release?.state.pins ?? []).map(({ wish }) => wish),
+  ]);
+  return wishes.filter(({ id }) => !known.has(id));
 }
 
 function toSeen({ id, act, actor }: Wish): readonly WishSeen[] {

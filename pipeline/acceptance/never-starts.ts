@@ -8,7 +8,7 @@ const knownMaxMs = 20_000;
 const nobody = `sha256:${'0'.repeat(64)}`;
 
 /** What a candidate dies of before it gets weight, and the reason that Headgate must name. */
-const cases = [
+const cases: readonly Case[] = [
   {
     what: 'an image that nobody has',
     reason: 'image',
@@ -18,7 +18,7 @@ const cases = [
   { what: 'never ready', reason: 'probe', version: 'is never ready' },
   { what: 'no node that it may run on', reason: 'schedule', around: withoutNode },
   { what: 'more than the quota', reason: 'quota', around: withQuota },
-] as const satisfies readonly Case[];
+];
 
 type Case = {
   readonly what: string;
@@ -39,7 +39,7 @@ export async function neverStarts(report: Report): Promise<void> {
   report.check('the first release is promoted', first.code === 0, first.err.trim());
   const load = stage.load(50);
   const before = await liveObjects(stage);
-  for (const one of cases as readonly Case[]) {
+  for (const one of cases) {
     await (one.around ?? plainly)(stage, () => trial(stage, one, report));
   }
   const after = await liveObjects(stage);

@@ -13,6 +13,12 @@ export function otherLane(lane: Lane): Lane {
 /** One value for each lane. */
 export type PerLane<T> = { readonly [lane in Lane]: T };
 
+/** Asks for both lanes at once. */
+export async function perLane<T>(ask: (lane: Lane) => Promise<T>): Promise<PerLane<T>> {
+  const [blue, green] = await Promise.all([ask('blue'), ask('green')]);
+  return { blue, green };
+}
+
 declare const unit: unique symbol;
 
 /** Whole percent of traffic, 0 to 100. */

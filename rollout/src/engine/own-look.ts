@@ -1,6 +1,6 @@
 import type { Prime, Sample } from '../judge/sample.ts';
 import type { LaneCounts } from '../judge/verdict.ts';
-import { lanes as bothLanes, type Instant, type Lane, otherLane, type PerLane } from '../lane.ts';
+import { lanes as bothLanes, type Instant, type Lane, otherLane, type PerLane, perLane } from '../lane.ts';
 import { difference } from '../metrics/difference.ts';
 import type { LaneTotals, MetricsSeen } from '../metrics/metrics.ts';
 import { openCounts, openValue } from '../metrics/own.ts';
@@ -100,13 +100,7 @@ function laneCounts({ weighted: { requests, failed } }: LaneTotals): LaneCounts 
 
 function openGauge(name: string, { from }: Extract<MetricSpec, { kind: 'limit' }>, { emit, lost }: Open) {
   const read = openValue(from);
-  return openBackground(
-    async (_at, signal): Promise<PerLane<number | undefined>> => {
-      const [blue, green] = await Promise.all(bothLanes.map((lane) => read(lane, signal)));
-      return { blue, green };
-    },
-    { emit: named(name, emit), lost },
-  );
+  return openBackground((_at, signal) => perLane((lane) => read(lane, signal)), { emit: named(name, emit), lost });
 }
 
 /** Whoever reads that something cannot be seen must know which metric is meant. */

@@ -1,6 +1,6 @@
 import type { SparseHistogram } from '../judge/histogram.ts';
 import type { QueueCounts, Slow } from '../judge/sample.ts';
-import { type Instant, type Lane, lanes, type PerLane } from '../lane.ts';
+import { type Instant, type Lane, type PerLane, perLane } from '../lane.ts';
 import { grow, type ProcessBook } from '../metrics/growth.ts';
 import { bucketsIn, type ProcessSeen, type Series } from '../metrics/processes.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -141,9 +141,4 @@ function pastOf({ at, processes }: Raw, lane: Lane): Past {
     return [...total].sort(([a], [b]) => a - b);
   };
   return { latency: of('latency/'), ackTime: of(`ackTime/${lane}/`) };
-}
-
-async function perLane<T>(ask: (lane: Lane) => Promise<T>): Promise<PerLane<T>> {
-  const [blue, green] = await Promise.all(lanes.map(ask));
-  return { blue: blue as T, green: green as T }; // There are as many answers as questions.
 }

@@ -1,5 +1,5 @@
 import { firstOf, withDeadline } from '../deadline.ts';
-import type { Instant, Lane, PerLane } from '../lane.ts';
+import { type Instant, type Lane, type PerLane, perLane } from '../lane.ts';
 import type { MetricsSeen } from '../metrics/metrics.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Evidence, LaneLook, Look, WishSeen } from '../policy/look.ts';
@@ -112,11 +112,6 @@ async function seen<T>(
     emit({ kind: 'unseen', at: now, port, message: error instanceof Error ? error.message : String(error) });
     return undefined;
   }
-}
-
-async function perLane<T>(ask: (lane: Lane) => Promise<T | undefined>): Promise<PerLane<T | undefined>> {
-  const [blue, green] = await Promise.all([ask('blue'), ask('green')]);
-  return { blue, green };
 }
 
 type Prober = (release: Release, lane: LaneLook, now: Instant, signal: AbortSignal) => Promise<LaneLook['probe']>;

@@ -52,6 +52,11 @@ export class HeadgateError extends Error {
   }
 }
 
+/** By name: `instanceof` fails between realms, and between two loaded copies of this file. */
+export function isHeadgateError(error: unknown): error is HeadgateError {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'HeadgateError';
+}
+
 /** Our own bug: stop deciding. A driver then sets the candidate to 0, as on SIGTERM. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError';

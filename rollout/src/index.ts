@@ -13,7 +13,7 @@ export { readStatus } from './engine/status.ts';
 export { readStory } from './engine/story.ts';
 export { type Drive, type Driven, drive } from './engine.ts';
 export type { ErrorCode } from './errors.ts';
-export { exitCodes, HeadgateError, InvariantError, invariant, unreachable } from './errors.ts';
+export { exitCodes, HeadgateError, InvariantError, invariant, isHeadgateError, unreachable } from './errors.ts';
 export { act, pin } from './hands/act.ts';
 export type { Handled, Hands } from './hands/hands.ts';
 export { needsRestore, restore, startRelease } from './hands/release.ts';

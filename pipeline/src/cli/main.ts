@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { exitCodes, HeadgateError } from '@headgate/rollout';
+import { exitCodes, HeadgateError, isHeadgateError } from '@headgate/rollout';
 import type { Call, Shell, Subcommand } from './shell.ts';
 import { paint } from './shell.ts';
 
@@ -117,11 +117,6 @@ function report(error: unknown, shell: Shell): number {
     `${paint(shell, 'red', 'Headgate has failed by a mistake of its own')}\n${error instanceof Error ? error.stack : String(error)}\n`,
   );
   return 2;
-}
-
-/** Compared by name: `instanceof` fails between realms. */
-function isHeadgateError(error: unknown): error is HeadgateError {
-  return error instanceof Error && error.name === 'HeadgateError';
 }
 
 function isSubcommand(name: string): name is SubcommandName {

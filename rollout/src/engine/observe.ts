@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '../deadline.ts';
-import { HeadgateError } from '../errors.ts';
+import { HeadgateError, isHeadgateError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type JudgeSettings, type JudgeState, primeJudge, startJudge, stepJudge } from '../judge/judge.ts';
 import { type Counts, countsOnly, type Prime, type Sample } from '../judge/sample.ts';
@@ -57,11 +57,6 @@ export async function* observe(observing: Observing, signal: AbortSignal): Async
   }
   const left = watch?.trial && trialOf(watch.settings, watch.trial, 'open');
   if (left !== undefined) yield { kind: 'trial', trial: left };
-}
-
-/** By name: `instanceof` fails between realms. */
-function isHeadgateError(error: unknown): error is HeadgateError {
-  return error instanceof Error && error.name === 'HeadgateError';
 }
 
 async function look(

@@ -1,5 +1,4 @@
-import type { Digest } from '@headgate/rollout';
-import { firstOf } from '@headgate/rollout';
+import { type Digest, firstOf, isHeadgateError } from '@headgate/rollout';
 
 /** What the test of one image found. */
 export type ImageTestReport = {
@@ -63,10 +62,6 @@ async function runCheck({ name, find }: CheckPlan, signal: AbortSignal): Promise
     return failed(deadline.aborted ? `it was not done within ${checkMaxMs / 1_000} s` : messageOf(error));
   });
   return { name, ...finding, ms: Math.round(performance.now() - start) };
-}
-
-function isHeadgateError(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'HeadgateError';
 }
 
 function messageOf(error: unknown): string {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type ErrorCode, exitCodes, HeadgateError } from '../../../errors.ts';
+import { type ErrorCode, exitCodes, HeadgateError, isHeadgateError } from '../../../errors.ts';
 import { unlessMissing } from '../../../journal/files.ts';
 import { isAlive, markOf } from '../../../journal/process-mark.ts';
 import type { Info } from './api.ts';
@@ -148,7 +148,7 @@ function program(): string[] {
 
 /** The caller has another way: it starts one, or clears up. */
 function notThere(error: unknown): undefined {
-  if (error instanceof Error && error.name === 'HeadgateError') return undefined;
+  if (isHeadgateError(error)) return undefined;
   throw error;
 }
 

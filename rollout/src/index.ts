@@ -1,10 +1,9 @@
-/** The door of the package: from a revision to a verdict. */
+/** The door of the package: from a revision to a verdict. What loads a client or a server's tools has doors of its own, so that `status` starts at once. */
 export { firstOf, withDeadline } from './deadline.ts';
 export { checkCluster } from './doctor/cluster.ts';
 export { type Finding, hint, missing } from './doctor/finding.ts';
 export { ignoreSnippets } from './doctor/ignore.ts';
 export { checkManifests } from './doctor/manifests.ts';
-export { surveyCluster } from './doctor/survey.ts';
 export { readHead } from './engine/book.ts';
 export { type Observation, observe } from './engine/observe.ts';
 export type { Emit, Occurrence } from './engine/occurrence.ts';
@@ -24,12 +23,8 @@ export type { Instant, Lane, Percent, Pin, Weights } from './lane.ts';
 export { instant, lanes, otherLane, percent } from './lane.ts';
 export { type Marker, markerRule, readMarker } from './pin.ts';
 export { environmentOf } from './platform/environment.ts';
-export { bootstrapCluster, describeCluster } from './platform/kubernetes/bootstrap.ts';
 export { type KubeObject, openKubeClient } from './platform/kubernetes/client.ts';
 export type { Entrance, Frontend } from './platform/kubernetes/cluster-objects.ts';
-export { type PulledImage, pullImage } from './platform/local/image/pull.ts';
-export { BoundedLog } from './platform/local/supervisor/bounded-log.ts';
-export { startBoxed } from './platform/local/supervisor/boxed.ts';
 export { ensureSupervisor, type ReadyInfo, stopSupervisor } from './platform/local/supervisor/ensure.ts';
 export { openPlatform, openProcesses, openRecords } from './platform/open.ts';
 export type { Platform } from './platform/platform.ts';
@@ -37,8 +32,6 @@ export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export type { Act } from './policy/look.ts';
 export type { Head, Release, ReleaseRequest } from './policy/release.ts';
 export type { OtherSettings } from './policy/settings.ts';
-export { bootstrap } from './queue/bootstrap.ts';
-export { openConnection } from './queue/connection.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
 export { explain } from './report/explain.ts';
 export { falseAlarms, observedText, type Trial, trialText } from './report/observed.ts';

@@ -1,12 +1,5 @@
-import {
-  bootstrapCluster,
-  describeCluster,
-  type Entrance,
-  type Frontend,
-  HeadgateError,
-  openKubeClient,
-  type Spec,
-} from '@headgate/rollout';
+import { type Entrance, type Frontend, HeadgateError, openKubeClient, type Spec } from '@headgate/rollout';
+import { bootstrapCluster, describeCluster } from '@headgate/rollout/setup';
 import { dump } from 'js-yaml';
 import { renderAll } from '../deploy/manifests.ts';
 import { appOptions, openApp } from './open.ts';

@@ -6,8 +6,8 @@ import {
   ignoreSnippets,
   missing,
   openKubeClient,
-  surveyCluster,
 } from '@headgate/rollout';
+import { surveyCluster } from '@headgate/rollout/setup';
 import { renderAll } from '../deploy/manifests.ts';
 import { checkMachine, lookAtMachine } from '../doctor/machine.ts';
 import { type App, appOptions, openApp } from './open.ts';

@@ -1,6 +1,7 @@
 /** The performance gate: the version that is to be released beside the one that is live, on this machine, with real servers. */
 
-import { HeadgateError, type Lane, pullImage } from '@headgate/rollout';
+import { HeadgateError, type Lane } from '@headgate/rollout';
+import { pullImage } from '@headgate/rollout/local';
 import { type App, type Ground, openGround } from '../image/test/ground.ts';
 import { type Instance, startInstance, untilReady } from '../image/test/instance.ts';
 import type { RecordedRequest } from '../image/test/requests.ts';

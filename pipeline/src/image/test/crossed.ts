@@ -2,7 +2,7 @@
  * Versions crossed: after an adoption live's workers read what the candidate's proxy wrote, and both share the database.
  * So the new image must understand its live neighbours before any traffic meets it.
  */
-import { pullImage } from '@headgate/rollout';
+import { pullImage } from '@headgate/rollout/local';
 import { callHttp } from './callers.ts';
 import { startInstance, untilReady } from './instance.ts';
 import { expectNone, type Finding, skipped } from './report.ts';

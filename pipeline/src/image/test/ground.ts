@@ -1,7 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bootstrap, type LaneTemplate, openConnection, type PulledImage, pullImage } from '@headgate/rollout';
+import type { LaneTemplate } from '@headgate/rollout';
+import { type PulledImage, pullImage } from '@headgate/rollout/local';
 import { freePort, type RunningServer, startNats, startPostgres, startRegistry } from '@headgate/rollout/servers';
+import { bootstrap, openConnection } from '@headgate/rollout/setup';
 import { connect, type NatsConnection } from 'nats';
 import { pushImage } from '../../registry/client.ts';
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { environmentOf, firstOf, invariant, type Lane, makeRevision, type PulledImage } from '@headgate/rollout';
+import { environmentOf, firstOf, invariant, type Lane, makeRevision } from '@headgate/rollout';
+import type { PulledImage } from '@headgate/rollout/local';
 import { freePort } from '@headgate/rollout/servers';
 import type { Ground } from './ground.ts';
 import { type Sandboxed, startSandboxed } from './sandbox.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { BoundedLog, type PulledImage, startBoxed } from '@headgate/rollout';
+import { BoundedLog, type PulledImage, startBoxed } from '@headgate/rollout/local';
 import { type Exit, findServer } from '@headgate/rollout/servers';
 
 /** A process of an image, in the box that the local platform runs lanes in: read-only root, no capability. */

@@ -1,8 +1,8 @@
 /** The image test: the exact bytes that would be published, run beside real servers, before any registry sees them. */
 
 import { join } from 'node:path';
-import type { PulledImage } from '@headgate/rollout';
 import { withDeadline } from '@headgate/rollout';
+import type { PulledImage } from '@headgate/rollout/local';
 import { type Descriptor, readLayout } from '../layout.ts';
 import { findCrossed } from './crossed.ts';
 import { type App, type Ground, openGround } from './ground.ts';

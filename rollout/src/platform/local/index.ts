@@ -1,0 +1,4 @@
+/** The door to what runs an image on this machine. It loads a reader of archives. */
+export { type PulledImage, pullImage } from './image/pull.ts';
+export { BoundedLog } from './supervisor/bounded-log.ts';
+export { startBoxed } from './supervisor/boxed.ts';

@@ -4,7 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
+import { findSupervisor, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
 import type { Report } from './report.ts';
 
@@ -36,6 +36,9 @@ export async function deliverAgain(report: Report): Promise<void> {
     report.check(`it takes less than ${againMaxMs / 1_000} s`, again.ms < againMaxMs, `${again.ms} ms`);
     report.check('it executes nothing', acted(again.events).length === 0, acted(again.events).join(', '));
 
+    const planned = await headgate(folder, 'run', 'deliver', '--skip-check', '--plan');
+    report.check('its plan has nothing to do', planned.code === 0 && !/^[>?]/m.test(planned.all), planned.all);
+
     await makeVersion(repository, join(folder, 'next'), [edit]);
     await writeFile(join(folder, edit.file), await readFile(join(folder, 'next', edit.file)));
     const delivering = deliver(folder);
@@ -52,6 +55,13 @@ export async function deliverAgain(report: Report): Promise<void> {
     const refused = await deliver(folder);
     report.check('the same deliver again exits 11', refused.code === 11, String(refused.code));
     report.check('and names the release', /release 2\b/i.test(refused.all), refused.all.trim().slice(-300));
+
+    await headgate(folder, 'cluster', 'down');
+    const blind = await headgate(folder, 'run', 'deliver', '--skip-check', '--plan');
+    const named = /^\? imagetest:rating .*local platform, .* must run$/m.test(blind.all);
+    report.check('a plan beside a stopped platform names what it cannot see', blind.code === 0 && named, blind.all);
+    const running = await findSupervisor(state, AbortSignal.timeout(5_000));
+    report.check('and starts nothing', running === undefined);
   } finally {
     await stopSupervisor(state, AbortSignal.timeout(60_000));
     await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { HeadgateError } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
 import { aBench } from './pipeline.rig.ts';
 import { record, text } from './plan/schema.ts';
@@ -79,6 +80,19 @@ describe('plan()', () => {
 
     expect(blocked[1]).toEqual({ step: 'use', kind: 'blocked', by: ['build'] });
     expect(changed[1]).toEqual({ step: 'use', kind: 'would-run', changed: ['file other/a'] });
+  });
+
+  test('names what an effect cannot reach, and what waits for it; any other mistake of a look is thrown', async () => {
+    await using bench = await aBench();
+    const lookAt = (error: Error) =>
+      step('look', { kind: 'effect', observe: () => Promise.reject(error), run: () => {} });
+    const away = new HeadgateError('REGISTRY_UNREACHABLE', 'Cannot reach it', { hint: 'start it' });
+    const look = lookAt(away);
+
+    const planned = await bench.plan([look, step('use', { kind: 'pure', needs: [look], run: () => {} })]);
+
+    expect(planned).toMatchObject([{ step: 'look', kind: 'unseen', why: 'Cannot reach it' }, { step: 'use' }]);
+    await expect(bench.plan([lookAt(new TypeError('ours'))])).rejects.toThrow('ours');
   });
 
   test('tells of skipped steps why, and of those that need them', async () => {

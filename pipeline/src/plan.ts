@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { withDeadline } from '@headgate/rollout';
+import { exitCodes, withDeadline } from '@headgate/rollout';
 import type { StepCache } from './cache/cache.ts';
 import { openFolderCache } from './cache/folder.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -8,6 +8,7 @@ import { closure } from './plan/graph.ts';
 import { parseValues, valuesOf } from './run/attempt.ts';
 import { secretOf } from './run/effect.ts';
 import { effectEnvironment } from './run/environment.ts';
+import { failureOf } from './run/failure.ts';
 import { keyOf, outputsHash, readParts } from './run/keys.ts';
 import { hashesOf } from './run/pure.ts';
 import type { Given } from './run/session.ts';
@@ -34,7 +35,8 @@ type Planner = PlanOptions & {
 
 /**
  * What `run` would do, as data. It reads files, the cache and, through `observe`, the world, and writes nothing at all.
- * @throws whatever an effect's `observe` throws, {HeadgateError} `USAGE` for an unknown target or a glob without a match
+ * What an effect cannot reach is part of the answer.
+ * @throws whatever else an effect's `observe` throws, {HeadgateError} `USAGE` for an unknown target or a glob without a match
  */
 export async function plan(pipeline: Pipeline, options: PlanOptions): Promise<readonly PlannedStep[]> {
   const state = join(options.root, '.headgate');
@@ -61,7 +63,12 @@ async function planStep(step: Step, planner: Planner): Promise<PlannedStep> {
     return { step: step.id, kind: 'skipped', why };
   }
   if (step.kind === 'pure') return planPureStep(step, waiting, planner);
-  return waiting.length > 0 ? { step: step.id, kind: 'blocked', by: waiting } : observeEffect(step, planner);
+  if (waiting.length > 0) return { step: step.id, kind: 'blocked', by: waiting };
+  return observeEffect(step, planner).catch((error: unknown) => {
+    const { exitCode, message: why } = failureOf(error);
+    if (exitCode !== exitCodes.REGISTRY_UNREACHABLE) throw error; // That of all that cannot be reached.
+    return { step: step.id, kind: 'unseen', why };
+  });
 }
 
 function skipReason(step: Step, waiting: readonly string[], planner: Planner): string | undefined {

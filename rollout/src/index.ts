@@ -25,7 +25,12 @@ export { type Marker, markerRule, readMarker } from './pin.ts';
 export { environmentOf } from './platform/environment.ts';
 export { type KubeObject, openKubeClient } from './platform/kubernetes/client.ts';
 export type { Entrance, Frontend } from './platform/kubernetes/cluster-objects.ts';
-export { ensureSupervisor, type ReadyInfo, stopSupervisor } from './platform/local/supervisor/ensure.ts';
+export {
+  ensureSupervisor,
+  findSupervisor,
+  type ReadyInfo,
+  stopSupervisor,
+} from './platform/local/supervisor/ensure.ts';
 export { openPlatform, openProcesses, openRecords } from './platform/open.ts';
 export type { Platform } from './platform/platform.ts';
 export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';

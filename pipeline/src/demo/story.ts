@@ -12,8 +12,8 @@ import {
   type Spec,
   stopSupervisor,
 } from '@headgate/rollout';
+import { deliver } from '../cli/deliver.ts';
 import { lineOf } from '../cli/present.ts';
-import { deliver } from '../cli/run.ts';
 import { paint, type Shell } from '../cli/shell.ts';
 import { openHost } from '../host/host.ts';
 import { compare, type Ledger, readRows, userRequest } from '../perf/ledger.ts';
@@ -141,8 +141,8 @@ async function release(scene: Scene, version: Version, load: Load | undefined): 
     const { out: write, env, guard } = shell;
     const host = await openHost({ root: folder, env, write, guard, isTerminal: false });
     const app = { spec, folder, state };
-    const delivering = { app, ports, host, emit, check: false, reason: `demo ${version.name}` };
-    return (await deliver(delivering, 'deliver', [reporter], shell)).exitCode;
+    const delivery = { app, host, check: false, reason: `demo ${version.name}` };
+    return (await deliver(delivery, 'deliver', { ports, emit, reporters: [reporter] }, shell)).exitCode;
   } finally {
     stop();
   }

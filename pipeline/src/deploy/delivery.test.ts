@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseSpec } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
 import { defineDelivery, stepsOf, type Target, targetOf, targets } from './delivery.ts';
-import type { Place } from './place.ts';
+import { type Place, repositoryOf } from './place.ts';
 
 const file = join(import.meta.dirname, '../../../headgate.yaml');
 const parsed = parseSpec(readFileSync(file, 'utf8'), { file });
@@ -85,6 +85,12 @@ describe('defineDelivery() with an environment "staging"', () => {
     expect(staged(undefined).steps.map(({ id }) => id)).not.toContain('perf');
     expect(stepsOf('perf', staged(undefined))).toEqual(['staging']);
   });
+});
+
+test('looking for an image says that the platform with the registry does not run', () => {
+  expect(() => repositoryOf({ ...place, registry: undefined }, 'proxy')).toThrow(
+    expect.objectContaining({ code: 'SUPERVISOR_UNREACHABLE', hint: expect.stringContaining('headgate cluster up') }),
+  );
 });
 
 test('stepsOf() refuses staging where headgate.yaml has none', () => {

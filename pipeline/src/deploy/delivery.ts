@@ -35,7 +35,7 @@ export function defineDelivery(place: Place, releaser: Releaser, { check, stagin
   const release = releaseStep('release', { place, publish, releaser, after: [...signed, ...staged, ...compared] });
   return definePipeline({
     name: `deliver-${place.spec.app}`,
-    config: { registry: place.registry },
+    config: { registry: place.registry ?? null },
     code: [import.meta.url, imageStepsCode, releaseStepsCode],
     steps: [
       ...first,

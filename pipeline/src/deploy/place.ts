@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Spec } from '@headgate/rollout';
+import { HeadgateError, type Spec } from '@headgate/rollout';
 
 /** Where a delivery takes place. Paths are absolute. */
 export type Place = {
@@ -8,8 +8,8 @@ export type Place = {
   readonly root: string;
   /** What may be kept between runs: base images, unpacked images. */
   readonly cache: string;
-  /** `host:port/prefix` of the release registry. */
-  readonly registry: string;
+  /** `host:port/prefix` of the release registry; `undefined` while the local platform, which has it, does not run. */
+  readonly registry: string | undefined;
   /** Images that are live now, by service, pinned; `undefined` before the first release. */
   readonly live: Readonly<Record<string, string>> | undefined;
 };
@@ -19,7 +19,15 @@ export function layoutOf(service: string): string {
   return `out/images/${service}`;
 }
 
+/** @throws {HeadgateError} `SUPERVISOR_UNREACHABLE` for a plan beside a platform that does not run: a run starts it */
 export function repositoryOf({ registry }: Place, service: string): string {
+  if (registry === undefined) {
+    throw new HeadgateError(
+      'SUPERVISOR_UNREACHABLE',
+      `Cannot look for the image of ${service} as the local platform, which has the registry, must run`,
+      { hint: 'start it with `headgate cluster up`, or run without --plan' },
+    );
+  }
   return `${registry}/${service}`;
 }
 

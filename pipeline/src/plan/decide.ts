@@ -12,6 +12,8 @@ export type PlannedStep = { readonly step: string } & (
   /** Depends on what these steps will give. Equal outputs may still mean that nothing is done. */
   | { readonly kind: 'blocked'; readonly by: readonly string[] }
   | { readonly kind: 'skipped'; readonly why: string }
+  /** What it would look at does not run or does not answer. */
+  | { readonly kind: 'unseen'; readonly why: string }
 );
 
 export type PureFacts = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Happening, RunEvent } from '../event.ts';
-import { formatEvent } from './lines.ts';
+import { formatEvent, formatPlan } from './lines.ts';
 
 const at = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -20,6 +20,30 @@ const start = {
 } as const;
 const failure = { class: 'COMMAND', message: 'a command ended with exit code 3', hint: undefined, exitCode: 1 };
 const done = { kind: 'step.done', step: 'lint', ms: 12, acted: true, attempts: 1, values: undefined } as const;
+
+test('formatPlan() is a line for each step', () => {
+  const step = 'image:rating';
+
+  expect(
+    formatPlan([
+      { step, kind: 'cached', where: 'folder', run: '0a1b2c', at },
+      { step, kind: 'would-run', changed: ['file src/main.ts', 'env MODE'] },
+      { step: 'publish', kind: 'would-act', diff: 'push 1 images to host/ratings' },
+      { step: 'sign', kind: 'nothing-to-do' },
+      { step: 'release', kind: 'blocked', by: ['publish'] },
+      { step: 'perf', kind: 'skipped', why: 'nothing is live\u001b[2J' },
+      { step: 'staging', kind: 'unseen', why: 'Cannot reach it' },
+    ]),
+  ).toEqual([
+    '= image:rating         cached in the folder, from run 0a1b2c at 2026-01-02T03:04:05.000Z',
+    '> image:rating         would run: file src/main.ts, env MODE',
+    '> publish              would push 1 images to host/ratings',
+    '= sign                 nothing to do',
+    '? release              depends on what publish will give',
+    '- perf                 nothing is live',
+    '? staging              Cannot reach it',
+  ]);
+});
 
 describe('formatEvent()', () => {
   test.each<{ what: string; happening: Happening; shows: readonly string[] }>([

@@ -1,10 +1,16 @@
 import { stripVTControlCharacters } from 'node:util';
 import { unreachable } from '@headgate/rollout';
 import type { RunEvent } from '../event.ts';
+import type { PlannedStep } from '../plan/decide.ts';
 
 /** An event as lines for people; none for what would only fill the screen. What steps say steers no terminal and no host. */
 export function formatEvent(event: RunEvent): readonly string[] {
   return linesOf(event).flatMap((text) => text.split('\n').map(withoutControls));
+}
+
+/** What would be done, a line for each step, in the marks of a run. */
+export function formatPlan(planned: readonly PlannedStep[]): readonly string[] {
+  return planned.map((step) => withoutControls(planLine(step)));
 }
 
 /** Colours, and whatever else moves a cursor, clears a screen or ends a line. */
@@ -48,6 +54,32 @@ function linesOf(event: RunEvent): readonly string[] {
       return [`${event.outcome} in ${formatMs(event.ms)}`];
     default:
       return unreachable(event);
+  }
+}
+
+function planLine(planned: PlannedStep): string {
+  const { step } = planned;
+  switch (planned.kind) {
+    case 'cached':
+      return row(
+        '=',
+        step,
+        `cached in the ${planned.where}, from run ${planned.run} at ${new Date(planned.at).toISOString()}`,
+      );
+    case 'would-run':
+      return row('>', step, `would run: ${planned.changed.join(', ')}`);
+    case 'would-act':
+      return row('>', step, `would ${planned.diff}`);
+    case 'nothing-to-do':
+      return row('=', step, 'nothing to do');
+    case 'blocked':
+      return row('?', step, `depends on what ${planned.by.join(', ')} will give`);
+    case 'skipped':
+      return row('-', step, planned.why);
+    case 'unseen':
+      return row('?', step, planned.why);
+    default:
+      return unreachable(planned);
   }
 }
 

@@ -91,6 +91,12 @@ function onChange(tell: (text: string) => void = () => {}): (text: string) => vo
   };
 }
 
+/** The state folder's supervisor if one runs and is ready. Starts nothing. */
+export async function findSupervisor(folder: string, signal: AbortSignal): Promise<ReadyInfo | undefined> {
+  const info = await openSupervisorClient(placesOf(folder).socket).info(signal).catch(notThere);
+  return info?.kind === 'ready' ? info : undefined;
+}
+
 /** Ends the supervisor with everything it owns; without one, clears what a dead one left. Resolves when nothing is left. */
 export async function stopSupervisor(folder: string, signal: AbortSignal): Promise<void> {
   const places = placesOf(folder);

@@ -1,0 +1,144 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Emit, ensureSupervisor, findSupervisor, type Platform, readHead } from '@headgate/rollout';
+import type { StepCache } from '../cache/cache.ts';
+import { openFolderCache } from '../cache/folder.ts';
+import { layered } from '../cache/layered.ts';
+import { openRegistryCache } from '../cache/registry.ts';
+import { defineDelivery, stepsOf, type Target } from '../deploy/delivery.ts';
+import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
+import type { Releaser } from '../deploy/release-steps.ts';
+import type { CiHost } from '../host/host.ts';
+import { type PlannedStep, plan } from '../plan.ts';
+import type { EndedRelease } from '../report/release.ts';
+import type { Reporter } from '../report/report.ts';
+import { secretsOf } from '../run/secrets.ts';
+import { type RunResult, run } from '../run.ts';
+import { type App, openJournal, openPorts } from './open.ts';
+import { handsFor, lineOf } from './present.ts';
+import type { Shell } from './shell.ts';
+
+/** What is delivered. */
+export type Delivery = {
+  readonly app: App;
+  readonly host: Pick<CiHost, 'change'>;
+  /** Lint and unit tests first. */
+  readonly check: boolean;
+  readonly reason: string;
+  /** The app in its environment `staging`, if there is one and it is not the one that is delivered to. */
+  readonly staging?: App | undefined;
+  /** Hears of each release that has ended, however it did. */
+  readonly onEnd?: (ended: EndedRelease) => void;
+};
+
+/** Who carries it out. */
+export type Means = { readonly ports: Platform; readonly emit: Emit; readonly reporters: readonly Reporter[] };
+
+/** Runs a target and everything before it. */
+export async function deliver(
+  delivery: Delivery,
+  target: Target,
+  { ports, emit, reporters }: Means,
+  shell: Shell,
+): Promise<RunResult> {
+  const { app } = delivery;
+  const releaserOf = (releasing: Omit<Releasing, 'spec'>) =>
+    openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec: app.spec });
+  const registry = namedRegistry(shell) ?? registryOf(app, await ownRegistry(app, shell));
+  const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
+  return await run(pipeline, { ...options, reporters });
+}
+
+/** What `deliver` would do. Starts nothing: what does not run is named in the plan. */
+export async function planDelivery(delivery: Delivery, target: Target, shell: Shell): Promise<readonly PlannedStep[]> {
+  const { app } = delivery;
+  const releaserOf = (releasing: Omit<Releasing, 'spec'>) => lazyReleaser(app, releasing, shell);
+  const own = await findSupervisor(app.state, shell.signal);
+  const registry = namedRegistry(shell) ?? (own && registryOf(app, own.urls.registry));
+  const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
+  return await plan(pipeline, options);
+}
+
+type Ways = {
+  readonly registry: string | undefined;
+  readonly releaserOf: (releasing: Omit<Releasing, 'spec'>) => Releaser;
+};
+
+async function prepare(delivery: Delivery, target: Target, { registry, releaserOf }: Ways, shell: Shell) {
+  const { app, host, check, reason, onEnd = () => {}, staging: before } = delivery;
+  const { spec, folder: root } = app;
+  const { env, signal } = shell;
+  const change = await host.change(signal);
+  const releasing = { root, env, change, reason, verifyKey: env['HEADGATE_VERIFY_KEY'] };
+  const ended = (from: Pick<EndedRelease, 'journal' | 'environment'>) => ({
+    ...releasing,
+    onEnd: (release: number) => onEnd({ ...from, release }),
+  });
+  const releaser = releaserOf(ended({ journal: openJournal(app).journal, environment: undefined }));
+  const staging =
+    before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
+  const place = { spec, root, cache: cacheFolder(shell), registry, live: await liveImages(app, signal) };
+  const pipeline = defineDelivery(place, releaser, { check, staging, sign: signingOf(shell) });
+  const cache = cacheFor(root, registry, shell);
+  const targets = stepsOf(target, pipeline);
+  return { pipeline, options: { root, change, env, cache, secrets: secretsOf(env), targets, signal } };
+}
+
+/** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */
+function cacheFor(root: string, registry: string | undefined, { env, err }: Shell): StepCache {
+  const folder = openFolderCache(join(root, '.headgate', 'cache'));
+  const secret = env['HEADGATE_CACHE_KEY'];
+  if (registry === undefined || secret === undefined || secret === '') return folder;
+  const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.
+  const warn = (message: string) => err(`${message}\n`);
+  return layered(folder, openRegistryCache({ repository: `${registry}/ci-cache`, secret, writes, warn }));
+}
+
+/** The key itself stays a secret of the run: a step asks for it by name. */
+function signingOf({ env }: Shell): { secret: string } | undefined {
+  return env['HEADGATE_SIGNING_KEY'] ? { secret: 'HEADGATE_SIGNING_KEY' } : undefined;
+}
+
+/** Looks by the journal alone; the app's servers start when there is something to release. */
+function lazyReleaser(app: App, releasing: Omit<Releasing, 'spec'>, shell: Shell): Releaser {
+  const { spec } = app;
+  return {
+    observe: (images, signal) => observeRelease(openJournal(app).journal, { ...releasing, spec }, images, signal),
+    async release(images, log, signal) {
+      await using ports = await openPorts(app, shell);
+      const emit: Emit = (occurrence) => {
+        if (occurrence.kind !== 'looked') log(lineOf(occurrence, shell));
+      };
+      await openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec }).release(images, log, signal);
+    },
+  };
+}
+
+/** The release registry that the user names: `HEADGATE_REGISTRY` (`host:port/prefix`). CI hosts set what is not configured to nothing. */
+function namedRegistry({ env }: Shell): string | undefined {
+  return env['HEADGATE_REGISTRY'] || undefined;
+}
+
+/** The local platform's own, which is started when it does not run yet. */
+async function ownRegistry({ spec, state }: App, { signal }: Shell): Promise<string> {
+  return (await ensureSupervisor({ app: spec.app, folder: state }, signal)).info.urls.registry;
+}
+
+function registryOf({ spec }: App, url: string): string {
+  return `${new URL(url).host}/${spec.app}`;
+}
+
+async function liveImages(app: App, signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined> {
+  const head = await readHead(openJournal(app).journal, app.spec.app, signal);
+  const live = head.live === undefined ? undefined : head.lanes[head.live];
+  return live === undefined
+    ? undefined
+    : Object.fromEntries(
+        Object.entries(live.digests).map(([name, digest]) => [name, `${live.repositories[name]}@${digest}`]),
+      );
+}
+
+/** Shared by all apps of this user: base images and unpacked images, by content. */
+function cacheFolder(shell: Shell): string {
+  return join(shell.env['XDG_CACHE_HOME'] ?? join(shell.env['HOME'] ?? homedir(), '.cache'), 'headgate');
+}

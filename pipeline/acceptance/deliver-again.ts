@@ -47,6 +47,14 @@ export async function deliverAgain(report: Report): Promise<void> {
     const rolledBack = await delivering;
     report.check('rollback while it holds exits 0', back.code === 0, back.all.trim().slice(-300));
     report.check('deliver exits 11 when its release is rolled back', rolledBack.code === 11, String(rolledBack.code));
+    const chain = acted(rolledBack.events).join(' ');
+    report.check(
+      'only the chain of the service that was touched runs',
+      chain === 'image:rating imagetest:rating publish',
+      chain,
+    );
+    const why = await headgate(folder, 'why', 'image:rating');
+    report.check('and why names the file', why.all.trimEnd().endsWith(`\n    file ${edit.file}`), why.all.trim());
     const [summary, picture] = await Promise.all(
       ['summary.md', 'release-2.svg'].map((file) => readFile(join(folder, 'out', file), 'utf8').catch(() => '')),
     );

@@ -50,8 +50,14 @@ export type RunEvent = { readonly at: number } & (
       readonly resumed: boolean;
       readonly steps: readonly string[];
     }
-  /** `key` is `undefined` for an effect. */
-  | { readonly kind: 'step.start'; readonly step: string; readonly attempt: number; readonly key: string | undefined }
+  /** `key`, and what differs from the newest result that is kept, are `undefined` for an effect. */
+  | {
+      readonly kind: 'step.start';
+      readonly step: string;
+      readonly attempt: number;
+      readonly key: string | undefined;
+      readonly changed: readonly string[] | undefined;
+    }
   /** An effect is about to act. Written before it does; without a `step.done` after it nobody knows how far it came. */
   | { readonly kind: 'intent'; readonly step: string; readonly what: string }
   /** A line of a step's log. The only kind that the journal leaves out: the log holds it. */

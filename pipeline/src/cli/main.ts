@@ -33,7 +33,10 @@ export const subcommands = {
   unpin: { load: () => import('./unpin.ts'), summary: 'take a pin off' },
   wait: { load: () => import('./wait.ts'), summary: 'wait until a release is promoted or has ended' },
   history: { load: () => import('./history.ts'), summary: 'which releases there were, and how they ended' },
-  why: { load: () => import('./why.ts'), summary: 'what was decided in a release, and from which evidence' },
+  why: {
+    load: () => import('./why.ts'),
+    summary: 'what was decided in a release, and from which evidence; of a step: which inputs were new',
+  },
   judge: {
     load: () => import('./judge.ts'),
     summary: 'replay: what was counted before, judged again, also with other settings',

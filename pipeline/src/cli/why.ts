@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   explain,
   type Head,
@@ -9,13 +10,15 @@ import {
   readStory,
   strip,
 } from '@headgate/rollout';
-import { appOptions, openApp, openJournal } from './open.ts';
+import { readRuns } from '../journal/runs.ts';
+import { explainStep, findStep } from '../report/why.ts';
+import { type App, appOptions, openApp, openJournal } from './open.ts';
 import { clock } from './present.ts';
 import { flag, type Shell, type Subcommand } from './shell.ts';
 
 export const command: Subcommand = {
-  usage: '<release>',
-  help: 'Every decision of a release with what was seen when it was taken, from the journal.',
+  usage: '<release or step>',
+  help: 'Every decision of a release with what was seen when it was taken, from the journal. Of a step: what the last run did with it, and which inputs were others than before.',
   options: {
     ...appOptions,
     plot: { type: 'boolean', help: 'one picture of the release as SVG: weights, failure ratios, odds' },
@@ -23,6 +26,8 @@ export const command: Subcommand = {
   positionals: { min: 0, max: 1 },
   async run(call, shell) {
     const app = await openApp(call, shell);
+    const [named] = call.positionals;
+    if (named !== undefined && !/^\d+$/.test(named)) return whyStep(named, app, flag(call, 'json'), shell);
     const records = openJournal(app);
     const head = await readHead(records.journal, app.spec.app, shell.signal);
     const wanted = call.positionals[0] === undefined ? head.release?.id : Number(call.positionals[0]);
@@ -49,6 +54,18 @@ export const command: Subcommand = {
     return 0;
   },
 };
+
+async function whyStep(step: string, { folder }: App, json: boolean, shell: Shell): Promise<number> {
+  const runs = join(folder, '.headgate', 'runs');
+  const story = await findStep(step, readRuns(runs));
+  if (story === undefined) {
+    throw new HeadgateError('USAGE', `Cannot tell why as no run on record has a step "${step}"`, {
+      hint: 'run `headgate run deliver --plan` for the steps, and for what a run would do',
+    });
+  }
+  shell.out(json ? `${JSON.stringify(story)}\n` : `${explainStep(story).join('\n')}\n`);
+  return 0;
+}
 
 function tellDecision(shell: Shell, head: Head, { look, after, why, commands }: Head['decisions'][number]): void {
   const { evidence, weights } = look;

@@ -6,6 +6,9 @@ import type { RunEvent } from '../event.ts';
 /** An event as it was written; what is not known any more is passed over by who reads. */
 export type Entry = { readonly kind: string } & Readonly<Record<string, unknown>>;
 
+/** In the folder of a run. */
+export const journalName = 'journal.jsonl';
+
 /**
  * One run's events, a line each, on disk before anything goes on: what a kill at any moment leaves says how far the run came.
  * Written synchronously, for a run has some ten lines a minute and their order is all that matters.
@@ -17,7 +20,7 @@ export class RunJournal implements Disposable {
 
   /** @throws {HeadgateError} `JOURNAL_UNWRITABLE`, `JOURNAL_UNREADABLE` */
   constructor(folder: string) {
-    const path = join(folder, 'journal.jsonl');
+    const path = join(folder, journalName);
     try {
       mkdirSync(folder, { recursive: true });
       this.#file = openSync(path, 'a+');
@@ -51,7 +54,7 @@ export function isUnfinished(entries: readonly Entry[]): boolean {
 }
 
 /** @throws {HeadgateError} `JOURNAL_UNREADABLE` for damage that no torn write explains */
-function readEntries(text: string, path: string): readonly Entry[] {
+export function readEntries(text: string, path: string): readonly Entry[] {
   const read = text
     .split('\n')
     .filter((line) => line !== '')

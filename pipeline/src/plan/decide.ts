@@ -28,10 +28,18 @@ export type PureFacts = {
 
 export function planPure(step: string, { waiting, now, hit, newest }: PureFacts): PlannedStep {
   if (waiting.length === 0 && hit !== undefined) return { step, kind: 'cached', ...hit };
-  if (newest === undefined) return { step, kind: 'would-run', changed: ['never run'] };
   // What a need will give is not known, and no change of this step's own.
-  const known = waiting.length === 0 ? now : { ...now, needs: newest.needs };
-  const changed = changedParts(newest, known);
-  if (changed.length === 0 && waiting.length > 0) return { step, kind: 'blocked', by: waiting };
-  return { step, kind: 'would-run', changed: changed.length === 0 ? ['its result is gone'] : changed };
+  const known = waiting.length === 0 || newest === undefined ? now : { ...now, needs: newest.needs };
+  const changed = reasonsToRun(known, newest);
+  if (changed === gone && waiting.length > 0) return { step, kind: 'blocked', by: waiting };
+  return { step, kind: 'would-run', changed };
+}
+
+const gone = ['its result is gone'] as const;
+
+/** What differs from the newest result that is kept; never empty. */
+export function reasonsToRun(now: KeyParts, newest: KeyParts | undefined): readonly string[] {
+  if (newest === undefined) return ['never run'];
+  const changed = changedParts(newest, now);
+  return changed.length === 0 ? gone : changed;
 }

@@ -3,7 +3,7 @@ import type { Happening, RunEvent } from '../event.ts';
 import { liveReporter, plainReporter } from './console.ts';
 import { jsonReporter } from './json.ts';
 
-const start: Happening = { kind: 'step.start', step: 'lint', attempt: 1, key: 'k' };
+const start: Happening = { kind: 'step.start', step: 'lint', attempt: 1, key: 'k', changed: undefined };
 const done: Happening = { kind: 'step.done', step: 'lint', ms: 5, acted: true, attempts: 1, values: { ok: 1 } };
 const line = (text: string): Happening => ({ kind: 'step.line', step: 'lint', line: text });
 

@@ -138,7 +138,7 @@ describe('formatEvent()', () => {
     { what: 'nothing for a line', happening: { kind: 'step.line', step: 'lint', line: 'x' }, shows: [] },
     {
       what: 'nothing for a start of a step',
-      happening: { kind: 'step.start', step: 'lint', attempt: 1, key: undefined },
+      happening: { kind: 'step.start', step: 'lint', attempt: 1, key: undefined, changed: undefined },
       shows: [],
     },
   ])('shows $what', ({ happening, shows }) => {

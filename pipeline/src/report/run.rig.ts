@@ -15,10 +15,10 @@ export function aRun(words = 'words'): readonly RunEvent[] {
       resumed: false,
       steps: ['check', 'image:proxy', 'imagetest:proxy', 'publish'],
     },
-    { kind: 'step.start', step: 'check', attempt: 1, key: 'k1' },
+    { kind: 'step.start', step: 'check', attempt: 1, key: 'k1', changed: ['never run'] },
     { kind: 'step.line', step: 'check', line: words },
     { kind: 'step.retry', step: 'check', attempt: 1, failure },
-    { kind: 'step.start', step: 'check', attempt: 2, key: 'k1' },
+    { kind: 'step.start', step: 'check', attempt: 2, key: 'k1', changed: ['never run'] },
     { kind: 'annotation', step: 'check', note: { level: 'warning', message: words, file: 'src/main.ts', line: 3 } },
     { kind: 'step.done', step: 'check', ms: 1_234, acted: true, attempts: 2, values: null },
     {
@@ -29,7 +29,7 @@ export function aRun(words = 'words'): readonly RunEvent[] {
       original: { run: 'ba9876543210', at: 1_700_000_000_000, ms: 900 },
       values: null,
     },
-    { kind: 'step.start', step: 'imagetest:proxy', attempt: 1, key: undefined },
+    { kind: 'step.start', step: 'imagetest:proxy', attempt: 1, key: undefined, changed: undefined },
     { kind: 'intent', step: 'imagetest:proxy', what: words },
     {
       kind: 'step.fail',

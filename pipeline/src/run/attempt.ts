@@ -26,8 +26,9 @@ export type Needs = ReadonlyMap<string, Given>;
 export type Attempt = {
   readonly step: Step;
   readonly needs: Needs;
-  /** `undefined` for an effect. */
+  /** As in `step.start`. */
   readonly key: string | undefined;
+  readonly changed: readonly string[] | undefined;
   readonly env: Environment;
   readonly spool: LogSpool;
   readonly session: Session;
@@ -55,7 +56,7 @@ export async function withAttempts<T>(
 
 async function once<T>(attempt: Attempt, number: number, work: (context: Context) => Promise<T>): Promise<T> {
   const { step, session } = attempt;
-  session.emit({ kind: 'step.start', step: step.id, attempt: number, key: attempt.key });
+  session.emit({ kind: 'step.start', step: step.id, attempt: number, key: attempt.key, changed: attempt.changed });
   const workDir = join(session.folders.work, fileName(step.id));
   await rm(workDir, { recursive: true, force: true });
   await mkdir(workDir, { recursive: true });

@@ -15,9 +15,8 @@ export async function runEffect(
   const begun = performance.now();
   const spool = openSpool();
   const env = effectEnvironment(session.env, session.secrets);
-  const { result, attempts } = await withAttempts({ step, needs, key: undefined, env, spool, session }, (context) =>
-    act(step, context, session),
-  );
+  const attempt = { step, needs, key: undefined, changed: undefined, env, spool, session };
+  const { result, attempts } = await withAttempts(attempt, (context) => act(step, context, session));
   const ms = performance.now() - begun;
   session.emit({ kind: 'step.done', step: step.id, ms, acted: result.acted, attempts, values: result.values });
   return { kind: 'done', ms, attempts, ...result };

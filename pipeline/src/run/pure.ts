@@ -1,3 +1,4 @@
+import { reasonsToRun } from '../plan/decide.ts';
 import type { KeyParts } from '../plan/key.ts';
 import type { PureStep } from '../step.ts';
 import { type Needs, parseValues, takeOutputs, withAttempts } from './attempt.ts';
@@ -20,7 +21,10 @@ export async function runPure(
 
   const spool = openSpool();
   const env = pureEnvironment(session.env, step.inputs.env);
-  const { result, attempts } = await withAttempts({ step, needs, key, env, spool, session }, async (context) =>
+  // Only told against: what is wrong with the cache has just been said.
+  const newest = await session.cache.latest(step.id, session.signal).catch(() => undefined);
+  const changed = reasonsToRun(parts, newest?.parts);
+  const { result, attempts } = await withAttempts({ step, needs, key, changed, env, spool, session }, async (context) =>
     takeOutputs(step, await step.run(context), session),
   );
   spool.flush();

@@ -88,9 +88,10 @@ class Steps {
     if (found == 0 && !options.allowEmptyResults) throw new Stopped('FAILURE', 'No test report files were found')
   }
 
-  void input(Map options) {
+  def input(Map options) {
     harness.tell(kind: 'input', message: options.message)
     if (System.getenv('HARNESS_INPUT') == 'denied') throw new Stopped('ABORTED', 'Rejected by kim')
+    return options.submitterParameter == null ? null : 'kim'
   }
 
   /** Steps of the shared library. */

@@ -41,7 +41,7 @@ withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell (skipped withou
     const program = `#!/usr/bin/env node
 const { appendFileSync, mkdirSync, writeFileSync } = require('node:fs');
 const args = process.argv.slice(2);
-appendFileSync('calls.jsonl', JSON.stringify({ args, key: process.env.HEADGATE_SIGNING_KEY, parent: process.ppid }) + '\\n');
+appendFileSync('calls.jsonl', JSON.stringify({ args, key: process.env.HEADGATE_SIGNING_KEY, approver: process.env.HEADGATE_APPROVER, parent: process.ppid }) + '\\n');
 mkdirSync('out/junit', { recursive: true });
 writeFileSync('out/junit/pipeline.xml', '<testsuites/>');
 process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
@@ -74,19 +74,22 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
       calls: calls
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as { args: readonly string[]; key?: string }),
+        .map((line) => JSON.parse(line) as { args: readonly string[]; key?: string; approver?: string }),
     };
   }
 
-  test('goes through every target in order, as deliver does, and asks before production', async () => {
+  test('goes through every target in order, as deliver does, and asks before production, which hears who answered', async () => {
     await headgate({});
 
     const { result, calls, happened, of } = await play();
 
     expect(result).toBe('SUCCESS');
     expect(calls.map(({ args }) => args)).toEqual(
-      targets.filter((target) => target !== 'deliver').map((target) => ['run', target]),
+      targets
+        .filter((target) => target !== 'deliver')
+        .map((target) => ['run', target, ...(target === 'production' ? ['--approve'] : [])]),
     );
+    expect(calls.map(({ approver }) => approver)).toEqual([...calls.slice(1).map(() => undefined), 'kim']);
     const kinds = happened.map((one) => (one.kind === 'sh' ? String(one['script']).split(' ').at(-1) : one.kind));
     expect(kinds.indexOf('input')).toBeGreaterThan(kinds.indexOf('perf'));
     expect(kinds.indexOf('input')).toBeLessThan(kinds.indexOf('milestone'));
@@ -94,12 +97,12 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     expect(of('stage').find(({ stage }) => stage === 'Approve')).toMatchObject({ agent: false });
   });
 
-  test('gives the signing key to publish alone', async () => {
+  test('gives the signing key to those alone who sign images and the yes of a person', async () => {
     await headgate({});
 
     const { calls } = await play();
 
-    expect(calls.filter(({ key }) => key !== undefined).map(({ args }) => args)).toEqual([['run', 'publish']]);
+    expect(calls.filter(({ key }) => key !== undefined).map(({ args }) => args[1])).toEqual(['publish', 'production']);
   });
 
   test.each([
@@ -117,7 +120,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     const played = await play();
 
     expect(played.result).toBe(result);
-    expect(played.calls.at(-1)?.args).toEqual(['run', last]);
+    expect(played.calls.at(-1)?.args.slice(0, 2)).toEqual(['run', last]);
     expect(played.happened.at(-2)).toMatchObject(
       last === 'production' ? { kind: 'archive' } : { kind: 'skipped', stage: 'Production' },
     );

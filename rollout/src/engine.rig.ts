@@ -72,6 +72,7 @@ export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest
         driver,
       },
       release: spec,
+      approvers: [],
     },
     actor: 'kim@desk',
     emit: () => {},

@@ -35,6 +35,7 @@ export const exitCodes = {
   UNSIGNED: 12,
   QUARANTINED: 11,
   ROLLED_BACK: 11,
+  UNAPPROVED: 20,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof exitCodes;

@@ -66,6 +66,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       connectionGraceMs: 10_000,
       migrate: undefined,
     },
+    approvers: [],
   });
 });
 
@@ -110,6 +111,13 @@ const withMetrics = `${whole.replace('  bake: 3m\n', '')}`.replace(
     spare: { webhook: "http://quality/spare/$(LANE)", min: -1 }
 environments:`,
 );
+
+test('parseSpec() reads who may approve, for each environment its own', () => {
+  const text = `${whole.replace('prod: {}', 'prod: { approvers: [lee] }')}approvers: [kim, k.im-2]\n`;
+
+  expect(specOf(text).approvers).toEqual(['kim', 'k.im-2']);
+  expect(specOf(text, 'prod').approvers).toEqual(['lee']);
+});
 
 test('parseSpec() reads synthetic requests, ten a second unless told', () => {
   const written = (synthetic: string) => whole.replace('bake: 3m', `synthetic: ${synthetic}`);
@@ -256,7 +264,7 @@ test.each([
   [
     'app: ratings',
     'ap: ratings',
-    '1:1 ap must be one of app, services, queue, kubernetes, release, environments ("ap")',
+    '1:1 ap must be one of app, services, queue, kubernetes, release, approvers, environments ("ap")',
   ],
   ['app: ratings', 'app: !!str ratings', '1:6 app must have no YAML tag ("!!str")'],
   ['port: 8080', 'port: 80800', '3:42 services.proxy.port must be a whole number from 1 to 65535 ("80800")'],
@@ -354,6 +362,11 @@ test.each([
     'bake: 500ms',
     'bak: 500ms',
     '16:39 release.bak must be one of strategy, steps, pins, bake, tolerate, latency, metrics, synthetic, deadline, atDeadline, watch, keepWarm, onNewCommit, approve, connectionGrace, migrate ("bak")',
+  ],
+  [
+    'release:',
+    'approvers: [kim lee]\nrelease:',
+    '11:13 approvers[0] must be the name of a person, as the host knows them, such as kim ("kim lee")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

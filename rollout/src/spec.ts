@@ -22,6 +22,8 @@ export type Spec = {
   /** `undefined`: the local platform. */
   readonly kubernetes: KubernetesSpec | undefined;
   readonly release: ReleaseSpec;
+  /** Names of those who may let a delivery go on to its release; empty: nobody is asked. */
+  readonly approvers: readonly string[];
 };
 
 export type ServiceSpec = {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { exitCodes, HeadgateError } from '@headgate/rollout';
-import { actorOf } from '../host/actor.ts';
+import { actorOf, personOf } from '../host/actor.ts';
 import { openGithubGuard, openPlainGuard } from '../host/guard.ts';
 import { hostKindOf } from '../host/host.ts';
 import { redactor } from '../run/redact.ts';
@@ -30,6 +30,7 @@ const code = await main(process.argv.slice(2), {
   cwd: process.cwd(),
   isTerminal: process.stdout.isTTY === true,
   user: actorOf(kind, process.env),
+  person: personOf(kind, process.env),
   signal: told.signal,
   guard,
 });

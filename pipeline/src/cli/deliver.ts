@@ -25,6 +25,8 @@ export type Delivery = {
   /** Lint and unit tests first. */
   readonly check: boolean;
   readonly reason: string;
+  /** Whoever runs this says yes to the release by it, where the app has approvers. */
+  readonly approve?: boolean;
   /** The app in its environment `staging`, if there is one and it is not the one that is delivered to. */
   readonly staging?: App | undefined;
   /** Hears of each release that has ended, however it did. */
@@ -44,7 +46,7 @@ export async function deliver(
   const { app } = delivery;
   const releaserOf = (releasing: Omit<Releasing, 'spec'>) =>
     openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec: app.spec });
-  const registry = namedRegistry(shell) ?? registryOf(app, await ownRegistry(app, shell));
+  const registry = await releaseRegistry(app, shell);
   const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
   return await run(pipeline, { ...options, reporters });
 }
@@ -65,7 +67,7 @@ type Ways = {
 };
 
 async function prepare(delivery: Delivery, target: Target, { registry, releaserOf }: Ways, shell: Shell) {
-  const { app, host, check, reason, onEnd = () => {}, staging: before } = delivery;
+  const { app, host, check, reason, approve = false, onEnd = () => {}, staging: before } = delivery;
   const { spec, folder: root } = app;
   const { env, signal } = shell;
   const change = await host.change(signal);
@@ -78,7 +80,10 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const staging =
     before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
   const place = { spec, root, cache: cacheFolder(shell), registry, live: await liveImages(app, signal) };
-  const pipeline = defineDelivery(place, releaser, { check, staging, sign: signingOf(shell) });
+  const sign = signingOf(shell);
+  const yesOf = approve ? shell.person : undefined;
+  const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
+  const pipeline = defineDelivery(place, releaser, { check, staging, sign, asking });
   const cache = cacheFor(root, registry, shell);
   const targets = stepsOf(target, pipeline);
   return { pipeline, options: { root, change, env, cache, secrets: secretsOf(env), targets, signal } };
@@ -114,14 +119,17 @@ function lazyReleaser(app: App, releasing: Omit<Releasing, 'spec'>, shell: Shell
   };
 }
 
-/** The release registry that the user names: `HEADGATE_REGISTRY` (`host:port/prefix`). CI hosts set what is not configured to nothing. */
-function namedRegistry({ env }: Shell): string | undefined {
-  return env['HEADGATE_REGISTRY'] || undefined;
+/** The release registry: the one that the user names, or the local platform's own, which is started when it does not run yet. */
+export async function releaseRegistry(app: App, shell: Shell): Promise<string> {
+  const named = namedRegistry(shell);
+  if (named !== undefined) return named;
+  const { info } = await ensureSupervisor({ app: app.spec.app, folder: app.state }, shell.signal);
+  return registryOf(app, info.urls.registry);
 }
 
-/** The local platform's own, which is started when it does not run yet. */
-async function ownRegistry({ spec, state }: App, { signal }: Shell): Promise<string> {
-  return (await ensureSupervisor({ app: spec.app, folder: state }, signal)).info.urls.registry;
+/** `HEADGATE_REGISTRY` (`host:port/prefix`). CI hosts set what is not configured to nothing. */
+function namedRegistry({ env }: Shell): string | undefined {
+  return env['HEADGATE_REGISTRY'] || undefined;
 }
 
 function registryOf({ spec }: App, url: string): string {

@@ -13,6 +13,7 @@ export const subcommands = {
     load: () => import('./run.ts'),
     summary: 'run a target: check, images, publish, staging, perf, production; deliver is all that apply',
   },
+  approve: { load: () => import('./approve.ts'), summary: 'say yes, or no, to a revision that a delivery asks about' },
   release: { load: () => import('./release.ts'), summary: 'start a release of given digests' },
   status: {
     load: () => import('./status.ts'),

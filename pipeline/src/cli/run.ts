@@ -22,6 +22,7 @@ export const command: Subcommand = {
     ...appOptions,
     plan: { type: 'boolean', help: 'say what would be done, and why; start and do nothing' },
     'skip-check': { type: 'boolean', help: 'leave out lint and unit tests' },
+    approve: { type: 'boolean', help: 'say yes to the release, as one of the approvers that headgate.yaml names' },
     reason: { type: 'string', help: 'one sentence for the record' },
   },
   positionals: { min: 1, max: 1 },
@@ -43,6 +44,7 @@ export const command: Subcommand = {
       app,
       host,
       check: !flag(call, 'skip-check'),
+      approve: flag(call, 'approve'),
       reason: text(call, 'reason') ?? 'a run of deliver',
       staging: text(call, 'environment') === 'staging' ? undefined : await openEnvironment(call, 'staging', shell),
     };

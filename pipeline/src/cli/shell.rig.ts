@@ -27,6 +27,7 @@ export async function aShell(files: Readonly<Record<string, string>> = {}, env: 
         cwd,
         isTerminal: false,
         user: 'kim@desk',
+        person: 'kim',
         signal: new AbortController().signal,
         guard: openPlainGuard(() => {}),
       });

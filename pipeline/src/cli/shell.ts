@@ -11,6 +11,8 @@ export type Shell = {
   readonly isTerminal: boolean;
   /** `user@host`. */
   readonly user: string;
+  /** The person behind it, as the host knows them; empty for none. */
+  readonly person: string;
   /** Aborts at SIGINT or SIGTERM. A command then ends safely within seconds. */
   readonly signal: AbortSignal;
   /** Between this process and a CI host that obeys what it reads. `out` and `err` go through it. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSpec } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
+import type { Step } from '../step.ts';
 import { defineDelivery, stepsOf, type Target, targetOf, targets } from './delivery.ts';
 import { type Place, repositoryOf } from './place.ts';
 
@@ -79,6 +80,20 @@ describe('defineDelivery() with an environment "staging"', () => {
       'release',
     ]);
     expect(stepsOf('publish', signed)).toEqual(['publish', 'sign']);
+  });
+
+  test('asks its approvers, where it has some, after all that may stop it by itself', () => {
+    const asking = { verifyKey: undefined, secret: undefined, yesOf: undefined, reason: '' };
+    const options = { check: true, staging: releaser, asking };
+    const asked = { ...place, live, spec: { ...place.spec, approvers: ['kim'] } };
+    const needs = (step: Step | undefined) => step?.needs.map(({ id }) => id);
+
+    const { steps } = defineDelivery(asked, releaser, options);
+
+    expect(needs(steps.find(({ id }) => id === 'approve'))).toEqual(['publish', 'staging', 'perf']);
+    expect(needs(steps.at(-1))).toEqual(['publish', 'staging', 'perf', 'approve']);
+    expect(targetOf('approve')).toBe('production');
+    expect(defineDelivery({ ...place, live }, releaser, options).steps.map(({ id }) => id)).not.toContain('approve');
   });
 
   test('compares nothing before there is a live version', () => {

@@ -1,5 +1,6 @@
 import { HeadgateError } from '@headgate/rollout';
 import { definePipeline, type Pipeline } from '../pipeline.ts';
+import { type Asking, approveStep } from './approve-step.ts';
 import { checkStep, imageBuild, imageStepsCode, imageTest, publishStep } from './image-steps.ts';
 import type { Place } from './place.ts';
 import { perfStep, type Releaser, releaseStep, releaseStepsCode } from './release-steps.ts';
@@ -16,13 +17,19 @@ export type DeliveryOptions = {
   readonly staging?: Releaser | undefined;
   /** Published images are signed; `secret` names the key, in PEM. */
   readonly sign?: { readonly secret: string } | undefined;
+  /** Asks the app's approvers, where it has some, before the release. */
+  readonly asking?: Asking | undefined;
 };
 
 /**
- * From sources to a release: check -> image -> image test -> publish -> staging -> perf -> release. Nothing reaches the registry before the tests of
+ * From sources to a release: check -> image -> image test -> publish -> staging -> perf -> approve -> release. Nothing reaches the registry before the tests of
  * all images have passed, and what is released is what was tested, by digest.
  */
-export function defineDelivery(place: Place, releaser: Releaser, { check, staging, sign }: DeliveryOptions): Pipeline {
+export function defineDelivery(
+  place: Place,
+  releaser: Releaser,
+  { check, staging, sign, asking }: DeliveryOptions,
+): Pipeline {
   const first = check ? [checkStep()] : [];
   const services = Object.keys(place.spec.services);
   const tests = services.map((service) => imageTest(place, service, imageBuild(place, service, first)));
@@ -32,7 +39,12 @@ export function defineDelivery(place: Place, releaser: Releaser, { check, stagin
     staging === undefined ? [] : [releaseStep('staging', { place, publish, releaser: staging, after: signed })];
   // A first release has nothing to be slower than.
   const compared = staging === undefined || place.live === undefined ? [] : [perfStep(place, publish, staged)];
-  const release = releaseStep('release', { place, publish, releaser, after: [...signed, ...staged, ...compared] });
+  const before = [...signed, ...staged, ...compared];
+  const asked =
+    asking === undefined || place.spec.approvers.length === 0
+      ? []
+      : [approveStep(place, { publish, after: before, releaser, asking })];
+  const release = releaseStep('release', { place, publish, releaser, after: [...before, ...asked] });
   return definePipeline({
     name: `deliver-${place.spec.app}`,
     config: { registry: place.registry ?? null },
@@ -41,9 +53,8 @@ export function defineDelivery(place: Place, releaser: Releaser, { check, stagin
       ...first,
       ...tests.flatMap((test) => [...test.needs.filter(({ id }) => id !== 'check'), test]),
       publish,
-      ...signed,
-      ...staged,
-      ...compared,
+      ...before,
+      ...asked,
       release,
     ],
   });
@@ -51,7 +62,7 @@ export function defineDelivery(place: Place, releaser: Releaser, { check, stagin
 
 /** The target that a step belongs to. */
 export function targetOf(step: string): Target {
-  if (step === 'release') return 'production';
+  if (step === 'release' || step === 'approve') return 'production';
   if (step.startsWith('image')) return 'images';
   if (step === 'sign') return 'publish';
   return targets.find((target) => target === step) ?? 'deliver';

@@ -7,15 +7,19 @@ import { imageFolder, type Place } from './place.ts';
 /** As `imageStepsCode`. */
 export const releaseStepsCode = import.meta.url;
 
+export type RevisionSeen = { readonly revision: string } & ({ kind: 'live' } | { kind: 'absent'; diff: string });
+
 /** Releases the published images and answers once the release has ended. */
 export interface Releaser {
-  /** The release that the images make is live already, or why not. */
-  observe(
-    images: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<{ kind: 'live' } | { kind: 'absent'; diff: string }>;
+  /** Whether the revision that the images make is live already. */
+  observe(images: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RevisionSeen>;
   /** @throws {HeadgateError} `ROLLED_BACK`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
   release(images: Readonly<Record<string, string>>, log: (line: string) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** What publish gave: it is the first of the needs of all that comes after it. */
+export function imagesOf(out: unknown): Readonly<Record<string, string>> {
+  return (out as { publish: Readonly<Record<string, string>> }).publish;
 }
 
 /** Its result is a function of both versions: a version that was compared with this very live one is not compared again. */
@@ -27,7 +31,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
     inputs: { values: { live, services: spec.services, ...perfDefaults } },
     timeoutMs: 2 * perfDefaults.rounds * perfDefaults.roundMs * 2 + 300_000,
     run: async ({ out, root, workDir, log, signal }) => {
-      const images = (out as { publish: Readonly<Record<string, string>> }).publish; // The first of its needs.
+      const images = imagesOf(out);
       if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
       const { app, services } = spec;
       const requests = await requestsOf(place, root);
@@ -52,7 +56,6 @@ export function releaseStep(
   id: 'staging' | 'release',
   { place, publish, releaser, after }: { place: Place; publish: Publish; releaser: Releaser; after: readonly Step[] },
 ) {
-  const imagesOf = (out: unknown) => (out as { publish: Readonly<Record<string, string>> }).publish; // The first of its needs.
   return step(id, {
     kind: 'effect',
     needs: [publish, ...after],

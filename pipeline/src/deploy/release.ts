@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { firstOf, type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
 import type { Change } from '../host/host.ts';
 import type { Rendering } from './manifests.ts';
-import type { Releaser } from './release-steps.ts';
+import type { Releaser, RevisionSeen } from './release-steps.ts';
 import { releaseImages, revise } from './revise.ts';
 import { renderTemplate } from './template.ts';
 
@@ -45,13 +45,15 @@ export async function observeRelease(
   { spec, ...rendering }: Pick<Releasing, 'spec' | keyof Rendering>,
   images: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<{ kind: 'live' } | { kind: 'absent'; diff: string }> {
+): Promise<RevisionSeen> {
   const head = await readHead(journal, spec.app, signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
   const template = await renderTemplate(spec, rendering, signal);
   const wanted = revise(spec, images, live, { template, commit: undefined });
-  if (live?.id === wanted.id) return { kind: 'live' };
-  return { kind: 'absent', diff: `release ${wanted.id.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}` };
+  const { id: revision } = wanted;
+  if (live?.id === revision) return { kind: 'live', revision };
+  const diff = `release ${revision.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}`;
+  return { kind: 'absent', revision, diff };
 }
 
 function refuseUnlessPromoted(handled: Handled): void {

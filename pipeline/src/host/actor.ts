@@ -13,3 +13,15 @@ export function actorOf(kind: HostKind, env: Environment): string {
       return `${userInfo().username}@${hostname()}`;
   }
 }
+
+/** The person behind a run: who pressed the button, or is logged in. Empty where the host does not say. */
+export function personOf(kind: HostKind, env: Environment): string {
+  switch (kind) {
+    case 'github':
+      return env['GITHUB_TRIGGERING_ACTOR'] ?? env['GITHUB_ACTOR'] ?? ''; // A repeated run has a person of its own.
+    case 'jenkins':
+      return env['HEADGATE_APPROVER'] ?? ''; // Set by the Jenkinsfile, to who answered its question.
+    case 'local':
+      return userInfo().username;
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * Documents beside an image: OCI artifacts with a `subject`, found by the referrers tag scheme (opencontainers/distribution-spec,
+ * Documents in a registry, as OCI artifacts. Those beside an image have a `subject`, and are found by the referrers tag scheme (opencontainers/distribution-spec,
  * "Referrers Tag Schema"), which every registry can hold.
  */
 import { type Digest, HeadgateError } from '@headgate/rollout';
@@ -9,6 +9,8 @@ import { type Address, parseRepository } from '../registry/http.ts';
 
 export type Attachment = { readonly artifactType: string; readonly content: Buffer };
 
+type Manifest = { readonly subject?: Descriptor; readonly layers?: readonly Descriptor[] };
+type Artifact = { readonly digest: Digest; readonly subject: Digest | undefined; readonly content: Buffer };
 type Referrer = Descriptor & { readonly artifactType?: string };
 type Index = { readonly schemaVersion: 2; readonly mediaType: string; readonly manifests: readonly Referrer[] };
 
@@ -19,24 +21,37 @@ const attachmentsMax = 100;
 /** Puts a document beside the image. Equal documents are one, so repeating is safe. */
 export async function attach(image: Pinned, { artifactType, content }: Attachment, signal: AbortSignal): Promise<void> {
   const address = parseRepository(image.repository);
+  const subject = await subjectOf(address, image.digest, signal);
+  const own = await putArtifact(address, { artifactType, content, subject }, signal);
+  await enlist(address, image.digest, { ...own, artifactType }, signal);
+}
+
+/** An artifact of one document, under its digest or under a `tag`, which it takes from whatever had it. */
+export async function putArtifact(
+  address: Address,
+  { artifactType, content, subject, tag }: Attachment & { readonly subject?: Descriptor; readonly tag?: string },
+  signal: AbortSignal,
+): Promise<Descriptor> {
   const config = descriptorOf(empty.mediaType, empty.bytes);
   const layer = descriptorOf(artifactType, content);
   await putBlob(address, { blob: config, content: empty.bytes, mountFrom: undefined }, signal);
   await putBlob(address, { blob: layer, content, mountFrom: undefined }, signal);
-  const subject = await subjectOf(address, image.digest, signal);
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.manifest,
-      artifactType,
-      config,
-      layers: [layer],
-      subject,
-    }),
-  );
-  const own: Referrer = { ...descriptorOf(mediaTypes.manifest, manifest), artifactType };
-  await putDocument(address, { name: own.digest, mediaType: mediaTypes.manifest, body: manifest }, signal);
-  await enlist(address, image.digest, own, signal);
+  const parts = { schemaVersion: 2, mediaType: mediaTypes.manifest, artifactType, config, layers: [layer], subject };
+  const body = Buffer.from(JSON.stringify(parts));
+  const own = descriptorOf(mediaTypes.manifest, body);
+  await putDocument(address, { name: tag ?? own.digest, mediaType: mediaTypes.manifest, body }, signal);
+  return own;
+}
+
+/** The document of an artifact, proved by its digest; `undefined` if there is none or it is damaged. */
+export async function getArtifact(address: Address, name: string, signal: AbortSignal): Promise<Artifact | undefined> {
+  const manifest = await getDocument(address, name, mediaTypes.manifest, signal);
+  if (manifest === undefined) return undefined;
+  const { subject, layers } = JSON.parse(manifest.toString('utf8')) as Manifest;
+  const [layer] = layers ?? [];
+  const content = layer && (await getBlob(address, layer.digest, signal));
+  if (layer === undefined || content === undefined || digestOf(content) !== layer.digest) return undefined;
+  return { digest: digestOf(manifest), subject: subject?.digest, content };
 }
 
 /** Contents of the image's documents of this kind, each proved by its digest; what is damaged is left out. */
@@ -54,13 +69,8 @@ async function contentOf(
   subject: Digest,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
-  const bytes = await getDocument(address, referrer.digest, mediaTypes.manifest, signal);
-  if (bytes === undefined || digestOf(bytes) !== referrer.digest) return undefined;
-  const manifest = JSON.parse(bytes.toString('utf8')) as { subject?: Descriptor; layers?: readonly Descriptor[] };
-  const [layer] = manifest.layers ?? [];
-  if (layer === undefined || manifest.subject?.digest !== subject) return undefined;
-  const content = await getBlob(address, layer.digest, signal);
-  return content !== undefined && digestOf(content) === layer.digest ? content : undefined;
+  const found = await getArtifact(address, referrer.digest, signal);
+  return found?.digest === referrer.digest && found.subject === subject ? found.content : undefined;
 }
 
 /** Two writers at once may lose one entry of the list; both look again, and the loser's document is attached by its next run. */

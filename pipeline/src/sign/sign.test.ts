@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { digest } from '@headgate/rollout';
+import { type Digest, digest } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
 import { normalized } from './sbom.ts';
-import { isSignedBy, readSigningKey, readVerifyKey, signDigest } from './signature.ts';
+import { isSignedBy, readSigningKey, readVerifyKey, type Signed, signDigest } from './signature.ts';
 
 const one = digest(`sha256:${'1'.repeat(64)}`);
 const two = digest(`sha256:${'2'.repeat(64)}`);
+const image = (of: Digest): Signed => ({ of: 'image', digest: of });
 const pems = (type: 'ed25519' | 'ed448') => {
   const { privateKey, publicKey } = generateKeyPairSync(type as 'ed25519');
   return {
@@ -15,14 +16,17 @@ const pems = (type: 'ed25519' | 'ed448') => {
 };
 
 describe('signDigest()', () => {
-  test('is proved by the public half of its key, for its digest alone', () => {
+  test('is proved by the public half of its key, for its digest and kind alone', () => {
     const { secret, open } = pems('ed25519');
-    const signature = signDigest(one, readSigningKey(secret));
+    const signature = signDigest(image(one), readSigningKey(secret));
 
-    expect(isSignedBy(one, signature, readVerifyKey(open))).toBe(true);
-    expect(isSignedBy(two, signature, readVerifyKey(open))).toBe(false);
-    expect(isSignedBy(one, `A${signature.slice(1)}`, readVerifyKey(open)) && !signature.startsWith('A')).toBe(false);
-    expect(isSignedBy(one, '', readVerifyKey(open))).toBe(false);
+    expect(isSignedBy(image(one), signature, readVerifyKey(open))).toBe(true);
+    expect(isSignedBy(image(two), signature, readVerifyKey(open))).toBe(false);
+    expect(isSignedBy(image(one), `A${signature.slice(1)}`, readVerifyKey(open)) && !signature.startsWith('A')).toBe(
+      false,
+    );
+    expect(isSignedBy(image(one), '', readVerifyKey(open))).toBe(false);
+    expect(isSignedBy({ of: 'approval', digest: one }, signature, readVerifyKey(open))).toBe(false);
   });
 });
 

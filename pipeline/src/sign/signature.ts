@@ -1,19 +1,21 @@
-/** Who vouches for an image: an Ed25519 signature over its digest, kept beside it in the registry. */
+/** Who vouches for an image, or for a person's word: an Ed25519 signature over its digest, kept in the registry. */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { canonicalJson, type Digest, HeadgateError } from '@headgate/rollout';
 
+export type Signed = { readonly of: 'image' | 'approval'; readonly digest: Digest };
+
 /** What is signed names its kind, so that it can stand for nothing else. The repository is left out: promotion keeps the digest, not the name. */
-function payloadOf(digest: Digest): Buffer {
-  return Buffer.from(canonicalJson({ kind: 'headgate image signature', version: 1, digest }));
+function payloadOf({ of, digest }: Signed): Buffer {
+  return Buffer.from(canonicalJson({ kind: `headgate ${of} signature`, version: 1, digest }));
 }
 
 /** @returns the signature in base64 */
-export function signDigest(digest: Digest, key: KeyObject): string {
-  return sign(null, payloadOf(digest), key).toString('base64');
+export function signDigest(signed: Signed, key: KeyObject): string {
+  return sign(null, payloadOf(signed), key).toString('base64');
 }
 
-export function isSignedBy(digest: Digest, signature: string, key: KeyObject): boolean {
-  return verify(null, payloadOf(digest), key, Buffer.from(signature, 'base64'));
+export function isSignedBy(signed: Signed, signature: string, key: KeyObject): boolean {
+  return verify(null, payloadOf(signed), key, Buffer.from(signature, 'base64'));
 }
 
 /** From PEM (PKCS 8), e.g. of `openssl genpkey -algorithm ed25519`. @throws {HeadgateError} `USAGE`, without a word of the key */

@@ -36,13 +36,14 @@ export function defaultSteps(strategy: Strategy): readonly number[] {
 }
 
 /** Only for a spec in which nothing was found wrong. */
-export function normalize({ app, services, queue, kubernetes, release }: WrittenSpec): Spec {
+export function normalize({ app, services, queue, kubernetes, release, approvers }: WrittenSpec): Spec {
   return {
     app: proved(app),
     services: Object.fromEntries([...proved(services)].map(([name, service]) => [name, normalizeService(service)])),
     queue: queue && normalizeQueue(queue),
     kubernetes: kubernetes && normalizeKubernetes(kubernetes),
     release: normalizeRelease(release ?? {}, defaultLatency(kubernetes !== undefined)),
+    approvers: (approvers ?? []).map(proved),
   };
 }
 

@@ -40,6 +40,8 @@ const queue = fields(
 
 const route = fields({ route: text() }, { required: ['route'] });
 
+const person = text('must be the name of a person, as the host knows them, such as kim', /^[\w.-]+$/);
+
 const label = text('must be a DNS label such as ratings', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
 const kubernetes = fields(
@@ -94,7 +96,7 @@ const environments: Reader<never> = (node, path, report) => {
 
 /** The whole file, after an environment was merged in. */
 export const readSpec = fields(
-  { app: text(), services: dictionary(service), queue, kubernetes, release, environments },
+  { app: text(), services: dictionary(service), queue, kubernetes, release, approvers: list(person), environments },
   { required: ['app', 'services'] },
 );
 

@@ -36,6 +36,7 @@ const spec: Spec = {
     connectionGraceMs: 1,
     migrate: undefined,
   },
+  approvers: [],
 };
 
 beforeAll(async () => {

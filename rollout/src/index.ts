@@ -16,6 +16,8 @@ export { exitCodes, HeadgateError, InvariantError, invariant, isHeadgateError, u
 export { act, pin } from './hands/act.ts';
 export type { Handled, Hands } from './hands/hands.ts';
 export { needsRestore, restore, startRelease } from './hands/release.ts';
+export { type ApplyRoll, previewRoll, roll, unroll } from './hands/roll.ts';
+export { settled } from './hands/settled.ts';
 export { waitFor } from './hands/wait.ts';
 export { openFileJournal } from './journal/file.ts';
 export type { Records } from './journal/journal.ts';
@@ -23,7 +25,7 @@ export type { Instant, Lane, Percent, Pin, Weights } from './lane.ts';
 export { instant, lanes, otherLane, percent } from './lane.ts';
 export { type Marker, markerRule, readMarker } from './pin.ts';
 export { environmentOf } from './platform/environment.ts';
-export { type KubeObject, openKubeClient } from './platform/kubernetes/client.ts';
+export { type KubeClient, type KubeObject, openKubeClient } from './platform/kubernetes/client.ts';
 export type { Entrance, Frontend } from './platform/kubernetes/cluster-objects.ts';
 export {
   ensureSupervisor,
@@ -52,3 +54,4 @@ export { canonicalJson, digest, makeRevision, templateOf } from './revision.ts';
 export { durationMs } from './spec/read.ts';
 export type { ServiceSpec, Spec, SpecIssue } from './spec.ts';
 export { formatIssues, parseSpec } from './spec.ts';
+export { describeRoll } from './workload/kubernetes-roll.ts';

@@ -23,6 +23,7 @@ type Cluster = {
   readonly kubeconfig: string;
   readonly gateways: readonly string[];
   readonly ingresses: readonly string[];
+  readonly registry: string;
 };
 
 export function readCluster(): Cluster {

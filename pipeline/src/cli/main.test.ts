@@ -42,8 +42,9 @@ describe('main()', () => {
   });
 
   test.each([
-    { args: ['wait', '--for', 'rain'], says: '--for must be promoted or ended: current value is "rain"' },
+    { args: ['wait', '--for', 'rain'], says: '--for must be one of promoted, ended, ready: current value is "rain"' },
     { args: ['wait', '--timeout', 'soon'], says: '--timeout must be seconds above 0: current value is "soon"' },
+    { args: ['roll'], says: 'as its headgate.yaml names no cluster' },
     { args: ['release', 'rating'], says: 'an image is written <service>=' },
     { args: ['pin', 'X-Variant=b'], says: '--to must be live, candidate or a revision: current value is ""' },
     { args: ['pin', 'X-Variant=b', '--to', 'green'], says: 'current value is "green"' },

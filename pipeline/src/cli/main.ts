@@ -47,6 +47,10 @@ export const subcommands = {
     summary: 'judge the live lane against itself: how often would a good release be rolled back',
   },
   config: { load: () => import('./config.ts'), summary: 'headgate.yaml as Headgate reads it, every mistake at once' },
+  roll: {
+    load: () => import('./roll.ts'),
+    summary: 'on Kubernetes: rolling update of the live lane by Ansible, without steps or a judge',
+  },
   bootstrap: {
     load: () => import('./bootstrap.ts'),
     summary: 'on Kubernetes, once: lanes, routes, roles, streams and consumers',

@@ -34,8 +34,8 @@ export const command: Subcommand = {
   },
 };
 
-/** Refused here, before anything is started. @throws {HeadgateError} `USAGE`, `REFUSED` for an image that is not pinned */
-function parsePair(pair: string): [string, string] {
+/** An image of a service, as words of a command. Refused here, before anything is started. @throws {HeadgateError} `USAGE`, `REFUSED` for an image that is not pinned */
+export function parsePair(pair: string): [string, string] {
   const at = pair.indexOf('=');
   const [name, image] = [pair.slice(0, Math.max(0, at)), pair.slice(at + 1)];
   const hint = 'run `headgate release --help`';

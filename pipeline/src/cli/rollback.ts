@@ -1,4 +1,4 @@
-import { act, instant, needsRestore, readHead, restore } from '@headgate/rollout';
+import { act, instant, needsRestore, readHead, restore, unroll } from '@headgate/rollout';
 import { actOptions, openApp, openPorts, releaseNumber } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
@@ -15,6 +15,7 @@ export const command: Subcommand = {
     const head = await readHead(ports.journal, app.spec.app, shell.signal);
     const reason = text(call, 'reason') ?? 'no reason given';
     const to = text(call, 'to');
+    if (head.rolling !== undefined) return finish(await unroll(hands, reason), shell, true);
     if (to !== undefined || needsRestore(head, instant(Date.now())))
       return finish(await restore(hands, to, reason), shell, false);
     return finish(await act(hands, 'rollback', { release: releaseNumber(call), reason }), shell, true);

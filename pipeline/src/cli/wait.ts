@@ -1,26 +1,21 @@
-import { HeadgateError, waitFor } from '@headgate/rollout';
+import { HeadgateError, type Platform, readHead, settled, waitFor } from '@headgate/rollout';
 import { openHost } from '../host/host.ts';
 import { tellRelease } from '../report/release.ts';
-import { appOptions, openApp, openPorts } from './open.ts';
+import { type App, appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
-import { flag, type Subcommand, text } from './shell.ts';
+import { flag, paint, type Shell, type Subcommand, text, word } from './shell.ts';
 
 export const command: Subcommand = {
-  usage: '[--for promoted|ended] [--timeout <seconds>]',
-  help: 'For scripts: exits 0 when the release is promoted, 11 when it was rolled back, 4 when the time is up.',
+  usage: '[--for promoted|ended|ready] [--timeout <seconds>]',
+  help: 'For scripts: exits 0 when the release is promoted, 11 when it was rolled back, 4 when the time is up. With --for ready: 0 when every instance of the live lane is ready and a request is answered through it, 1 with the reason as soon as one cannot come up.',
   options: {
     ...appOptions,
-    for: { type: 'string', help: 'promoted or ended (default ended)' },
+    for: { type: 'string', help: 'promoted, ended (default) or ready' },
     timeout: { type: 'string', help: 'seconds (default 3600)' },
   },
   positionals: { min: 0, max: 0 },
   async run(call, shell) {
-    const until = text(call, 'for') ?? 'ended';
-    if (until !== 'promoted' && until !== 'ended') {
-      throw new HeadgateError('USAGE', `Cannot wait as --for must be promoted or ended: current value is "${until}"`, {
-        hint: 'run `headgate wait --help`',
-      });
-    }
+    const until = word(call, 'for', ['promoted', 'ended', 'ready']) ?? 'ended';
     const timeout = Number(text(call, 'timeout') ?? 3_600);
     if (!(timeout > 0)) {
       throw new HeadgateError(
@@ -31,6 +26,7 @@ export const command: Subcommand = {
     }
     const app = await openApp(call, shell);
     await using ports = await openPorts(app, shell);
+    if (until === 'ready') return waitReady(app, ports, timeout * 1_000, shell);
     const ended = await waitFor(
       handsFor(app, ports, shell, presenter(shell, flag(call, 'json'))),
       until,
@@ -53,3 +49,17 @@ export const command: Subcommand = {
     return 4;
   },
 };
+
+/** Of the live lane, whoever has changed it. */
+async function waitReady({ spec }: App, ports: Platform, timeoutMs: number, shell: Shell): Promise<number> {
+  const { live: lane } = await readHead(ports.journal, spec.app, shell.signal);
+  if (lane === undefined) {
+    throw new HeadgateError('REFUSED', `Cannot wait for the live lane of ${spec.app} as nothing is live yet`, {
+      hint: 'run `headgate release` first',
+    });
+  }
+  const lack = await settled({ workload: ports.workload, lane, revision: undefined, timeoutMs }, shell.signal);
+  if (lack === undefined) shell.out(`lane ${lane} is ready\n`);
+  else shell.err(`${paint(shell, 'red', `lane ${lane} is not ready`)}: ${lack}\n`);
+  return lack === undefined ? 0 : 1;
+}

@@ -24,16 +24,24 @@ export type Wanted = Pick<ReleaseRequest, 'ancestry' | 'reason' | 'insist' | 'ho
   readonly verifyKey: string | undefined;
 };
 
-/** Completes named images from the live lane (never from a candidate's leftovers) and releases the revision. */
+/** Completes named images from the live lane (never from a candidate's leftovers). @throws {HeadgateError} `UNSIGNED`, `REFUSED`, `USAGE` */
+export async function completeRevision(
+  hands: Hands,
+  images: Readonly<Record<string, string>>,
+  wanted: Pick<Wanted, 'template' | 'commit' | 'verifyKey'>,
+): Promise<Revision> {
+  await requireSignatures(hands, Object.values(images), wanted.verifyKey);
+  const head = await readHead(hands.ports.journal, hands.spec.app, hands.signal);
+  const live = head.live === undefined ? undefined : head.lanes[head.live];
+  return revise(hands.spec, images, live, wanted);
+}
+
 export async function releaseImages(
   hands: Hands,
   images: Readonly<Record<string, string>>,
   wanted: Wanted,
 ): Promise<Handled> {
-  await requireSignatures(hands, Object.values(images), wanted.verifyKey);
-  const head = await readHead(hands.ports.journal, hands.spec.app, hands.signal);
-  const live = head.live === undefined ? undefined : head.lanes[head.live];
-  const revision = revise(hands.spec, images, live, wanted);
+  const revision = await completeRevision(hands, images, wanted);
   const { ancestry, reason, insist, hotfix } = wanted;
   return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix, probe: randomUUID() });
 }

@@ -54,6 +54,9 @@ export async function restore(hands: Hands, wanted: string | undefined, reason: 
 export function needsRestore(head: Head, now: Instant): boolean {
   const { release } = head;
   if (release === undefined) return false;
+  // A rolling update leaves no other lane to go back to.
+  const last = head.history.at(-1);
+  if (last?.strategy === 'rolling' && last.outcome === 'promoted' && isOver(release.state.phase)) return true;
   const { phase } = release.state;
   return (
     phase.kind === 'retired' ||

@@ -4,7 +4,7 @@ import type { LaneTemplate } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { isOver } from './phase.ts';
 import { pinsAtStart } from './pins.ts';
-import type { Head, Order, Plan, Release, ReleaseRequest } from './release.ts';
+import type { Head, Order, Plan, Release, ReleaseRequest, Rolling } from './release.ts';
 
 /** How a request for a release was taken. `text` is one sentence for the person who asked. */
 export type Begun =
@@ -22,10 +22,17 @@ const startMs = 120_000;
 export function beginOrder(head: Head, { request, spec, restores }: Order, now: Instant): Begun {
   // HAProxy says nothing of who wrote: there a raised weight can only be a dead driver's late write.
   const raisedWeight = spec.kubernetes === undefined ? 'overwrite' : 'hold';
+  if (head.rolling !== undefined) return refuseWhileRolling(head.rolling);
   const taken = restores
     ? beginRestore(head, request, spec.release, raisedWeight, now)
     : begin(head, request, spec.release, raisedWeight, now);
   return taken.kind === 'begun' ? { ...taken, head: { ...taken.head, waiting: undefined, spec } } : taken;
+}
+
+/** Live is not what the journal says: nothing can be judged against it. */
+function refuseWhileRolling({ id, revision }: Rolling): Begun {
+  const text = `Cannot release as rolling update ${id} to revision ${revision.id.slice(0, 8)} has no end: \`headgate roll\` goes on, \`headgate rollback\` goes back`;
+  return { kind: 'refused', code: 'REFUSED', text };
 }
 
 /** Begins a release in the lane that is not live, or says why not now. */
@@ -74,7 +81,11 @@ export function revisionToRestore(head: Head, wanted: string | undefined): Head[
     : candidates.findLast(({ id }) => id.startsWith(wanted));
 }
 
-function refusal(head: Head, request: ReleaseRequest): Begun | undefined {
+/** Why this revision is not to go live, whatever the way; `undefined`: nothing is known against it. */
+export function refusal(
+  head: Head,
+  request: Pick<ReleaseRequest, 'revision' | 'insist' | 'ancestry' | 'reason'>,
+): Begun | undefined {
   const { revision } = request;
   const name = revision.id.slice(0, 8);
   if (head.live !== undefined && head.lanes[head.live]?.id === revision.id)

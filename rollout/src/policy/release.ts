@@ -129,12 +129,21 @@ export type Ended = {
   readonly id: number;
   readonly revision: string;
   readonly commit: string | undefined;
-  readonly strategy: Plan['strategy'];
+  readonly strategy: Plan['strategy'] | 'rolling';
   readonly actor: string;
   readonly startedAt: Instant;
   readonly endedAt: Instant;
   readonly outcome: 'promoted' | 'rolledBack';
   readonly text: string;
+};
+
+/** Another revision on its way into the live lane itself, instance by instance. Its number is one of the releases'. */
+export type Rolling = {
+  readonly id: number;
+  readonly revision: Revision;
+  readonly actor: string;
+  readonly reason: string;
+  readonly startedAt: Instant;
 };
 
 /** A revision that was rolled back does not come back by itself. */
@@ -178,6 +187,8 @@ export type Head = {
   /** What each lane holds; `undefined` when it is at zero. */
   readonly lanes: PerLane<Revision | undefined>;
   readonly release: Release | undefined;
+  /** Live holds some of it until it has ended; `undefined`: none is under way. */
+  readonly rolling: Rolling | undefined;
   readonly nextRelease: number;
   /** Newest last, at most 50. */
   readonly decisions: readonly DecisionRecord[];
@@ -201,6 +212,7 @@ export function emptyHead(app: string): Head {
     live: undefined,
     lanes: { blue: undefined, green: undefined },
     release: undefined,
+    rolling: undefined,
     nextRelease: 1,
     decisions: [],
     history: [],

@@ -7,8 +7,9 @@ import type { Decision, DecisionRecord, Ended, Head, Release } from './release.t
 /** One turn of the loop, before anything is done: what the journal shall say, and what to do then. */
 export type Turn = { readonly head: Head; readonly decision: Decision; readonly changed: boolean };
 
-const recordsMax = 50;
-const revisionsMax = 5;
+/** Of each list of the head. */
+export const recordsMax = 50;
+export const revisionsMax = 5;
 
 /** @param release the head's own release, which must be there */
 export function turn(head: Head, release: Release, look: Look): Turn {

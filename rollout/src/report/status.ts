@@ -47,6 +47,7 @@ export type StatusState = keyof typeof statusCodes;
 
 export function statusState({ head, now, hold }: StatusFacts): StatusState {
   const release = head.release;
+  if (head.rolling !== undefined) return 'releasing';
   if (release === undefined) return 'idle';
   const { phase, held } = release.state;
   switch (phase.kind) {
@@ -76,7 +77,7 @@ export function statusText(facts: StatusFacts): readonly string[] {
   const { head } = facts;
   const { release } = head;
   if (release === undefined || isOver(release.state.phase))
-    return [headline(facts), ...laneLines(facts), ...pinLines(facts), ...lastLines(facts)];
+    return [headline(facts), ...laneLines(facts), ...pinLines(facts), ...rollingLines(facts), ...lastLines(facts)];
   return [
     headline(facts),
     ...laneLines(facts),
@@ -167,6 +168,13 @@ function pinLines({ head: { release } }: StatusFacts): readonly string[] {
     const asked = pin.wish === undefined ? '' : ' (not confirmed yet)';
     return `  pinned     ${markerText(pin)} ${leadsTo(release, pin)}${asked} · by ${pin.actor}: ${pin.reason}`;
   });
+}
+
+function rollingLines({ head: { rolling }, driver }: StatusFacts): readonly string[] {
+  if (rolling === undefined) return [];
+  const { id, revision, actor, reason } = rolling;
+  const undriven = driver === undefined ? '; nobody drives it: headgate roll goes on, headgate rollback goes back' : '';
+  return [`  rolling    update ${id} of live to ${short(revision.id)}, by ${actor}: ${reason}${undriven}`];
 }
 
 function evidenceLines({ evidence, needed, metrics }: StatusFacts): readonly string[] {

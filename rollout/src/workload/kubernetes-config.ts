@@ -16,15 +16,26 @@ type Place = {
 
 type ConfigMap = KubeObject & Pick<ConfigMapTemplate, 'data'> & { readonly immutable: boolean };
 
+export function configMapsOf(
+  { app, lane, service }: Omit<Place, 'client'>,
+  template: ServiceTemplate,
+): readonly ConfigMap[] {
+  const labels = { ...managedBy, ...laneLabels(app, lane, service) };
+  return forLane(template.configMaps ?? [], lane).map(({ name, data }) => ({
+    metadata: { name, labels },
+    data,
+    immutable: true,
+  }));
+}
+
 /** Safe to repeat. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` if another one has the name */
 export async function makeConfigMaps(place: Place, template: ServiceTemplate, signal: AbortSignal): Promise<void> {
-  const { client, app, lane, service } = place;
-  for (const { name, data } of forLane(template.configMaps ?? [], lane)) {
-    const labels = { ...managedBy, ...laneLabels(app, lane, service) };
-    const wanted: ConfigMap = { metadata: { name, labels }, data, immutable: true };
+  const { client } = place;
+  for (const wanted of configMapsOf(place, template)) {
+    const { name } = wanted.metadata;
     if ((await client.create<ConfigMap>(kinds.ConfigMap, wanted, signal)).kind === 'written') continue;
     const there = await client.get<ConfigMap>(kinds.ConfigMap, name, signal);
-    if (there?.immutable === true && isDeepStrictEqual(there.data, data)) continue;
+    if (there?.immutable === true && isDeepStrictEqual(there.data, wanted.data)) continue;
     throw new HeadgateError(
       'WORKLOAD_UNREACHABLE',
       `Cannot use ConfigMap ${client.namespace}/${name} as one with other contents, or that may change, has its name`,

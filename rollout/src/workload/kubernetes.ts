@@ -88,20 +88,24 @@ type Setting = {
 
 async function setService(target: KubernetesTarget, setting: Setting, signal: AbortSignal): Promise<void> {
   const { client, app, natsUrl, release } = target;
-  const { service, services, revision } = setting;
+  const { service, revision } = setting;
   const template = revision.template.services[service];
   if (template === undefined) return;
   const pod = podTemplateOf({ app, template, ...setting }, natsUrl);
-  const annotations = {
-    [marks.revision]: revision.id,
-    [marks.services]: services.join(','),
-    [marks.release]: release(),
-    [marks.commit]: revision.commit,
-  };
+  const annotations = { ...revisionMarks(setting), [marks.release]: release() };
   const place = { client, app, lane: setting.lane, service };
   await makeConfigMaps(place, template, signal);
   await changeDeployment(target, setting, (current) => annotated(withTemplate(current, pod), annotations), signal);
   await dropConfigMaps(place, template, signal);
+}
+
+/** What a Deployment says of the revision that it runs; `undefined`: nothing. */
+export function revisionMarks({ services, revision }: Pick<Setting, 'services' | 'revision'>) {
+  return {
+    [marks.revision]: revision.id,
+    [marks.services]: services.join(','),
+    [marks.commit]: revision.commit,
+  };
 }
 
 function withTemplate(current: Deployment, template: PodTemplate): Deployment {
@@ -156,7 +160,7 @@ async function changeDeployment(
   if (changed === undefined) throw missing(name, 'it is not there');
 }
 
-function missing(name: string, why: string): HeadgateError {
+export function missing(name: string, why: string): HeadgateError {
   return new HeadgateError('WORKLOAD_UNREACHABLE', `Cannot use Deployment ${name} as ${why}`, {
     hint: 'run `headgate bootstrap`, then the same command again',
   });

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Makes what the playbooks and their linters need in the user's cache, once for each requirements.txt, and says where its programs are:
+#     PATH=$(ansible/setup.sh):$PATH
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/headgate/ansible-$(sha256sum "$here/requirements.txt" | cut -c1-12)
+if [ ! -e "$venv/made" ]; then
+  python3 -c 'import ensurepip, venv' 2> /dev/null || { echo "missing: run \`apt-get install -y python3-venv\` as root" >&2; exit 69; }
+  rm -rf "$venv"
+  python3 -m venv "$venv" >&2
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --requirement "$here/requirements.txt" >&2
+  touch "$venv/made"
+fi
+echo "$venv/bin"

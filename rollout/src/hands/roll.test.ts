@@ -1,0 +1,185 @@
+import { expect, test } from '@jest/globals';
+import { readHead } from '../engine/book.ts';
+import { readStatus } from '../engine/status.ts';
+import { aPlatform, handsOn } from '../engine.rig.ts';
+import { instant } from '../lane.ts';
+import { emptyHead, type Head } from '../policy/release.ts';
+import { statusText } from '../report/status.ts';
+import type { Revision } from '../revision.ts';
+import { aRevision } from '../workload/revision.rig.ts';
+import { needsRestore, startRelease } from './release.ts';
+import { type ApplyRoll, previewRoll, roll, unroll } from './roll.ts';
+
+const [one, two] = [aRevision({ commit: 'one' }), aRevision({ commit: 'two' })];
+
+/** Revision one is live in lane blue, and release 1 has brought it there. */
+async function aLiveLane(change: (head: Head) => Head = (head) => head) {
+  const platform = aPlatform(0);
+  const { ports, workload } = platform;
+  const signal = AbortSignal.timeout(10_000);
+  await workload.setRevision('blue', one, signal);
+  await workload.scale('blue', { proxy: 1, rating: 1 }, signal);
+  const phase = { kind: 'retired', since: 1 };
+  const release = { id: 1, revision: one, candidate: 'blue', state: { phase, live: 'blue', pins: [] }, plan: {} };
+  const lanes = { blue: one, green: undefined };
+  const head = {
+    ...emptyHead('test'),
+    live: 'blue',
+    lanes,
+    revisions: [one],
+    nextRelease: 2,
+    release,
+  } as unknown as Head;
+  await ports.journal.write(JSON.parse(JSON.stringify(change(head))), undefined, signal);
+  const hands = handsOn(ports);
+  const sets: ApplyRoll = async ({ lane, revision }) => {
+    await workload.setRevision(lane, revision, signal);
+    return true;
+  };
+  return {
+    ...platform,
+    hands,
+    sets,
+    head: () => readHead(ports.journal, 'test', signal),
+    seen: () => workload.observe('blue', signal),
+  };
+}
+
+function aRequest(revision: Revision) {
+  return { revision, actor: 'kim@desk', reason: 'a fix', ancestry: 'unknown', insist: false } as const;
+}
+
+test('roll() has it on record once every instance of live has it, and there is a way back', async () => {
+  await using live = await aLiveLane();
+
+  const handled = await roll(live.hands, aRequest(two), live.sets);
+
+  const head = await live.head();
+  expect(handled).toMatchObject({ kind: 'ended', release: 2 });
+  expect(head).toMatchObject({ live: 'blue', lanes: { blue: { id: two.id } }, nextRelease: 3, rolling: undefined });
+  expect(head.history).toMatchObject([{ id: 2, strategy: 'rolling', outcome: 'promoted' }]);
+  expect(head.revisions.map(({ id }) => id)).toEqual([one.id, two.id]);
+  expect(needsRestore(head, instant(2))).toBe(true);
+});
+
+test('roll() says from and to before anything is changed', async () => {
+  await using live = await aLiveLane();
+  let before: Head | undefined;
+
+  await roll(live.hands, aRequest(two), async () => {
+    before = await live.head();
+    return false;
+  });
+
+  expect(before).toMatchObject({ lanes: { blue: { id: one.id } }, rolling: { id: 2, revision: { id: two.id } } });
+});
+
+test('roll() brings live back when it does not come up, and the revision does not come back by itself', async () => {
+  await using live = await aLiveLane();
+
+  const handled = await roll(live.hands, aRequest(two), async (rolled, signal) => {
+    await live.sets(rolled, signal);
+    return false;
+  });
+  const again = await roll(live.hands, aRequest(two), live.sets);
+
+  expect(handled).toMatchObject({ kind: 'ended', head: { history: [{ id: 2, outcome: 'rolledBack' }] } });
+  expect((await live.seen()).revision).toBe(one.id);
+  expect(again).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
+  expect((await live.head()).lanes.blue?.id).toBe(one.id);
+});
+
+test('roll() believes what it sees, and not that it was carried out', async () => {
+  await using live = await aLiveLane();
+
+  const handled = await roll(live.hands, aRequest(two), async () => true);
+
+  const text = `its revision is ${one.id.slice(0, 8)} and not ${two.id.slice(0, 8)}`;
+  expect(handled).toMatchObject({ kind: 'ended', head: { history: [{ outcome: 'rolledBack', text }] } });
+});
+
+test('roll() of what is live repairs it and leaves no record', async () => {
+  await using live = await aLiveLane();
+
+  const handled = await roll(live.hands, aRequest(one), live.sets);
+
+  expect(handled.kind).toBe('nothing');
+  expect(await live.head()).toMatchObject({ history: [], nextRelease: 2 });
+});
+
+test.each<{ when: string; change: (head: Head) => Head; says: string }>([
+  { when: 'nothing is live', change: (head) => ({ ...head, live: undefined }), says: 'nothing is live yet' },
+  {
+    when: 'a release runs',
+    change: (head) => ({
+      ...head,
+      release: {
+        ...head.release!,
+        state: { ...head.release!.state, phase: { kind: 'holding', step: 0, since: instant(1) } },
+      },
+    }),
+    says: 'release 1 is holding',
+  },
+  {
+    when: 'the version before is kept warm',
+    change: (head) => ({ ...head, lanes: { ...head.lanes, green: two } }),
+    says: 'kept warm in lane green',
+  },
+])('roll() is refused while $when, and changes nothing', async ({ change, says }) => {
+  await using live = await aLiveLane(change);
+
+  const handled = await roll(live.hands, aRequest(two), () => Promise.reject(new Error('it was applied')));
+
+  expect(handled).toMatchObject({ kind: 'refused', code: 'REFUSED', text: expect.stringContaining(says) });
+  expect((await live.head()).rolling).toBeUndefined();
+});
+
+test('roll() leaves the live lane to whoever holds the lock', async () => {
+  await using live = await aLiveLane();
+  await using _held = await heldBy(live.ports.lock);
+
+  await expect(roll(live.hands, aRequest(two), live.sets)).rejects.toMatchObject({
+    code: 'LOCK_HELD',
+    message: expect.stringContaining('lee@desk drives'),
+  });
+});
+
+test('unroll() ends what a killed driver left: until then no release begins, and `status` says so', async () => {
+  await using live = await aLiveLane();
+  const killed = roll(live.hands, aRequest(two), async (rolled, signal) => {
+    await live.sets(rolled, signal);
+    throw new Error('killed');
+  });
+  await expect(killed).rejects.toThrow('killed');
+
+  const shown = statusText(await readStatus(live.ports, live.hands.spec, AbortSignal.timeout(1_000)));
+  const refused = await startRelease(live.hands, { ...aRequest(two), hotfix: false, probe: 'p' });
+  const handled = await unroll(live.hands, 'as asked');
+
+  expect(shown.find((line) => line.includes('rolling'))).toContain(
+    `update 2 of live to ${two.id.slice(0, 8)}, by kim@desk: a fix; nobody drives it`,
+  );
+  expect(refused).toMatchObject({ kind: 'refused', text: expect.stringContaining('rolling update 2 to revision') });
+  expect(handled).toMatchObject({ kind: 'ended', head: { rolling: undefined, history: [{ outcome: 'rolledBack' }] } });
+  expect((await live.seen()).revision).toBe(one.id);
+});
+
+test('previewRoll() tells what would be changed with neither lock nor record', async () => {
+  await using live = await aLiveLane();
+  await using _held = await heldBy(live.ports.lock);
+  const before = await live.head();
+
+  const handled = await previewRoll(live.hands, aRequest(two), async ({ lane, fence }) => {
+    expect([lane, fence]).toEqual(['blue', before.fence + 1]);
+    return true;
+  });
+
+  expect(handled.kind).toBe('nothing');
+  expect(await live.head()).toEqual(before);
+});
+
+async function heldBy(lock: Awaited<ReturnType<typeof aLiveLane>>['ports']['lock']) {
+  const acquired = await lock.acquire('lee@desk', AbortSignal.timeout(1_000));
+  if (acquired.kind !== 'held') throw new Error('somebody holds it');
+  return acquired.lease;
+}

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { firstOf } from '../deadline.ts';
+import { type Book, openBook } from '../engine/book.ts';
+import { drive } from '../engine.ts';
+import { HeadgateError } from '../errors.ts';
+import type { Lease } from '../journal/journal.ts';
+import type { Lane } from '../lane.ts';
+import { type BegunRoll, beginRoll, endRoll, type RollEnd, type RollRequest } from '../policy/roll.ts';
+import type { Revision } from '../revision.ts';
+import { drivingWith, type Handled, type Hands, headOf, pollMs, systemNow } from './hands.ts';
+import { settled } from './settled.ts';
+
+/** What the live lane shall hold. Writes carry `fence`: a driver that was replaced changes nothing. */
+export type Rolled = { readonly lane: Lane; readonly revision: Revision; readonly fence: number };
+
+/** Changes the instances of the lane, waits for them, and goes back by itself if they do not come up; answers whether they did. */
+export type ApplyRoll = (rolled: Rolled, signal: AbortSignal) => Promise<boolean>;
+
+const settleMaxMs = 120_000;
+/** A driver that was killed has lost the lock by then. */
+const lossMaxMs = 10_000;
+
+/**
+ * Rolls a revision into the live lane under the app's lock, by the hand of `apply`. From and to are in the journal before anything is
+ * changed; what it says afterwards is what was seen, whatever `apply` answers.
+ * @throws {HeadgateError} `LOCK_HELD`; `STEP_FAILED` if live itself could not be repaired; `ROLLBACK_FAILED`
+ */
+export async function roll(hands: Hands, request: RollRequest, apply: ApplyRoll): Promise<Handled> {
+  const { ports, spec, signal } = hands;
+  await using lease = await lockOf(hands);
+  await retire(hands, lease);
+  const book = await openBook(ports.journal, spec.app, lease);
+  ports.setFence(book.head.fence);
+  const begun = beginRoll(book.head, request, systemNow());
+  if (begun.kind === 'refused') return begun;
+  await book.write(begun.head, lease.lost);
+  const { lane, before } = begun;
+  const { revision } = request;
+  const isApplied = await apply({ lane, revision, fence: book.head.fence }, firstOf([signal, lease.lost]));
+  lease.lost.throwIfAborted();
+  const seeing = { workload: ports.workload, lane, revision: revision.id, timeoutMs: settleMaxMs };
+  const lack = isApplied ? await settled(seeing, lease.lost) : 'it was not carried out';
+  if (before.id === revision.id) return repaired(book, lease, lack);
+  if (lack !== undefined) return goBack(hands, { lease, book, begun, why: signal.aborted ? 'interrupted' : lack });
+  // Nothing changes for the pods; what only the former revision had goes.
+  await ports.workload.setRevision(lane, revision, lease.lost);
+  return close(book, lease, { outcome: 'promoted', text: 'every instance of the live lane has it', isBad: false });
+}
+
+/** Has `apply` say what `roll` would change. Neither lock nor journal is touched. @throws {HeadgateError} `STEP_FAILED` */
+export async function previewRoll(hands: Hands, request: RollRequest, apply: ApplyRoll): Promise<Handled> {
+  const head = await headOf(hands);
+  const begun = beginRoll(head, request, systemNow());
+  if (begun.kind === 'refused') return begun;
+  const { revision } = request;
+  if (await apply({ lane: begun.lane, revision, fence: head.fence + 1 }, hands.signal))
+    return { kind: 'nothing', text: 'nothing was changed' };
+  throw new HeadgateError('STEP_FAILED', `Cannot tell what ${revision.id.slice(0, 8)} would change`, {
+    hint: 'the words above say why',
+  });
+}
+
+/** Ends a rolling update whose driver is gone: live gets back what it had. */
+export async function unroll(hands: Hands, reason: string): Promise<Handled> {
+  await using lease = await lockOf(hands);
+  const book = await openBook(hands.ports.journal, hands.spec.app, lease);
+  hands.ports.setFence(book.head.fence);
+  const { live } = book.head;
+  const before = live && book.head.lanes[live];
+  if (live === undefined || before === undefined) return { kind: 'nothing', text: 'nothing is live' };
+  return goBack(hands, { lease, book, begun: { lane: live, before }, why: reason });
+}
+
+async function lockOf(hands: Hands): Promise<Lease> {
+  const { ports, spec, actor, signal } = hands;
+  const isLeft = (await headOf(hands)).rolling !== undefined;
+  const begun = performance.now();
+  let acquired = await ports.lock.acquire(actor, signal);
+  while (acquired.kind === 'busy' && isLeft && performance.now() - begun < lossMaxMs) {
+    await sleep(pollMs, undefined, { signal });
+    acquired = await ports.lock.acquire(actor, signal);
+  }
+  if (acquired.kind === 'held') return acquired.lease;
+  throw new HeadgateError('LOCK_HELD', `Cannot change the live lane of ${spec.app} as ${acquired.holder} drives`, {
+    hint: 'run `headgate status`, and this again when that has ended',
+  });
+}
+
+/** A warm lane that is due goes to zero first, so that one lane alone is there. */
+async function retire(hands: Hands, lease: Lease): Promise<void> {
+  const phase = (await headOf(hands)).release?.state.phase;
+  if (phase?.kind === 'promoted' && systemNow() >= phase.warmUntil) await drive(drivingWith(hands, lease));
+}
+
+/** Live got its own revision once more: the end of an update that was interrupted, or of nothing. */
+async function repaired(book: Book, lease: Lease, lack: string | undefined): Promise<Handled> {
+  if (lack === undefined) {
+    await close(book, lease, { outcome: 'rolledBack', text: 'live was given its own revision again', isBad: false });
+    return { kind: 'nothing', text: 'the live lane has this revision' };
+  }
+  throw new HeadgateError('STEP_FAILED', `Cannot bring the live lane to its own revision: ${lack}`, {
+    hint: 'its words are above; `headgate status` says what was live before',
+  });
+}
+
+type Failed = {
+  readonly lease: Lease;
+  readonly book: Book;
+  readonly begun: Pick<Extract<BegunRoll, { kind: 'begun' }>, 'lane' | 'before'>;
+  readonly why: string;
+};
+
+/** Whoever applied may have gone back already, or have died in between. */
+async function goBack(hands: Hands, { lease, book, begun: { lane, before }, why }: Failed): Promise<Handled> {
+  const { workload } = hands.ports;
+  if ((await workload.observe(lane, lease.lost)).revision !== before.id)
+    await workload.setRevision(lane, before, lease.lost);
+  const isTold = hands.signal.aborted; // There is no time to wait: the pods of the former revision come back by themselves.
+  const seeing = { workload, lane, revision: before.id, timeoutMs: settleMaxMs };
+  const lack = isTold ? undefined : await settled(seeing, lease.lost);
+  if (lack !== undefined) {
+    throw new HeadgateError('ROLLBACK_FAILED', `Cannot bring the live lane back to ${before.id.slice(0, 8)}: ${lack}`, {
+      hint: 'page somebody; `headgate rollback` tries it again',
+    });
+  }
+  return close(book, lease, { outcome: 'rolledBack', text: why, isBad: !isTold });
+}
+
+async function close(book: Book, lease: Lease, end: RollEnd): Promise<Handled> {
+  const release = book.head.rolling?.id ?? 0;
+  await book.write(endRoll(book.head, end, systemNow()), lease.lost);
+  return { kind: 'ended', head: book.head, release };
+}

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSupervisor, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
+import { anEar, type Heard } from '../src/notify/ear.rig.ts';
 import type { Report } from './report.ts';
 
 const repository = join(import.meta.dirname, '../..');
@@ -18,16 +19,21 @@ const edit = {
   replace: 'const LIMIT_DEFAULT = 108;',
 };
 
+/** A job of GitHub Actions, as far as Headgate asks. */
+const github = { GITHUB_ACTIONS: 'true', GITHUB_TOKEN: 'token-of-the-job', GITHUB_REPOSITORY: 'kim/ratings' };
+
 /** `headgate run deliver` from sources, again without a change, and again after its release was rolled back. */
 export async function deliverAgain(report: Report): Promise<void> {
+  await using ear = await anEar(201); // GitHub's API and somebody's webhook.
   // Below the repository, so that packages are found.
   const folder = join(repository, '.headgate', `d${process.pid}`);
   const state = join(folder, '.headgate');
   try {
     await makeVersion(repository, folder, []);
     const example = await readFile(join(repository, 'headgate.yaml'), 'utf8');
-    const app = `${example.slice(0, example.indexOf('release:'))}release:\n${release}`;
+    const app = `${example.slice(0, example.indexOf('release:'))}release:\n${release}notify: { webhook: ${ear.url}/hook }\n`;
     await writeFile(join(folder, 'headgate.yaml'), app);
+    const host = { ...github, GITHUB_API_URL: ear.url, GITHUB_STEP_SUMMARY: join(folder, 'summary.md') };
 
     const first = await deliver(folder);
     report.check('deliver from sources ends with a release', first.code === 0, failures(first));
@@ -41,7 +47,9 @@ export async function deliverAgain(report: Report): Promise<void> {
 
     await makeVersion(repository, join(folder, 'next'), [edit]);
     await writeFile(join(folder, edit.file), await readFile(join(folder, 'next', edit.file)));
-    const delivering = deliver(folder);
+    await writeFile(host.GITHUB_STEP_SUMMARY, '');
+    const before = ear.heard.length;
+    const delivering = deliver(folder, host);
     await untilHolding(app, state);
     const back = await headgate(folder, 'rollback', '--reason', 'acceptance');
     const rolledBack = await delivering;
@@ -55,25 +63,41 @@ export async function deliverAgain(report: Report): Promise<void> {
     );
     const why = await headgate(folder, 'why', 'image:rating');
     report.check('and why names the file', why.all.trimEnd().endsWith(`\n    file ${edit.file}`), why.all.trim());
+    told(report, ear.heard.slice(before));
     const [summary, picture] = await Promise.all(
-      ['summary.md', 'release-2.svg'].map((file) => readFile(join(folder, 'out', file), 'utf8').catch(() => '')),
+      ['summary.md', 'out/release-2.svg'].map((file) => readFile(join(folder, file), 'utf8').catch(() => '')),
     );
-    const told = /## Release 2\n```text\n[A-Z_]+: worse than tolerated/.test(summary ?? '');
-    report.check('it tells how its release was judged, and leaves a picture', told && /^<svg /.test(picture ?? ''));
+    const shown = /## Release 2\n```text\n[A-Z_]+: worse than tolerated/.test(summary ?? '');
+    report.check('it tells how its release was judged, and leaves a picture', shown && /^<svg /.test(picture ?? ''));
     const refused = await deliver(folder);
     report.check('the same deliver again exits 11', refused.code === 11, String(refused.code));
     report.check('and names the release', /release 2\b/i.test(refused.all), refused.all.trim().slice(-300));
-
-    await headgate(folder, 'cluster', 'down');
-    const blind = await headgate(folder, 'run', 'deliver', '--skip-check', '--plan');
-    const named = /^\? imagetest:rating .*local platform, .* must run$/m.test(blind.all);
-    report.check('a plan beside a stopped platform names what it cannot see', blind.code === 0 && named, blind.all);
-    const running = await findSupervisor(state, AbortSignal.timeout(5_000));
-    report.check('and starts nothing', running === undefined);
+    await planBesideStopped(report, folder, state);
   } finally {
     await stopSupervisor(state, AbortSignal.timeout(60_000));
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What the commit and the webhook heard of a release that was rolled back. */
+function told(report: Report, heard: readonly Heard[]): void {
+  const isTold = ({ body }: Heard) => /"state":"failure"/.test(body) && /[ ":]release 2 was rolled back: /.test(body);
+  const paths = heard.filter(isTold).map(({ path }) => path.replace(/[0-9a-f]{40}$/, 'commit'));
+  const seen = heard.map(({ path, body }) => `${path} ${body}`).join('\n');
+  report.check(
+    'the commit and the webhook hear of it, once each',
+    paths.sort().join() === '/hook,/repos/kim/ratings/statuses/commit' && heard.length === 2,
+    seen,
+  );
+}
+
+async function planBesideStopped(report: Report, folder: string, state: string): Promise<void> {
+  await headgate(folder, 'cluster', 'down');
+  const blind = await headgate(folder, 'run', 'deliver', '--skip-check', '--plan');
+  const named = /^\? imagetest:rating .*local platform, .* must run$/m.test(blind.all);
+  report.check('a plan beside a stopped platform names what it cannot see', blind.code === 0 && named, blind.all);
+  const running = await findSupervisor(state, AbortSignal.timeout(5_000));
+  report.check('and starts nothing', running === undefined);
 }
 
 type Ran = {
@@ -83,13 +107,20 @@ type Ran = {
   readonly events: readonly Readonly<Record<string, unknown>>[];
 };
 
-function deliver(folder: string): Promise<Ran> {
-  return headgate(folder, 'run', 'deliver', '--skip-check', '--json');
+function deliver(folder: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  return headgateIn({ cwd: folder, env }, 'run', 'deliver', '--skip-check', '--json');
 }
 
-async function headgate(cwd: string, ...args: readonly string[]): Promise<Ran> {
+function headgate(cwd: string, ...args: readonly string[]): Promise<Ran> {
+  return headgateIn({ cwd, env: {} }, ...args);
+}
+
+type Where = { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+
+async function headgateIn({ cwd, env }: Where, ...args: readonly string[]): Promise<Ran> {
   const begun = performance.now();
-  const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+  const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env }, stdio });
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   const lines = out.split('\n').filter((line) => line.startsWith('{'));
   return {

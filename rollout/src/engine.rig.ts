@@ -73,6 +73,7 @@ export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest
       },
       release: spec,
       approvers: [],
+      webhook: undefined,
     },
     actor: 'kim@desk',
     emit: () => {},

@@ -67,6 +67,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       migrate: undefined,
     },
     approvers: [],
+    webhook: undefined,
   });
 });
 
@@ -111,6 +112,10 @@ const withMetrics = `${whole.replace('  bake: 3m\n', '')}`.replace(
     spare: { webhook: "http://quality/spare/$(LANE)", min: -1 }
 environments:`,
 );
+
+test('parseSpec() reads who hears of an end', () => {
+  expect(specOf(`${whole}notify: { webhook: https://chat.example/hook }\n`).webhook).toBe('https://chat.example/hook');
+});
 
 test('parseSpec() reads who may approve, for each environment its own', () => {
   const text = `${whole.replace('prod: {}', 'prod: { approvers: [lee] }')}approvers: [kim, k.im-2]\n`;
@@ -264,7 +269,7 @@ test.each([
   [
     'app: ratings',
     'ap: ratings',
-    '1:1 ap must be one of app, services, queue, kubernetes, release, approvers, environments ("ap")',
+    '1:1 ap must be one of app, services, queue, kubernetes, release, approvers, notify, environments ("ap")',
   ],
   ['app: ratings', 'app: !!str ratings', '1:6 app must have no YAML tag ("!!str")'],
   ['port: 8080', 'port: 80800', '3:42 services.proxy.port must be a whole number from 1 to 65535 ("80800")'],
@@ -367,6 +372,11 @@ test.each([
     'release:',
     'approvers: [kim lee]\nrelease:',
     '11:13 approvers[0] must be the name of a person, as the host knows them, such as kim ("kim lee")',
+  ],
+  [
+    'release:',
+    'notify: { webhook: "https://kim:pw@chat.example" }\nrelease:',
+    '11:21 notify.webhook must be an address such as https://chat.example/hook, without user and password ("https://kim:pw@chat.example")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

@@ -24,6 +24,8 @@ export type Spec = {
   readonly release: ReleaseSpec;
   /** Names of those who may let a delivery go on to its release; empty: nobody is asked. */
   readonly approvers: readonly string[];
+  /** Hears how each delivery and release ended; `undefined`: nobody does. */
+  readonly webhook: string | undefined;
 };
 
 export type ServiceSpec = {

@@ -3,6 +3,7 @@ import { HeadgateError } from '@headgate/rollout';
 import { type Target, targets } from '../deploy/delivery.ts';
 import { requireHistory } from '../host/git.ts';
 import { type CiHost, openHost } from '../host/host.ts';
+import { sentenceOf } from '../report/ending.ts';
 import { filesReporter } from '../report/files.ts';
 import { jsonReporter } from '../report/json.ts';
 import { formatPlan } from '../report/lines.ts';
@@ -11,6 +12,7 @@ import { type EndedRelease, tellRelease } from '../report/release.ts';
 import { summaryOf } from '../report/summary.ts';
 import type { RunResult } from '../run.ts';
 import { type Delivery, deliver, planDelivery } from './deliver.ts';
+import { endOf, tell } from './ending.ts';
 import { appOptions, openApp, openEnvironment, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { flag, type Shell, type Subcommand, text } from './shell.ts';
@@ -33,6 +35,7 @@ export const command: Subcommand = {
         hint: 'run `headgate run --help`',
       });
     }
+    const environment = text(call, 'environment');
     const app = await openApp(call, shell);
     if (releasing.has(target)) await requireHistory(app.folder, shell.signal);
     const { out: write, env, guard, isTerminal } = shell;
@@ -46,7 +49,7 @@ export const command: Subcommand = {
       check: !flag(call, 'skip-check'),
       approve: flag(call, 'approve'),
       reason: text(call, 'reason') ?? 'a run of deliver',
-      staging: text(call, 'environment') === 'staging' ? undefined : await openEnvironment(call, 'staging', shell),
+      staging: environment === 'staging' ? undefined : await openEnvironment(call, 'staging', shell),
     };
     if (flag(call, 'plan')) return await showPlan(delivery, target, json, shell);
     await using ports = await openPorts(app, shell);
@@ -59,7 +62,16 @@ export const command: Subcommand = {
       }),
     ];
     const result = await deliver(delivery, target, { ports, emit: presenter(shell, json), reporters }, shell);
-    await tell(host, { target, record, result, ended, root: app.folder }, shell);
+    await report(host, { target, record, result, ended, root: app.folder }, shell);
+    if (record !== undefined) {
+      const { exitCode } = result;
+      const last = ended.find((one) => one.environment === undefined);
+      const release = last && (await endOf(last, app).catch(() => undefined)); // Only for a better sentence.
+      const text = release?.text ?? sentenceOf(record);
+      const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.
+      const ending = { environment, what: target, exitCode, text, commit, release: last?.release };
+      await tell(ending, app, { host, shell });
+    }
     return result.exitCode;
   },
 };
@@ -77,8 +89,8 @@ type Told = {
   readonly root: string;
 };
 
-/** How it ended, for people and for jobs that follow. A host that takes no report changes nothing about the run. */
-async function tell(host: CiHost, { target, record, result, ended, root }: Told, shell: Shell): Promise<void> {
+/** What the host shows of it, and jobs that follow read. A host that takes no report changes nothing about the run. */
+async function report(host: CiHost, { target, record, result, ended, root }: Told, shell: Shell): Promise<void> {
   const { run: id, outcome, exitCode } = result;
   try {
     if (record !== undefined) await host.summarize(summaryOf(record));

@@ -1,6 +1,7 @@
 import { HeadgateError, type Platform, readHead, settled, waitFor } from '@headgate/rollout';
 import { openHost } from '../host/host.ts';
 import { tellRelease } from '../report/release.ts';
+import { endOf, tell } from './ending.ts';
 import { type App, appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, paint, type Shell, type Subcommand, text, word } from './shell.ts';
@@ -41,6 +42,11 @@ export const command: Subcommand = {
       await tellRelease(one, { host, root: app.folder }, shell.signal).catch((error: unknown) =>
         shell.err(`The release has ended, and could not be told to ${host.kind}: ${String(error)}\n`),
       );
+      const exitCode = finish(ended, shell, false);
+      const end = await endOf(one, app).catch(() => undefined); // A promoted one that is still watched has none yet.
+      const ending = { environment: text(call, 'environment'), what: 'release', exitCode, release: ended.release };
+      if (end !== undefined) await tell({ ...ending, ...end }, app, { host, shell });
+      return exitCode;
     }
     if (ended.kind !== 'timeout') return finish(ended, shell, false);
     shell.err(

@@ -1,10 +1,8 @@
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { anEar } from '../notify/ear.rig.ts';
 import { openHost } from './github.ts';
 import { openPlainGuard } from './guard.ts';
 
@@ -41,7 +39,7 @@ describe('a github host', () => {
   });
 
   test('mark() writes a status at the commit, its text cut to what GitHub takes', async () => {
-    await using api = await anApi(201);
+    await using api = await anEar(201);
     const env = {
       GITHUB_TOKEN: 'token-of-the-job',
       GITHUB_REPOSITORY: 'kim/ratings',
@@ -56,10 +54,10 @@ describe('a github host', () => {
     );
 
     expect(marked).toBe('marked');
-    expect(api.asked).toMatchObject([
+    expect(api.heard).toMatchObject([
       { path: `/repos/kim/ratings/statuses/${commit}`, headers: { authorization: 'Bearer token-of-the-job' } },
     ]);
-    const { description, ...rest } = JSON.parse(api.asked[0]?.body ?? '');
+    const { description, ...rest } = JSON.parse(api.heard[0]?.body ?? '');
     expect(description).toHaveLength(140);
     expect(rest).toEqual({
       state: 'failure',
@@ -69,7 +67,7 @@ describe('a github host', () => {
   });
 
   test('mark() without the right to is an error that names the right', async () => {
-    await using api = await anApi(403);
+    await using api = await anEar(403);
     const env = { GITHUB_TOKEN: 'token-of-the-job', GITHUB_REPOSITORY: 'kim/ratings', GITHUB_API_URL: api.url };
 
     const marking = aHost(root, env).mark({ commit, context: 'x', state: 'success', text: 'done' }, signal);
@@ -86,22 +84,3 @@ describe('a github host', () => {
     );
   });
 });
-
-async function anApi(status: number) {
-  const asked: { path: string | undefined; headers: IncomingHttpHeaders; body: string }[] = [];
-  const server = createServer(async (request, response) => {
-    asked.push({ path: request.url, headers: request.headers, body: await text(request) });
-    response.writeHead(status).end('{}');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  return {
-    asked,
-    url: `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}

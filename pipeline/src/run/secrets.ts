@@ -2,7 +2,7 @@ import type { Environment } from './environment.ts';
 
 /** What such variables hold is a secret wherever people follow the custom. */
 const custom =
-  /(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|SECRETS|PRIVATE_KEY|API_KEY|ACCESS_KEY|SIGNING_KEY|CACHE_KEY|CREDENTIALS)$/;
+  /(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|SECRETS|PRIVATE_KEY|API_KEY|ACCESS_KEY|SIGNING_KEY|CACHE_KEY|CREDENTIALS|WEBHOOK)$/;
 /** By custom alone a short value is a flag or a number, and hiding it would hide half of the log. */
 const valueMinChars = 8;
 

@@ -36,7 +36,7 @@ export function defaultSteps(strategy: Strategy): readonly number[] {
 }
 
 /** Only for a spec in which nothing was found wrong. */
-export function normalize({ app, services, queue, kubernetes, release, approvers }: WrittenSpec): Spec {
+export function normalize({ app, services, queue, kubernetes, release, approvers, notify }: WrittenSpec): Spec {
   return {
     app: proved(app),
     services: Object.fromEntries([...proved(services)].map(([name, service]) => [name, normalizeService(service)])),
@@ -44,6 +44,7 @@ export function normalize({ app, services, queue, kubernetes, release, approvers
     kubernetes: kubernetes && normalizeKubernetes(kubernetes),
     release: normalizeRelease(release ?? {}, defaultLatency(kubernetes !== undefined)),
     approvers: (approvers ?? []).map(proved),
+    webhook: notify?.webhook,
   };
 }
 

@@ -42,6 +42,16 @@ const route = fields({ route: text() }, { required: ['route'] });
 
 const person = text('must be the name of a person, as the host knows them, such as kim', /^[\w.-]+$/);
 
+const notify = fields(
+  {
+    webhook: text(
+      'must be an address such as https://chat.example/hook, without user and password',
+      /^https?:\/\/[^\s/@]+(\/\S*)?$/,
+    ),
+  },
+  { required: ['webhook'] },
+);
+
 const label = text('must be a DNS label such as ratings', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
 const kubernetes = fields(
@@ -96,7 +106,16 @@ const environments: Reader<never> = (node, path, report) => {
 
 /** The whole file, after an environment was merged in. */
 export const readSpec = fields(
-  { app: text(), services: dictionary(service), queue, kubernetes, release, approvers: list(person), environments },
+  {
+    app: text(),
+    services: dictionary(service),
+    queue,
+    kubernetes,
+    release,
+    approvers: list(person),
+    notify,
+    environments,
+  },
   { required: ['app', 'services'] },
 );
 

@@ -37,6 +37,7 @@ const spec: Spec = {
     migrate: undefined,
   },
   approvers: [],
+  webhook: undefined,
 };
 
 beforeAll(async () => {

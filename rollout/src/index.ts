@@ -35,6 +35,7 @@ export {
 } from './platform/local/supervisor/ensure.ts';
 export { openPlatform, openProcesses, openRecords } from './platform/open.ts';
 export type { Platform } from './platform/platform.ts';
+export type { Ancestry } from './policy/ancestry.ts';
 export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export type { Act } from './policy/look.ts';
 export type { Head, Release, ReleaseRequest } from './policy/release.ts';

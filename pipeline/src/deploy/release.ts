@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { firstOf, type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
+import { readAncestry } from '../host/git.ts';
 import type { Change } from '../host/host.ts';
 import type { Rendering } from './manifests.ts';
 import type { Releaser, RevisionSeen } from './release-steps.ts';
@@ -23,7 +22,9 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   return {
     observe: (images, signal) => observeRelease(hands.ports.journal, releasing, images, signal),
     async release(images, log, signal) {
-      const ancestry = await ancestryOf(hands, releasing, signal);
+      const head = await readHead(hands.ports.journal, spec.app, signal);
+      const live = head.live && head.lanes[head.live]?.commit;
+      const ancestry = await readAncestry(releasing.root, { commit: change.commit, live }, signal);
       const handled = await releaseImages({ ...hands, say: log, signal: firstOf([hands.signal, signal]) }, images, {
         commit: change.commit,
         template: await renderTemplate(spec, releasing, signal),
@@ -69,20 +70,4 @@ function refuseUnlessPromoted(handled: Handled): void {
       { hint },
     );
   }
-}
-
-/** Whether the commit descends from the live one: order is ancestry, never time. */
-async function ancestryOf(
-  hands: Hands,
-  { root, change }: Releasing,
-  signal: AbortSignal,
-): Promise<'descends' | 'older' | 'unknown'> {
-  const head = await readHead(hands.ports.journal, hands.spec.app, signal);
-  const live = head.live === undefined ? undefined : head.lanes[head.live]?.commit;
-  if (live === undefined || change.commit === undefined) return 'unknown';
-  const git = promisify(execFile)('git', ['-C', root, 'merge-base', '--is-ancestor', live, change.commit], { signal });
-  return git.then(
-    () => 'descends',
-    (error: { code?: number }) => (error.code === 1 ? 'older' : 'unknown'),
-  );
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { HeadgateError, withDeadline } from '@headgate/rollout';
+import { type Ancestry, HeadgateError, withDeadline } from '@headgate/rollout';
 import type { Change } from './host.ts';
 
 const gitMaxMs = 10_000;
@@ -51,6 +51,26 @@ export async function requireHistory(root: string, signal: AbortSignal): Promise
     `Cannot release as the order of commits must be known: current value of "${root}" is a shallow clone`,
     { hint: 'run `git fetch --unshallow --filter=tree:0`; with actions/checkout: fetch-depth: 0 and filter: tree:0' },
   );
+}
+
+const aheadMax = 100;
+
+/**
+ * How the commit stands to the live one: order is ancestry, never time. With the whole history at hand (see `requireHistory`) a live
+ * commit that this clone has not is none that it descends from.
+ */
+export async function readAncestry(
+  root: string,
+  { commit, live }: { readonly commit: string | undefined; readonly live: string | undefined },
+  signal: AbortSignal,
+): Promise<Ancestry> {
+  if (commit === undefined) return 'unknown';
+  const descends =
+    live === undefined || (await git(root, ['merge-base', '--is-ancestor', live, commit], signal)) !== undefined;
+  if (!descends) return { live, stands: 'older', ahead: [] };
+  const beside = live === undefined ? [] : [`^${live}`];
+  const ahead = await git(root, ['rev-list', `--max-count=${aheadMax}`, commit, ...beside], signal);
+  return { live, stands: 'descends', ahead: (ahead ?? '').split('\n').filter((id) => id !== '') };
 }
 
 function lines(text: string | undefined): readonly string[] {

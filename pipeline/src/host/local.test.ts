@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { requireHistory } from './git.ts';
+import { readAncestry, requireHistory } from './git.ts';
 import { openPlainGuard } from './guard.ts';
 import { openHost } from './local.ts';
 
@@ -131,4 +131,32 @@ describe('requireHistory()', () => {
       await rm(folder, { recursive: true, force: true });
     }
   });
+});
+
+test('readAncestry() tells how a commit stands to the live one, and what it has beside it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-ancestry-'));
+  const git = (...args: string[]) => promisify(execFile)('git', ['-C', folder, ...identity, ...args]);
+  const signal = AbortSignal.timeout(10_000);
+  try {
+    await git('init', '--quiet');
+    const commits: string[] = [];
+    for (const n of ['one', 'two', 'three']) {
+      await git('commit', '--quiet', '--allow-empty', `--message=${n}`);
+      commits.push((await git('rev-parse', 'HEAD')).stdout.trim());
+    }
+    const [one, two, three] = commits;
+    const elsewhere = 'e'.repeat(40);
+
+    expect(await readAncestry(folder, { commit: three, live: one }, signal)).toEqual({
+      live: one,
+      stands: 'descends',
+      ahead: [three, two],
+    });
+    expect(await readAncestry(folder, { commit: two, live: undefined }, signal)).toMatchObject({ ahead: [two, one] });
+    expect(await readAncestry(folder, { commit: one, live: two }, signal)).toMatchObject({ stands: 'older' });
+    expect(await readAncestry(folder, { commit: three, live: elsewhere }, signal)).toMatchObject({ stands: 'older' });
+    expect(await readAncestry(folder, { commit: undefined, live: one }, signal)).toBe('unknown');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

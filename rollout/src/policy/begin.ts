@@ -2,6 +2,7 @@ import type { Instant, Lane } from '../lane.ts';
 import { otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
+import { standsTo } from './ancestry.ts';
 import { isOver } from './phase.ts';
 import { pinsAtStart } from './pins.ts';
 import type { Head, Order, Plan, Release, ReleaseRequest, Rolling } from './release.ts';
@@ -88,21 +89,22 @@ export function refusal(
 ): Begun | undefined {
   const { revision } = request;
   const name = revision.id.slice(0, 8);
-  if (head.live !== undefined && head.lanes[head.live]?.id === revision.id)
-    return { kind: 'nothing', text: `revision ${name} is live` };
+  const live = head.live === undefined ? undefined : head.lanes[head.live];
+  if (live?.id === revision.id) return { kind: 'nothing', text: `revision ${name} is live` };
   const quarantined = head.quarantined.find((entry) => entry.revision === revision.id);
   if (quarantined !== undefined && !request.insist) {
     const text = `Cannot release revision ${name} as release ${quarantined.release} rolled it back: ${quarantined.text}`;
     return { kind: 'refused', code: 'QUARANTINED', text };
   }
-  if (request.ancestry === 'older') {
+  const stands = standsTo(live?.commit, request.ancestry);
+  if (live !== undefined && stands === 'older') {
     return {
       kind: 'refused',
       code: 'REFUSED',
       text: `Cannot release commit ${revision.commit?.slice(0, 8)} as it does not descend from the live one`,
     };
   }
-  if (request.ancestry === 'unknown' && request.reason === '' && head.live !== undefined) {
+  if (live !== undefined && stands === 'unknown' && request.reason === '') {
     return {
       kind: 'refused',
       code: 'REFUSED',

@@ -2,6 +2,7 @@ import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Marker } from '../pin.ts';
 import type { Revision } from '../revision.ts';
 import type { Spec, SyntheticSpec } from '../spec.ts';
+import type { Ancestry } from './ancestry.ts';
 import type { Look } from './look.ts';
 import type { HoldReason, Phase } from './phase.ts';
 
@@ -154,8 +155,7 @@ export type ReleaseRequest = {
   readonly revision: Revision;
   readonly actor: string;
   readonly reason: string;
-  /** Whether the commit descends from the live one: a fact that the pipeline found in git. */
-  readonly ancestry: 'descends' | 'older' | 'unknown';
+  readonly ancestry: Ancestry;
   /** A named person wants a quarantined revision all the same. */
   readonly insist: boolean;
   readonly hotfix: boolean;

@@ -1,5 +1,6 @@
 import type { Revision } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
+import { isBehind } from './ancestry.ts';
 import { isOver } from './phase.ts';
 import type { Head, ReleaseRequest, Waiting, WishAnswer } from './release.ts';
 
@@ -7,7 +8,7 @@ const answersMax = 50;
 
 /**
  * A release waits for the running one. The newest wins, and the one that waited before is told so; one of the revision that runs, or that
- * waits already, joins it: whoever ordered it hears the same end. Orders that were noted before change nothing.
+ * waits already, joins it: whoever ordered it hears the same end. An older commit takes no newer one's place. Orders that were noted before change nothing.
  */
 export function noteWaiting(head: Head, orders: readonly Waiting[]): Head {
   return orders.reduce(noteOne, head);
@@ -23,6 +24,9 @@ function noteOne(head: Head, order: Waiting): Head {
   }
   if (waiting !== undefined && isSame(order, waiting.order.request.revision))
     return { ...head, waiting: { ...order, joined: known } };
+  if (waiting !== undefined && isBehind(order.order.request.revision.commit, waiting.order.request.ancestry)) {
+    return withAnswers(head, [{ id: order.id, kind: 'superseded', text: 'a newer commit waits already' }]);
+  }
   const text = 'a newer release took its place in the queue';
   return {
     ...withAnswers(
@@ -49,7 +53,7 @@ function isSame({ order }: Waiting, { id }: Revision): boolean {
 /** Why the running release is to be rolled back for `request`; `undefined`: the request waits for its end, or there is none. */
 export function reasonToMakeRoom(
   { release }: Head,
-  request: Pick<ReleaseRequest, 'hotfix' | 'reason' | 'revision'>,
+  request: Pick<ReleaseRequest, 'hotfix' | 'reason' | 'revision' | 'ancestry'>,
   onNewCommit: ReleaseSpec['onNewCommit'],
 ): string | undefined {
   if (release === undefined) return undefined;
@@ -59,7 +63,8 @@ export function reasonToMakeRoom(
   if (request.hotfix) return `hotfix: ${request.reason}`;
   // Once it is promoted it is what users have: the next one waits for the end of the watch.
   const isPromoted = live === release.candidate;
-  return onNewCommit === 'supersede' && !isPromoted
+  const isNewer = request.ancestry === 'unknown' || isBehind(release.revision.commit, request.ancestry);
+  return onNewCommit === 'supersede' && !isPromoted && isNewer
     ? `superseded by revision ${request.revision.id.slice(0, 8)}`
     : undefined;
 }

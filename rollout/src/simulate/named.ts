@@ -19,13 +19,13 @@ export function revisionNamed(name: string): Revision {
   };
 }
 
-/** What a merge asks for: it descends from what is live, and nobody insists. */
+/** What a person asks for, without a commit and with a reason, and nobody insists. */
 export function orderOf(revision: Revision): ReleaseRequest {
   return {
     revision,
     actor: 'kim@desk',
     reason: 'a merge',
-    ancestry: 'descends',
+    ancestry: 'unknown',
     insist: false,
     hotfix: false,
     probe: 'p',

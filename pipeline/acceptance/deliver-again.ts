@@ -1,16 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findSupervisor, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
 import { anEar, type Heard } from '../src/notify/ear.rig.ts';
+import { acted, failures, headgate, type Ran, repository } from './from-sources.ts';
 import type { Report } from './report.ts';
 
-const repository = join(import.meta.dirname, '../..');
-const bin = join(repository, 'pipeline/dist/cli/bin.js');
 const againMaxMs = 3_000;
 const release = '  steps: [50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 5m\n';
 const edit = {
@@ -40,9 +36,9 @@ export async function deliverAgain(report: Report): Promise<void> {
     const again = await deliver(folder);
     report.check('deliver without a change exits 0', again.code === 0, failures(again));
     report.check(`it takes less than ${againMaxMs / 1_000} s`, again.ms < againMaxMs, `${again.ms} ms`);
-    report.check('it executes nothing', acted(again.events).length === 0, acted(again.events).join(', '));
+    report.check('it executes nothing', acted(again) === '', acted(again));
 
-    const planned = await headgate(folder, 'run', 'deliver', '--skip-check', '--plan');
+    const planned = await headgate({ cwd: folder }, 'run', 'deliver', '--skip-check', '--plan');
     report.check('its plan has nothing to do', planned.code === 0 && !/^[>?]/m.test(planned.all), planned.all);
 
     await makeVersion(repository, join(folder, 'next'), [edit]);
@@ -51,17 +47,17 @@ export async function deliverAgain(report: Report): Promise<void> {
     const before = ear.heard.length;
     const delivering = deliver(folder, host);
     await untilHolding(app, state);
-    const back = await headgate(folder, 'rollback', '--reason', 'acceptance');
+    const back = await headgate({ cwd: folder }, 'rollback', '--reason', 'acceptance');
     const rolledBack = await delivering;
     report.check('rollback while it holds exits 0', back.code === 0, back.all.trim().slice(-300));
     report.check('deliver exits 11 when its release is rolled back', rolledBack.code === 11, String(rolledBack.code));
-    const chain = acted(rolledBack.events).join(' ');
+    const chain = acted(rolledBack);
     report.check(
       'only the chain of the service that was touched runs',
       chain === 'image:rating imagetest:rating publish',
       chain,
     );
-    const why = await headgate(folder, 'why', 'image:rating');
+    const why = await headgate({ cwd: folder }, 'why', 'image:rating');
     report.check('and why names the file', why.all.trimEnd().endsWith(`\n    file ${edit.file}`), why.all.trim());
     told(report, ear.heard.slice(before));
     const [summary, picture] = await Promise.all(
@@ -92,52 +88,16 @@ function told(report: Report, heard: readonly Heard[]): void {
 }
 
 async function planBesideStopped(report: Report, folder: string, state: string): Promise<void> {
-  await headgate(folder, 'cluster', 'down');
-  const blind = await headgate(folder, 'run', 'deliver', '--skip-check', '--plan');
+  await headgate({ cwd: folder }, 'cluster', 'down');
+  const blind = await headgate({ cwd: folder }, 'run', 'deliver', '--skip-check', '--plan');
   const named = /^\? imagetest:rating .*local platform, .* must run$/m.test(blind.all);
   report.check('a plan beside a stopped platform names what it cannot see', blind.code === 0 && named, blind.all);
   const running = await findSupervisor(state, AbortSignal.timeout(5_000));
   report.check('and starts nothing', running === undefined);
 }
 
-type Ran = {
-  readonly code: number;
-  readonly ms: number;
-  readonly all: string;
-  readonly events: readonly Readonly<Record<string, unknown>>[];
-};
-
-function deliver(folder: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  return headgateIn({ cwd: folder, env }, 'run', 'deliver', '--skip-check', '--json');
-}
-
-function headgate(cwd: string, ...args: readonly string[]): Promise<Ran> {
-  return headgateIn({ cwd, env: {} }, ...args);
-}
-
-type Where = { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
-
-async function headgateIn({ cwd, env }: Where, ...args: readonly string[]): Promise<Ran> {
-  const begun = performance.now();
-  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
-  const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env }, stdio });
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  const lines = out.split('\n').filter((line) => line.startsWith('{'));
-  return {
-    code: child.exitCode ?? 128,
-    ms: Math.round(performance.now() - begun),
-    all: out + err,
-    events: lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-  };
-}
-
-/** Steps that did something: an effect that acted, or a pure step that was not taken from the cache. */
-function acted(events: Ran['events']): readonly string[] {
-  return events.filter(({ kind, acted: did }) => kind === 'step.done' && did === true).map(({ step }) => String(step));
-}
-
-function failures({ events }: Ran): string {
-  return events.flatMap(({ kind, failure }) => (kind === 'step.fail' ? [JSON.stringify(failure)] : [])).join(', ');
+function deliver(cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  return headgate({ cwd, env }, 'run', 'deliver', '--skip-check', '--json');
 }
 
 async function untilHolding(app: string, state: string): Promise<void> {

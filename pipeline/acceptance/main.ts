@@ -16,6 +16,7 @@ import { killedDriver } from './killed-driver.ts';
 import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
 import { littleTraffic } from './little-traffic.ts';
+import { merges } from './merges.ts';
 import { neverStarts } from './never-starts.ts';
 import { Report } from './report.ts';
 import { serverAway } from './server-away.ts';
@@ -34,6 +35,7 @@ const parts = {
   'killed-driver': killedDriver,
   'killed-run': killedRun,
   'deliver-again': deliverAgain,
+  merges,
   'interrupted-demo': interruptedDemo,
   'interrupted-tests': interruptedTests,
   'bad-versions': badVersions,

@@ -1,0 +1,172 @@
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Head, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
+import { makeVersion } from '../src/demo/versions.ts';
+import { acted, failures, git, headgate, type Ran, repository } from './from-sources.ts';
+import type { Report } from './report.ts';
+
+const release = 'release: { strategy: blue-green, bake: 1s, watch: 3s, keepWarm: 5m }\n';
+const apartMs = 5_000;
+/** A unit test, which `check` runs. */
+const unitTest = "require('node:test')('adds', () => require('node:assert').equal(1 + 1, 2));\n";
+const handler = 'services/rating/src/handlers/handler.ts';
+
+/** Two hosts, each with a clone and a cache of its own, that share what a cluster would hold: journal, lock, lanes and registry. */
+type Hosts = { readonly a: string; readonly b: string; readonly head: () => Promise<Head> };
+
+/** What merges lead to: who goes first, what is refused as older, what stops where, and that everything before it is untouched. */
+export async function merges(report: Report): Promise<void> {
+  // Below the repository, so that packages are found.
+  const folder = join(repository, '.headgate', `m${process.pid}`);
+  try {
+    const hosts = await openHosts(folder);
+    const first = await deliver(hosts.a);
+    report.check('the first commit is released', first.code === 0, failures(first));
+    await configAlone(report, hosts);
+    await twoMerges(report, hosts);
+    await olderLast(report, hosts);
+    await stopsAtItsPlace(report, hosts);
+  } finally {
+    await stopSupervisor(join(folder, 'a', '.headgate'), AbortSignal.timeout(60_000));
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function openHosts(folder: string): Promise<Hosts> {
+  const [a, b] = [join(folder, 'a'), join(folder, 'b')];
+  await makeVersion(repository, a, []);
+  const example = await readFile(join(repository, 'headgate.yaml'), 'utf8');
+  const app = `${example.slice(0, example.indexOf('release:'))}${release}`;
+  const files = {
+    'headgate.yaml': app,
+    'package.json': '{ "type": "commonjs", "scripts": { "check": "node --test unit.test.js" } }\n',
+    'package-lock.json': '{}\n',
+    'unit.test.js': unitTest,
+    '.gitignore': 'out/\n.headgate\n',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(a, name), text);
+  await git(a, 'init', '--quiet', '--initial-branch=main');
+  await commit(a, 'the first');
+  await git(folder, 'clone', '--quiet', a, b);
+  await mkdir(join(b, '.headgate'));
+  for (const name of ['journal', 'supervisor.sock'])
+    await symlink(join(a, '.headgate', name), join(b, '.headgate', name));
+  const parsed = parseSpec(app, { file: 'headgate.yaml' });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  const { journal } = openRecords(parsed.spec, join(a, '.headgate'));
+  return { a, b, head: () => readHead(journal, parsed.spec.app, AbortSignal.timeout(5_000)) };
+}
+
+async function configAlone(report: Report, { a, head }: Hosts): Promise<void> {
+  const before = await head();
+  await edit(a, 'headgate.yaml', 'env: { PATH_PREFIX: /api }', 'env: { PATH_PREFIX: /api, GREETING: hello }');
+  await commit(a, 'config alone');
+  const ran = await deliver(a);
+  const after = await head();
+  const [old, now] = [before, after].map(({ live, lanes }) => live && lanes[live]);
+  const isOther = old?.id !== now?.id && JSON.stringify(old?.digests) === JSON.stringify(now?.digests);
+  report.check('a commit that changes only configuration becomes a release', ran.code === 0 && isOther, failures(ran));
+  report.check('which alone is done', acted(ran) === 'check release', acted(ran));
+}
+
+/** The later merge comes to its release while the earlier one has not ended its own. */
+async function twoMerges(report: Report, { a, b, head }: Hosts): Promise<void> {
+  await edit(a, handler, 'const LIMIT_DEFAULT = 100;', 'const LIMIT_DEFAULT = 101;');
+  const earlier = await commit(a, 'the earlier');
+  await git(b, 'pull', '--quiet');
+  await edit(b, handler, 'const LIMIT_DEFAULT = 101;', 'const LIMIT_DEFAULT = 102;');
+  const later = await commit(b, 'the later');
+  const delivering = deliver(a);
+  await sleep(apartMs);
+  const [one, two] = await Promise.all([delivering, deliver(b)]);
+  const { history } = await head();
+  const ends = history
+    .slice(-2)
+    .map(({ commit: of, outcome }) => `${of === earlier ? 'earlier' : of === later ? 'later' : of} ${outcome}`);
+  report.check('of two merges 5 s apart the first ends', one.code === 0, `${one.code} ${failures(one)}`);
+  report.check('and the second follows', two.code === 0, `${two.code} ${failures(two)}`);
+  report.check('in their order', ends.join() === 'earlier promoted,later promoted', ends.join());
+  const [former, latter] = history.slice(-2);
+  const waited = former !== undefined && latter !== undefined && latter.startedAt >= former.endedAt;
+  report.check('and of the two hosts one drives while the other waits', waited);
+}
+
+async function olderLast(report: Report, { a, b, head }: Hosts): Promise<void> {
+  await git(a, 'pull', '--quiet', '--no-rebase', b, 'main');
+  await edit(a, handler, 'const LIMIT_DEFAULT = 102;', 'const LIMIT_DEFAULT = 103;');
+  await commit(a, 'overtaken');
+  await git(b, 'pull', '--quiet');
+  await edit(b, handler, 'const LIMIT_DEFAULT = 103;', 'const LIMIT_DEFAULT = 104;');
+  const newer = await commit(b, 'overtakes');
+  const overtaking = deliver(b);
+  await sleep(apartMs); // The older one comes to its release while the newer one is under way.
+  const [behind, ahead] = [await deliver(a), await overtaking];
+  const { live, lanes } = await head();
+  report.check('a newer commit overtakes', ahead.code === 0, failures(ahead));
+  report.check('the older one that comes last exits 12', behind.code === 12, `${behind.code} ${failures(behind)}`);
+  report.check('and the newer one stays live', live !== undefined && lanes[live]?.commit === newer);
+  await git(a, 'pull', '--quiet', '--no-rebase', b, 'main');
+}
+
+/** Each is broken on its own commit, which is taken back afterwards. */
+async function stopsAtItsPlace(report: Report, { a, head }: Hosts): Promise<void> {
+  const before = JSON.stringify(await head());
+  const trials = [
+    { what: 'a broken unit test', file: 'unit.test.js', find: '1 + 1', replace: '1 + 2', at: 'check', code: 1 },
+    {
+      what: 'a version that fails its image test',
+      file: 'services/rating/src/main.ts',
+      find: '  await serve(read.config, told.signal);',
+      replace: '  throw new Error("broken");',
+      at: 'imagetest:rating',
+      code: 1,
+    },
+    {
+      what: 'a registry that cannot be reached',
+      file: handler,
+      find: 'const LIMIT_DEFAULT = 104;',
+      replace: 'const LIMIT_DEFAULT = 105;',
+      at: 'imagetest:proxy',
+      code: 69,
+      env: { HEADGATE_REGISTRY: '127.0.0.1:1/ratings' },
+    },
+  ];
+  for (const { what, file, find, replace, at, code, env } of trials) {
+    await edit(a, file, find, replace);
+    await commit(a, what);
+    const ran = await deliver(a, env);
+    await git(a, 'reset', '--quiet', '--hard', 'HEAD~1');
+    const stopped = ran.events.filter(({ kind }) => kind === 'step.fail').map(({ step }) => step);
+    const went = acted(ran)
+      .split(' ')
+      .some((step) => step === 'publish' || step === 'release');
+    report.check(
+      `${what} stops at ${at} with ${code}`,
+      ran.code === code && stopped[0] === at && !went,
+      `${ran.code} ${failures(ran)}`,
+    );
+  }
+  report.check('and nothing live or on record has changed', JSON.stringify(await head()) === before);
+}
+
+function deliver(cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  return headgate({ cwd, env }, 'run', 'deliver', '--json');
+}
+
+async function edit(folder: string, file: string, find: string, replace: string): Promise<void> {
+  const path = join(folder, file);
+  const text = await readFile(path, 'utf8');
+  if (text.split(find).length !== 2) throw new RangeError(`Cannot edit ${file} as "${find}" must stand there once`);
+  await writeFile(
+    path,
+    text.replace(find, () => replace),
+  );
+}
+
+/** @returns its id */
+async function commit(folder: string, message: string): Promise<string> {
+  await git(folder, 'add', '--all');
+  await git(folder, 'commit', '--quiet', `--message=${message}`);
+  return git(folder, 'rev-parse', 'HEAD');
+}

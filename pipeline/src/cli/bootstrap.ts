@@ -3,11 +3,11 @@ import { bootstrapCluster, describeCluster } from '@headgate/rollout/setup';
 import { dump } from 'js-yaml';
 import { renderAll } from '../deploy/manifests.ts';
 import { appOptions, openApp } from './open.ts';
-import { type Call, flag, type Subcommand, text } from './shell.ts';
+import { type Call, flag, type Subcommand, text, word } from './shell.ts';
 
 export const command: Subcommand = {
   usage:
-    '--gateway <namespace/name>|--ingress-class <name> [--host <name>] [--path <prefix>] [--frontend <service:port>] [--print]',
+    '--gateway <namespace/name>|--ingress-class <name> [--host <name>] [--path <prefix>] [--frontend <service:port>] [--only cluster|queue] [--check|--print]',
   help: 'On Kubernetes, once per app and namespace: makes both lanes, the routes to them, roles, streams and consumers. Safe to repeat; what is there stays as it is.',
   options: {
     ...appOptions,
@@ -16,6 +16,8 @@ export const command: Subcommand = {
     host: { type: 'string', help: 'host name of the route (default any)' },
     path: { type: 'string', help: 'prefix of the paths that go to the lanes (default /)' },
     frontend: { type: 'string', help: 'a Service of yours for /ui and every path that nobody else has' },
+    only: { type: 'string', help: 'cluster: lanes, routes and roles; queue: streams and consumers (default both)' },
+    check: { type: 'boolean', help: 'do nothing: say what would be made' },
     print: {
       type: 'boolean',
       help: 'do nothing: write the objects of the cluster as YAML, for kubectl apply --server-side',
@@ -37,8 +39,11 @@ export const command: Subcommand = {
       return 0;
     }
     using client = openKubeClient({ namespace: spec.kubernetes.namespace });
-    const made = await bootstrapCluster({ spec, entrance, manifests }, client, shell.signal);
-    shell.out(made.length === 0 ? 'all is there\n' : `${made.join('\n')}\n`);
+    const [check, only] = [flag(call, 'check'), word(call, 'only', ['cluster', 'queue'])];
+    const changes = await bootstrapCluster({ spec, entrance, manifests, only, check }, client, shell.signal);
+    const lines = changes.map((change) => `${check ? 'not yet ' : ''}${change}\n`);
+    if (flag(call, 'json')) shell.out(`${JSON.stringify({ changes })}\n`);
+    else shell.out(lines.length === 0 ? 'all is there\n' : lines.join(''));
     return 0;
   },
 };

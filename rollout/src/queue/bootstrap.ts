@@ -26,6 +26,17 @@ export async function planBootstrap(
   return changes.filter((change) => change !== undefined);
 }
 
+/** What `bootstrap` would do, unless one object must be refused. @throws {HeadgateError} as `bootstrap` */
+export async function checkBootstrap(
+  connection: Connection,
+  target: { app: string; services: QueueServices },
+  signal: AbortSignal,
+): Promise<readonly Change[]> {
+  const changes = await planBootstrap(connection, target, signal);
+  refuseDifferences(changes);
+  return changes;
+}
+
 /**
  * Makes streams, consumers, bucket and dead letters of both lanes, reads every config back and compares. Safe to repeat.
  * Nothing is changed while one object must be refused.
@@ -37,8 +48,7 @@ export async function bootstrap(
   target: { app: string; services: QueueServices },
   signal: AbortSignal,
 ): Promise<readonly Change[]> {
-  const changes = await planBootstrap(connection, target, signal);
-  refuseDifferences(changes);
+  const changes = await checkBootstrap(connection, target, signal);
   for (const change of inOrder(changes)) await apply(connection, change, signal);
   refuseDifferences(await planBootstrap(connection, target, signal));
   return changes;

@@ -1,4 +1,4 @@
-import { bootstrap } from '../../queue/bootstrap.ts';
+import { bootstrap, checkBootstrap } from '../../queue/bootstrap.ts';
 import { openConnection } from '../../queue/connection.ts';
 import type { Spec } from '../../spec.ts';
 import type { KubeClient, KubeObject } from './client.ts';
@@ -6,7 +6,7 @@ import { describeStanding, type Entrance, type Standing } from './cluster-object
 import { laneDifferences } from './lane-difference.ts';
 import type { Manifests } from './lane-manifests.ts';
 import { describeLanes } from './lane-objects.ts';
-import { bootstrapLanes } from './lanes.ts';
+import { bootstrapLanes, checkLanes } from './lanes.ts';
 import { queueAddress } from './queue-address.ts';
 
 export type Bootstrap = {
@@ -15,23 +15,32 @@ export type Bootstrap = {
   readonly manifests: Manifests;
 };
 
+export type BootstrapExtent = {
+  /** `cluster`: lanes, routes and roles. `queue`: streams and consumers. `undefined`: all of it. */
+  readonly only: 'cluster' | 'queue' | undefined;
+  /** Nothing is made: what would be is told. */
+  readonly check: boolean;
+};
+
 /**
  * Makes what stands for ever: both lanes, the route to them, roles, streams and consumers. What is there stays as it is.
  * @returns one sentence for each thing that was made; none when all was there
  * @throws {HeadgateError} `MANIFESTS_INVALID`, `LANES_DIFFER`, `QUEUE_CONFIG_DIFFERS`, `QUEUE_UNREACHABLE`, `CLUSTER_REFUSED`, `CLUSTER_UNREACHABLE`
  */
 export async function bootstrapCluster(
-  { spec, entrance, manifests }: Bootstrap,
+  { spec, entrance, manifests, only, check }: Bootstrap & BootstrapExtent,
   client: KubeClient,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const lanes = await bootstrapLanes(client, { ...spec, manifests }, signal);
-  const made = lanes.map(
-    ({ kind, object }) => `${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`,
-  );
-  for (const one of describeStanding(spec, entrance))
-    made.push(...(await settle(client.in(one.namespace), one, signal)));
-  return [...made, ...(await bootstrapQueue(spec, client, signal))];
+  const made: string[] = [];
+  if (only !== 'queue') {
+    const lanes = await (check ? checkLanes : bootstrapLanes)(client, { ...spec, manifests }, signal);
+    for (const { kind, object } of lanes)
+      made.push(`${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`);
+    for (const one of describeStanding(spec, entrance))
+      made.push(...(await settle(client.in(one.namespace), one, check, signal)));
+  }
+  return only === 'cluster' ? made : [...made, ...(await bootstrapQueue(spec, client, check, signal))];
 }
 
 /** The same objects as they are made, for whoever applies them by other means. @throws {HeadgateError} `MANIFESTS_INVALID` */
@@ -51,23 +60,27 @@ export function describeCluster({ spec, entrance, manifests }: Bootstrap): reado
 async function settle(
   client: KubeClient,
   { kind, object, care }: Standing,
+  check: boolean,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { name } = object.metadata;
   const before = await client.get(kind, name, signal);
   if (before !== undefined && (care === 'left' || laneDifferences(object, before).length === 0)) return [];
+  const told = [`${before === undefined ? 'made' : 'set'} ${kind.kind} ${client.namespace}/${name}`];
+  if (check) return told;
   if (care === 'kept') await client.apply(kind, object, signal);
   else if ((await client.create(kind, object, signal)).kind !== 'written') return []; // Somebody was quicker.
-  return [`${before === undefined ? 'made' : 'set'} ${kind.kind} ${client.namespace}/${name}`];
+  return told;
 }
 
 async function bootstrapQueue(
   { app, services, queue }: Spec,
   client: KubeClient,
+  check: boolean,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (queue === undefined) return [];
   await using connection = openConnection(app, await queueAddress(queue.url, client));
-  const changes = await bootstrap(connection, { app, services }, signal);
+  const changes = await (check ? checkBootstrap : bootstrap)(connection, { app, services }, signal);
   return changes.map(({ kind, object }) => `${kind === 'make' ? 'made' : 'extended'} ${object.kind} ${object.name}`);
 }

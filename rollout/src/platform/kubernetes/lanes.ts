@@ -27,6 +27,17 @@ export async function planLanes(
   return changes.filter((change) => change !== undefined);
 }
 
+/** What `bootstrapLanes` would do, unless one object must be refused. @throws {HeadgateError} as `bootstrapLanes` */
+export async function checkLanes(
+  client: KubeClient,
+  target: LanesTarget,
+  signal: AbortSignal,
+): Promise<readonly LaneChange[]> {
+  const changes = await planLanes(client, target, signal);
+  refuse(changes.filter(({ kind }) => kind === 'refuse'));
+  return changes;
+}
+
 /**
  * Makes Services, Deployments at zero, PodDisruptionBudgets, NetworkPolicies and the manifests' own autoscalers of both lanes, reads all
  * back and compares. Safe to repeat. What a release has set in a Deployment or an autoscaler stays. Nothing is changed while one object must be refused.
@@ -38,8 +49,7 @@ export async function bootstrapLanes(
   target: LanesTarget,
   signal: AbortSignal,
 ): Promise<readonly LaneChange[]> {
-  const changes = await planLanes(client, target, signal);
-  refuse(changes.filter(({ kind }) => kind === 'refuse'));
+  const changes = await checkLanes(client, target, signal);
   for (const change of changes) await carryOut(client, change, signal);
   refuse(await planLanes(client, target, signal));
   return changes;

@@ -104,7 +104,7 @@ describe('bootstrap', () => {
 
 describe('the role bootstrap', () => {
   test('is enough for all that `headgate bootstrap` makes, what the controller may do included', async () => {
-    const bootstrap = { spec: aSpec(), entrance: anEntrance, manifests: {} };
+    const bootstrap = { spec: aSpec(), entrance: anEntrance, manifests: {}, only: undefined, check: false };
 
     const made = await bootstrapCluster(bootstrap, as('bootstrap'), signal());
 

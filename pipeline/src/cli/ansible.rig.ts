@@ -1,0 +1,181 @@
+/** An app that is live on the test cluster, the command line as people use it, Ansible, and users who ask through the router. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Head } from '@headgate/rollout';
+import { fromMachine } from '../image/base.ts';
+import { openImageBuilder } from '../image/image.ts';
+import { pushImage } from '../registry/client.ts';
+import { aClusterShell, kubectlEnv, readCluster, repository } from './cluster.rig.ts';
+
+const specOf = (namespace: string): string => `app: ratings
+services:
+  proxy: { source: services/proxy, port: 8080, replicas: 2, probe: /probe, manifests: services/proxy/deploy/overlays/staging }
+kubernetes:
+  namespace: ${namespace}
+  traffic: { gateway-api: { route: ratings }, replicas: { namespace: gateway, service: traefik, metrics: traefik } }
+  driver: cli
+release: { steps: [5%], bake: 10m, deadline: 1h, watch: 10s, keepWarm: 60s }
+`;
+
+/** Answers everything, and finishes what it has begun. */
+const program = `import { createServer } from 'node:http';
+const { PORT, ADMIN_PORT, HOST, HEADGATE_LANE = '', HEADGATE_REVISION = '' } = process.env;
+createServer((_, answer) => answer.end('fine')).listen(Number(ADMIN_PORT), HOST);
+const users = createServer((_, answer) => answer.writeHead(200, { 'headgate-lane': HEADGATE_LANE, 'headgate-revision': HEADGATE_REVISION }).end('hello'));
+users.listen(Number(PORT), HOST);
+process.on('SIGTERM', () => users.close(() => process.exit(0)));
+`;
+
+const nobodyHas = `sha256:${'0'.repeat(64)}`;
+
+export type Ran = { readonly code: number; readonly out: string; readonly err: string };
+
+/** A namespace with an app described by `describe`, in whose folder commands and playbooks run. Nothing is made in it yet. */
+export async function anAnsibleShell(describe: (namespace: string) => string) {
+  const { kubeconfig } = readCluster();
+  const made = await promisify(execFile)(join(repository, 'ansible/setup.sh'), { timeout: 300_000 });
+  const tools = made.stdout.trim();
+  const env = {
+    ...kubectlEnv,
+    PATH: `${tools}:${kubectlEnv.PATH}`,
+    HEADGATE_KUBECONFIG: kubeconfig,
+    HEADGATE_POD_NETWORK: '1',
+    LC_ALL: 'C.UTF-8',
+  };
+  const shell = await aClusterShell(describe);
+  const bin = join(repository, 'pipeline/dist/cli/bin.js');
+  const start = (...args: string[]) => {
+    const child = spawn(process.execPath, [bin, ...args], { cwd: shell.cwd, env });
+    return { child, ended: endOf(child) };
+  };
+  return {
+    ...shell,
+    entrance: ['--gateway', 'gateway/main', '--host', `${shell.namespace}.test`],
+    start,
+    headgate: (...args: string[]) => start(...args).ended,
+    /** `ansible-playbook <playbook> <args>` with these variables. */
+    async play(playbook: string, variables: object, ...args: string[]): Promise<Ran & { readonly recap: Recap }> {
+      const own = { headgate_command: ['node', bin], headgate_options: ['--file', join(shell.cwd, 'headgate.yaml')] };
+      const given = ['--extra-vars', JSON.stringify({ ...own, ...variables })];
+      const place = { cwd: join(repository, 'ansible'), env };
+      const ran = await endOf(spawn(join(tools, 'ansible-playbook'), [playbook, ...given, ...args], place));
+      return { ...ran, recap: recapOf(ran.out) };
+    },
+  };
+}
+
+/** The first image is live in lane blue by release 1. */
+export async function aLiveApp() {
+  const shell = await anAnsibleShell(specOf);
+  const { registry } = readCluster();
+  process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
+  const name = `${registry}/roll/proxy`;
+  const [first, second] = [await push(shell.cwd, name, '1'), await push(shell.cwd, name, '2')];
+  for (const args of [
+    ['bootstrap', ...shell.entrance],
+    ['release', `proxy=${first}`, '--reason', 'the first'],
+  ]) {
+    const { code, out, err } = await shell.headgate(...args);
+    if (code !== 0) throw new Error(`${args[0]} ended with ${code}: ${out}${err}`);
+  }
+  return {
+    ...shell,
+    image: { first, second, missing: `${name}@${nobodyHas}` },
+    state: () => stateOf(shell.kubectl),
+    async head(): Promise<Head> {
+      return JSON.parse((await shell.headgate('status', '--json')).out).head;
+    },
+    startUsers: () => startUsers(`${shell.namespace}.test`),
+  };
+}
+
+async function endOf(child: ReturnType<typeof spawn>): Promise<Ran> {
+  const [out, err] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]);
+  return { code: child.exitCode ?? 128, out, err };
+}
+
+type Recap = Readonly<Record<string, number>>;
+
+/** The last line of a play, as numbers. */
+export function recapOf(out: string): Recap {
+  const counts = out.split('PLAY RECAP')[1] ?? '';
+  return Object.fromEntries([...counts.matchAll(/(\w+)=(\d+)/g)].map(([, name = '', n]) => [name, Number(n)]));
+}
+
+/** All of it that a rolling update may change, or must not. */
+async function stateOf(kubectl: (args: readonly string[]) => Promise<string>) {
+  const get = async (...what: string[]) => JSON.parse(await kubectl(['get', ...what, '-o', 'json']));
+  const [{ metadata, spec }, pods, maps, head, scaler] = await Promise.all([
+    get('deployment/ratings-blue-proxy'),
+    get('pods', '-l', 'headgate.dev/lane=blue'),
+    get('configmaps', '-l', 'headgate.dev/lane=blue'),
+    get('configmap', 'headgate-ratings'),
+    get('hpa', 'ratings-blue-proxy'),
+  ]);
+  return {
+    generation: metadata.generation as number,
+    template: spec.template as unknown,
+    image: spec.template.spec.containers[0].image as string,
+    replicas: spec.replicas as number,
+    bounds: [scaler.spec.minReplicas, scaler.spec.maxReplicas] as const,
+    pods: pods.items.map((pod: { metadata: { uid: string } }) => pod.metadata.uid).sort() as string[],
+    configMaps: maps.items.map((map: { metadata: { name: string } }) => map.metadata.name) as string[],
+    journal: head.metadata.resourceVersion as string,
+  };
+}
+
+async function push(folder: string, name: string, version: string): Promise<string> {
+  const workspace = join(folder, 'sources');
+  await mkdir(join(workspace, 'proxy/src'), { recursive: true });
+  await writeFile(join(workspace, 'proxy/package.json'), '{ "name": "proxy", "type": "module" }');
+  await writeFile(join(workspace, 'proxy/src/main.ts'), program);
+  const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(folder, 'base') }) });
+  const layout = join(folder, `image-${version}`);
+  const signal = AbortSignal.timeout(120_000);
+  await builder.build({ workspace, source: 'proxy', labels: { version }, layout }, signal);
+  const pushed = await pushImage(layout, { repository: name, mountFrom: undefined }, signal);
+  return `${name}@${pushed.digest}`;
+}
+
+/** Somebody who asks through the router, twenty times a second. */
+async function startUsers(host: string) {
+  const [door = ''] = readCluster().gateways;
+  const over = new AbortController();
+  const users = { answered: 0, failed: [] as string[] };
+  const asking = (async () => {
+    while (!over.signal.aborted) {
+      await ask(door, host).then(
+        (status) => (status === 200 ? users.answered++ : users.failed.push(String(status))),
+        (error: unknown) => users.failed.push(String(error)),
+      );
+      await sleep(50);
+    }
+  })();
+  return Object.assign(users, {
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await asking;
+    },
+  });
+}
+
+async function ask(door: string, host: string): Promise<number> {
+  const sent = request(`${door}/`, {
+    headers: { host },
+    agent: false,
+    timeout: 5_000,
+  }).end();
+  const [answer] = await once(sent, 'response');
+  answer.resume();
+  return answer.statusCode;
+}
+
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const signal = AbortSignal.timeout(60_000); !(await holds()); ) await sleep(100, undefined, { signal });
+}

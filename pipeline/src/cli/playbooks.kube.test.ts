@@ -1,0 +1,109 @@
+import { startNats } from '@headgate/rollout/servers';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { connect } from 'nats';
+import { aLiveApp, anAnsibleShell, until } from './ansible.rig.ts';
+
+const withQueue = (nats: string) => (namespace: string) =>
+  `app: ratings
+services:
+  proxy: { source: services/proxy, port: 8080 }
+  rating: { source: services/rating, pulls: [get.ratings] }
+queue: { jetstream: '${nats}' }
+kubernetes:
+  namespace: ${namespace}
+  traffic: { gateway-api: { route: ratings }, replicas: { namespace: gateway, service: traefik, metrics: traefik } }
+`;
+
+describe('bootstrap.yml', () => {
+  test('--check tells what is missing, then it is made, and a second time changes nothing', async () => {
+    await using nats = await startNats();
+    await using app = await anAnsibleShell(withQueue(nats.url));
+    const play = (...args: string[]) => app.play('bootstrap.yml', { headgate_entrance: app.entrance }, ...args);
+    const there = async () => (await app.kubectl(['get', 'deployments,httproutes', '-o', 'name'])).trim().split('\n');
+
+    const checked = await play('--check');
+    const before = await there();
+    const made = await play();
+    const again = await play();
+    const checkedAgain = await play('--check');
+
+    expect([checked.code, checked.recap]).toEqual([0, expect.objectContaining({ changed: 2, failed: 0 })]);
+    for (const name of ['made Deployment ratings-blue-proxy', 'made HTTPRoute', 'made stream ratings-green'])
+      expect([checked.out, made.out]).toEqual([expect.stringContaining(name), expect.stringContaining(name)]);
+    expect(before).toEqual(['']);
+    expect([made.code, made.recap]).toEqual([0, expect.objectContaining({ changed: 2, failed: 0 })]);
+    expect(await there()).toHaveLength(5);
+    expect([again.code, again.recap['changed'], checkedAgain.recap['changed']]).toEqual([0, 0, 0]);
+  }, 180_000);
+
+  test('refuses what would take something away, also with --check', async () => {
+    await using nats = await startNats();
+    await using app = await anAnsibleShell(withQueue(nats.url));
+    const play = (...args: string[]) => app.play('bootstrap.yml', { headgate_entrance: app.entrance }, ...args);
+    await play();
+    const connection = await connect({ servers: nats.url });
+    const manager = await connection.jetstreamManager();
+    const { config } = await manager.streams.info('ratings-blue');
+    await manager.streams.update('ratings-blue', { ...config, max_msgs: 7 });
+
+    const [checked, run] = [await play('--check'), await play()];
+
+    const { max_msgs } = (await manager.streams.info('ratings-blue')).config;
+    await connection.close();
+    for (const { code, out } of [checked, run])
+      expect([code, out]).toEqual([2, expect.stringContaining('max_msgs must be')]);
+    expect(max_msgs).toBe(7);
+  }, 180_000);
+});
+
+describe('switch.yml and rollback.yml', () => {
+  let app: Awaited<ReturnType<typeof aLiveApp>>;
+
+  beforeAll(async () => {
+    app = await aLiveApp();
+  }, 400_000);
+  afterAll(async () => {
+    await app?.[Symbol.asyncDispose]();
+  });
+
+  test('take back a rolling update: the version before comes by the other lane', async () => {
+    expect(await app.headgate('roll', `proxy=${app.image.second}`, '--reason', 'a fix')).toMatchObject({ code: 0 });
+    const back = (...args: string[]) => app.play('rollback.yml', { rollback_release: 2 }, ...args);
+
+    const checked = await back('--check');
+    const between = await app.head();
+    const done = await back();
+    const again = await back();
+
+    const { live, lanes } = await app.head();
+    expect([checked.recap['changed'], between.live]).toEqual([1, 'blue']);
+    expect([done.code, done.recap['changed'], live]).toEqual([0, 1, 'green']);
+    expect(app.image.first).toContain(lanes.green?.digests['proxy']);
+    expect([again.code, again.recap['changed']]).toEqual([0, 0]);
+  }, 240_000);
+
+  test('promote the release that is named, take it back, and change nothing a second time', async () => {
+    const release = app.start('release', `proxy=${app.image.second}`, '--reason', 'again', '--insist');
+    await until(async () => (await app.head()).release?.state.phase.kind === 'holding');
+    const id = (await app.head()).release?.id ?? 0;
+    const switched = (...args: string[]) => app.play('switch.yml', { switch_release: id }, ...args);
+    const back = (...args: string[]) => app.play('rollback.yml', { rollback_release: id }, ...args);
+
+    const other = await app.play('switch.yml', { switch_release: id + 1 });
+    const checked = await switched('--check');
+    const between = await app.head();
+    const done = await switched();
+    await until(async () => (await app.head()).live === between.release?.candidate);
+    const again = await switched();
+    const taken = await back();
+    await release.ended;
+    const takenAgain = await back();
+
+    expect([other.code, other.out]).toEqual([2, expect.stringContaining('is not the current one')]);
+    expect([checked.recap['changed'], between.release?.state.phase.kind]).toEqual([1, 'holding']);
+    expect([done.code, done.recap['changed']]).toEqual([0, 1]);
+    expect([again.code, again.recap['changed']]).toEqual([0, 0]);
+    expect([taken.code, taken.recap['changed'], (await app.head()).live]).toEqual([0, 1, between.live]);
+    expect([takenAgain.code, takenAgain.recap['changed']]).toEqual([0, 0]);
+  }, 240_000);
+});

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Head, type Records, readHead } from '@headgate/rollout';
 
 export const repository = resolve(import.meta.dirname, '../..');
-const bin = join(repository, 'pipeline/dist/cli/bin.js');
+export const bin = join(repository, 'pipeline/dist/cli/bin.js');
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
 export type Running = { readonly child: ChildProcess; readonly ended: Promise<Ran> };
@@ -36,15 +36,17 @@ type App = {
   readonly file: string;
   readonly app: string;
   readonly records: Records;
+  readonly env: NodeJS.ProcessEnv;
   /** How long `until` waits by default, and how often it looks. */
   readonly pace: { readonly untilMs: number; readonly lookEveryMs: number };
 };
 
-export function openCommands({ file, app, records, pace: { untilMs, lookEveryMs } }: App): Commands {
+export function openCommands({ file, app, records, env, pace: { untilMs, lookEveryMs } }: App): Commands {
   const children = new Set<ChildProcess>();
   const head = () => readHead(records.journal, app, AbortSignal.timeout(30_000));
   const start = (...[name = '', ...args]: string[]): Running => {
-    const child = spawn(process.execPath, [bin, name, '--file', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const stdio = ['ignore', 'pipe', 'pipe'] as const;
+    const child = spawn(process.execPath, [bin, name, '--file', file, ...args], { stdio: [...stdio], env });
     children.add(child);
     return { child, ended: endOf(child).finally(() => children.delete(child)) };
   };

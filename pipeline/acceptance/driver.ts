@@ -9,7 +9,9 @@ import { releaseImages } from '../src/deploy/revise.ts';
 const [file = '', state = '', moment = '', phase = '', ...images] = process.argv.slice(2);
 const parsed = parseSpec(await readFile(file, 'utf8'), { file });
 if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-const { spec } = parsed;
+const { kubernetes } = parsed.spec;
+// It drives by itself; where there are controllers, one of them goes on with what it leaves.
+const spec = { ...parsed.spec, kubernetes: kubernetes && { ...kubernetes, driver: 'cli' as const } };
 const { signal } = new AbortController();
 const ports = deadly(await openPlatform(spec, { state, signal, say: () => {} }));
 const hands: Hands = {

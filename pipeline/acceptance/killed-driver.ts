@@ -58,7 +58,7 @@ async function trial(stage: Stage, { version, phase, moment, code }: Trial, repo
   const images = await stage.images(version);
   const driver = join(import.meta.dirname, 'driver.ts');
   const args = ['--import', 'tsx', '--conditions=source', driver, stage.file, stage.state, moment, phase, ...images];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], env: stage.env });
   const timer = setTimeout(() => child.kill('SIGKILL'), 90_000);
   const [exit, signal] = (await once(child, 'exit')) as [number | null, string | null];
   clearTimeout(timer);

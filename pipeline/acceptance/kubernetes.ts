@@ -46,7 +46,7 @@ export async function kubernetes(report: Report): Promise<void> {
 }
 
 /** Processes of the pod that drives. */
-async function driverOf({ kubectl, processesOf }: ClusterStage): Promise<readonly number[]> {
+export async function driverOf({ kubectl, processesOf }: ClusterStage): Promise<readonly number[]> {
   const holder = await kubectl(['get', 'lease', 'headgate-ratings', '-o', 'jsonpath={.spec.holderIdentity}']);
   return processesOf('--field-selector', `metadata.name=${holder.replace('controller/', '')}`);
 }

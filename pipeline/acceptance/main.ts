@@ -8,6 +8,7 @@ import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
 import { openClusterStage } from './cluster/stage.ts';
 import { deliverAgain } from './deliver-again.ts';
+import { heldBack } from './held-back.ts';
 import { idle } from './idle.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
@@ -18,10 +19,13 @@ import { kubernetes } from './kubernetes.ts';
 import { littleTraffic } from './little-traffic.ts';
 import { merges } from './merges.ts';
 import { neverStarts } from './never-starts.ts';
+import { otherWriter } from './other-writer.ts';
 import { Report } from './report.ts';
+import { rivals } from './rivals.ts';
 import { serverAway } from './server-away.ts';
 import { split } from './split.ts';
 import { type OpenStage, openStage } from './stage.ts';
+import { statusStart } from './status-start.ts';
 import { tenReleases } from './ten-releases.ts';
 import { twoTerminals } from './two-terminals.ts';
 
@@ -44,9 +48,22 @@ const parts = {
   idle,
   'server-away': serverAway,
   'never-starts': neverStarts,
+  'status-start': statusStart,
+  'held-back': heldBack,
+  'other-writer': otherWriter,
+  rivals,
 } as const satisfies Record<string, (report: Report, runs: number, open: OpenStage) => Promise<void>>;
 
-const needCluster: readonly string[] = ['kubernetes', 'idle', 'server-away', 'never-starts'];
+const needCluster: readonly string[] = [
+  'kubernetes',
+  'idle',
+  'server-away',
+  'never-starts',
+  'status-start',
+  'held-back',
+  'other-writer',
+  'rivals',
+];
 
 const onCluster: OpenStage = (release) => openClusterStage(release, 'controller');
 

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { connect } from 'nats';
-import { repository } from './commands.ts';
+import { whileHeld } from './cluster/fault.ts';
 import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
 import type { OpenStage, Stage } from './stage.ts';
@@ -28,7 +25,7 @@ export async function serverAway(report: Report, _runs: number, open: OpenStage)
   await stage.until(({ release }) => release?.id === 2 && release.state.phase.kind === 'holding');
   while (!load.exchanges.some(({ status }) => status === 500)) await sleep(5);
   const away = performance.now();
-  const adopted = await whileAway(() => adoptedAfter(stage, awayMs));
+  const adopted = await whileHeld('kube-apiserver', () => adoptedAfter(stage, awayMs));
   const back = performance.now();
   report.check(
     'live adopts while the API server hangs',
@@ -66,17 +63,4 @@ async function adoptedAfter({ nats }: Stage, maxMs: number): Promise<number | un
   } finally {
     await connection.close();
   }
-}
-
-async function whileAway<T>(act: () => Promise<T>): Promise<T> {
-  await fault('hold');
-  try {
-    return await act();
-  } finally {
-    await fault('release');
-  }
-}
-
-async function fault(what: 'hold' | 'release'): Promise<void> {
-  await promisify(execFile)('bash', [join(repository, 'pipeline/cluster/fault.sh'), what, 'kube-apiserver']);
 }

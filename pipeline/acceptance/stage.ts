@@ -16,6 +16,8 @@ export interface Stage extends AsyncDisposable, Omit<Commands, typeof Symbol.dis
   /** Where users' requests go, and what each carries. */
   readonly origin: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What a driver runs with. */
+  readonly env: NodeJS.ProcessEnv;
   /** NATS, as it is reached from here. */
   readonly nats: string;
   /** `service=image` of a version of the rating service, and the first one's proxy. */
@@ -32,7 +34,7 @@ export type OpenStage = (release: string) => Promise<Stage>;
 
 export const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
 
-type Place = Pick<Stage, 'file' | 'spec' | 'state' | 'origin' | 'headers' | 'nats'> & {
+type Place = Pick<Stage, 'file' | 'spec' | 'state' | 'origin' | 'headers' | 'env' | 'nats'> & {
   readonly commands: Commands;
   /** Where images go, e.g. `127.0.0.1:5000/ratings`. */
   readonly repositories: string;
@@ -80,11 +82,12 @@ export async function openStage(release: string): Promise<Stage> {
   const sources = join(repository, '.headgate', `acceptance-${process.pid}`);
   await mkdir(sources, { recursive: true });
   const pace = { untilMs: 60_000, lookEveryMs: 30 };
-  const commands = openCommands({ file, app: spec.app, records: openRecords(spec, state), pace });
+  const { env } = process;
+  const commands = openCommands({ file, app: spec.app, records: openRecords(spec, state), env, pace });
   const { http: origin, nats, registry } = info.urls;
   const repositories = `${new URL(registry).host}/${spec.app}`;
   return {
-    ...stageAt({ file, spec, state, origin, headers: {}, nats, commands, repositories, sources }),
+    ...stageAt({ file, spec, state, origin, headers: {}, env, nats, commands, repositories, sources }),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
       await stopSupervisor(state, AbortSignal.timeout(60_000));

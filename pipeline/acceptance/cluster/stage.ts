@@ -1,20 +1,26 @@
+import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { openRecords } from '@headgate/rollout';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
 import { pushImage } from '../../src/registry/client.ts';
-import { openCommands, repository, standStill } from '../commands.ts';
+import { bin, openCommands, repository, standStill } from '../commands.ts';
 import { cache, readSpec, type Stage, stageAt } from '../stage.ts';
+import { driverRoles, forget, variablesOf } from './account.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 
 const host = 'ratings.test';
 const database = 'postgres://headgate@postgres:5432/ratings';
 
-/** A stage on the test cluster, whose commands run outside of it. */
+/** A stage on the test cluster. Its commands run outside of it, each with the rights of who gives it: a releaser, or with `cli` a driver. */
 export interface ClusterStage extends Stage {
   readonly kubectl: Ground['kubectl'];
+  readonly namespace: string;
+  /** Where users' requests can go: one address for each replica of the gateway. */
+  readonly gateways: readonly string[];
   /** Processes of the pods that `kubectl get pods` finds by these arguments: the node is this machine. */
   processesOf(...selection: string[]): Promise<readonly number[]>;
 }
@@ -37,45 +43,62 @@ export async function openClusterStage(release: string, driver: 'controller' | '
     const manifests = join('services', service, 'deploy');
     await cp(join(repository, manifests), join(folder, manifests), { recursive: true });
   }
-  const stage = await stageOn(ground, { file, folder, sources });
   try {
     await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
-    const made = await stage.run('bootstrap', '--gateway', 'gateway/main', '--host', host, '--path', '/api');
-    if (made.code !== 0) throw new Error(`bootstrap: ${made.out}${made.err}`);
+    await bootstrap(file);
     if (driver === 'controller') await startController(ground, sources);
-    return stage;
+    return await stageOn(ground, { file, folder, sources }, driver);
   } catch (error) {
-    await stage[Symbol.asyncDispose]();
+    await clear(ground, [folder, sources]);
     throw error;
   }
 }
 
+/** The one command that is given by an administrator. */
+async function bootstrap(file: string): Promise<void> {
+  const entrance = ['--gateway', 'gateway/main', '--host', host, '--path', '/api'];
+  await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...entrance]);
+}
+
+async function clear(ground: Ground, folders: readonly string[]): Promise<void> {
+  await forget(ground, 'controller', 'driver', 'person');
+  await ground[Symbol.asyncDispose]();
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+}
+
 type Written = { readonly file: string; readonly folder: string; readonly sources: string };
 
-async function stageOn(ground: Ground, { file, folder, sources }: Written): Promise<ClusterStage> {
+async function stageOn(
+  ground: Ground,
+  { file, folder, sources }: Written,
+  driver: 'controller' | 'cli',
+): Promise<ClusterStage> {
   const { cluster, kubectl, namespace } = ground;
   const spec = await readSpec(file);
   const pace = { untilMs: 120_000, lookEveryMs: 200 };
-  const commands = openCommands({ file, app: spec.app, records: openRecords(spec, folder), pace });
+  const roles = driverRoles(spec.app, namespace);
+  const env = await variablesOf(ground, 'driver', { folder, roles });
+  const releaser = [{ namespace, role: `headgate-${spec.app}-releaser` }];
+  const person = await variablesOf(ground, 'person', { folder, roles: driver === 'cli' ? roles : releaser });
+  const records = openRecords(spec, folder);
+  const commands = openCommands({ file, app: spec.app, records, env: person, pace });
   const [origin = ''] = cluster.gateways;
   const address = await kubectl(['get', 'service', 'nats', '-o', 'jsonpath={.spec.clusterIP}']);
   const nats = `nats://${address}:4222`;
   const repositories = `${cluster.registry}/ratings`;
   return {
-    ...stageAt({ file, spec, state: folder, origin, headers: { host }, nats, commands, repositories, sources }),
+    ...stageAt({ file, spec, state: folder, origin, headers: { host }, env, nats, commands, repositories, sources }),
     ...(spec.kubernetes?.driver === 'controller' && {
       standStill: async () =>
         standStill(await processesOf(ground, ['--selector', 'app.kubernetes.io/name=headgate-controller'])),
     }),
     kubectl,
+    namespace,
+    gateways: cluster.gateways,
     processesOf: (...selection) => processesOf(ground, selection),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
-      const roles = ['rolebinding', `headgate-ratings-controller-${namespace}`, '--ignore-not-found'];
-      await kubectl(['delete', '--namespace', 'gateway', ...roles]);
-      await ground[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-      await rm(sources, { recursive: true, force: true });
+      await clear(ground, [folder, sources]);
     },
   };
 }

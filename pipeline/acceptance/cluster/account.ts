@@ -1,0 +1,45 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Ground } from './ground.ts';
+
+/** A role and the namespace that it is of. */
+export type Held = { readonly namespace: string; readonly role: string };
+
+const gateway = 'gateway';
+
+/** What a driver of the app holds: its role near the app, and the one to ask the gateway's replicas. */
+export function driverRoles(app: string, namespace: string): readonly Held[] {
+  return [
+    { namespace, role: `headgate-${app}-driver` },
+    { namespace: gateway, role: `headgate-${app}-gateway` },
+  ];
+}
+
+/** @returns variables with which a command is a ServiceAccount that holds these roles and nothing else */
+export async function variablesOf(
+  { kubectl, namespace }: Ground,
+  account: string,
+  { folder, roles }: { readonly folder: string; readonly roles: readonly Held[] },
+): Promise<NodeJS.ProcessEnv> {
+  await kubectl(['create', 'serviceaccount', account]);
+  for (const { namespace: where, role } of roles) {
+    const whose = [`--role=${role}`, `--serviceaccount=${namespace}:${account}`];
+    await kubectl(['create', 'rolebinding', bindingOf(account, namespace), '--namespace', where, ...whose]);
+  }
+  const token = (await kubectl(['create', 'token', account, '--duration=4h'])).trim();
+  const config = JSON.parse(await kubectl(['config', 'view', '--raw', '--output=json']));
+  const file = join(folder, `${account}.kubeconfig`);
+  const users = config.users.map(({ name }: { readonly name: string }) => ({ name, user: { token } }));
+  await writeFile(file, JSON.stringify({ ...config, users }), { mode: 0o600 });
+  return { ...process.env, HEADGATE_KUBECONFIG: file };
+}
+
+/** In the gateway's namespace those of all acceptance runs meet. */
+export async function forget({ kubectl, namespace }: Ground, ...accounts: readonly string[]): Promise<void> {
+  const names = accounts.map((account) => bindingOf(account, namespace));
+  await kubectl(['delete', '--namespace', gateway, 'rolebinding', ...names, '--ignore-not-found']);
+}
+
+function bindingOf(account: string, namespace: string): string {
+  return `headgate-ratings-${account}-${namespace}`;
+}

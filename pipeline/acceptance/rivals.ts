@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Head } from '@headgate/rollout';
+import type { Exchange } from '../src/perf/open-loop.ts';
+import { requestsOf } from './cluster/audit.ts';
+import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
+import { driverOf } from './kubernetes.ts';
+import { median, type Report } from './report.ts';
+
+const perSecond = 100;
+const runsMax = 3;
+const idleMs = 60_000;
+
+/** One way in which delivery tools differ. `figures`: what one run of it showed, in the unit of `unit`. */
+type Row = {
+  readonly name: string;
+  readonly unit: 's' | 'requests' | 'requests/s' | 'runs';
+  readonly aim: number;
+  readonly figures: readonly number[];
+};
+
+/** What progressive delivery is compared by: each case on the cluster, with users through the gateway, three times. Prints a table for the README. */
+export async function rivals(report: Report, runs: number): Promise<void> {
+  await using stage = await openClusterStage(
+    '  latency: rollback\n  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 2s\n  keepWarm: 1m\n',
+    'controller',
+  );
+  const first = await stage.release('v1');
+  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  const cases = [allFail, noCounts, driverKilled, crashes, idle, good];
+  const rows: Row[] = [];
+  for (const play of cases) {
+    const seen: (readonly Row[])[] = [];
+    for (let run = 0; run < Math.min(runs, runsMax); run++) seen.push(await play(stage, run));
+    rows.push(...together(seen));
+  }
+  for (const { name, unit, aim, figures } of rows) {
+    const worst = Math.max(...figures);
+    report.check(`${name}: at most ${aim} ${unit}`, worst <= aim, `${median(figures)} ${unit}, worst ${worst}`);
+  }
+  report.say(`\n| case | median | worst of ${runsMax} | aim |\n|---|---|---|---|`);
+  for (const { name, unit, aim, figures } of rows)
+    report.say(`| ${name} | ${median(figures)} ${unit} | ${Math.max(...figures)} ${unit} | ${aim} ${unit} |`);
+}
+
+function together(seen: readonly (readonly Row[])[]): readonly Row[] {
+  const [first = []] = seen;
+  return first.map((row, i) => ({ ...row, figures: seen.flatMap((rows) => rows[i]?.figures ?? []) }));
+}
+
+type Play = (stage: ClusterStage, run: number) => Promise<readonly Row[]>;
+
+const allFail: Play = async (stage) => {
+  const load = stage.load(perSecond);
+  const { code } = await stage.release('answers 500 after 15 s', '--insist');
+  const failed = (await load.stop()).filter(isBad);
+  const span = code === 11 ? secondsBetween(failed[0]?.at, failed.at(-1)?.at) : Number.POSITIVE_INFINITY;
+  return [
+    { name: 'all answers 500 at 5 %: first to last bad answer', unit: 's', aim: 2, figures: [span] },
+    { name: 'the same: failed requests', unit: 'requests', aim: 12, figures: [failed.length] },
+  ];
+};
+
+/** It must hold and say so, neither step up nor go back. */
+const noCounts: Play = async (stage) => {
+  const load = stage.load(perSecond);
+  const releasing = stage.release('counts cannot be read for 2 min', '--insist');
+  await stage.until(({ release }) => release?.state.phase.kind === 'holding');
+  await sleep(90_000);
+  const { code, out } = await stage.run('status');
+  const stayed = code === 4 && /no-metrics|no counts/.test(out);
+  await stage.run('rollback', '--reason', 'the next run');
+  await releasing;
+  await load.stop();
+  return [
+    { name: 'healthy version, counts gone: runs that did not hold', unit: 'runs', aim: 0, figures: [stayed ? 0 : 1] },
+  ];
+};
+
+/** The version is bad from its first request; whoever drives dies 1 s after it got 5 %. */
+const driverKilled: Play = async (stage) => {
+  const load = stage.load(perSecond);
+  const releasing = stage.release('answers 404', '--insist');
+  await stage.until(({ release }) => release?.state.phase.kind === 'holding');
+  await sleep(1_000);
+  const killed = Date.now();
+  for (const pid of await driverOf(stage)) process.kill(pid, 'SIGKILL');
+  await releasing;
+  const last = (await load.stop()).findLast(isBad);
+  const figures = [Math.max(0, secondsBetween(killed, last?.at))];
+  return [
+    { name: 'controller killed while the version is bad: last bad answer after that', unit: 's', aim: 5, figures },
+  ];
+};
+
+const crashes: Play = async (stage) => {
+  const begun = Date.now();
+  const { code, out, err } = await stage.release('exits at its start', '--insist');
+  const named = code === 11 && /crash|exit/i.test(out + err);
+  const figures = [named ? secondsBetween(begun, Date.now()) : Number.POSITIVE_INFINITY];
+  return [{ name: 'crash at start: named and ended', unit: 's', aim: 20, figures }];
+};
+
+const idle: Play = async (stage) => {
+  await sleep(5_000);
+  const from = Date.now();
+  await sleep(idleMs);
+  const asked = await requestsOf(`${stage.namespace}:headgate-controller`, from, from + idleMs);
+  const figures = [asked.length / (idleMs / 1_000)];
+  return [{ name: 'idle, one app: API requests', unit: 'requests/s', aim: 0.1, figures }];
+};
+
+const good: Play = async (stage, run) => {
+  const load = stage.load(perSecond);
+  const begun = Date.now();
+  const releasing = stage.release(`v${run + 2}`);
+  const at100 = await stage.until(({ release }) => release?.state.phase.kind === 'watching', 400_000);
+  const took = secondsBetween(begun, sinceOf(at100));
+  await releasing;
+  const failed = (await load.stop()).filter(isBad);
+  return [
+    { name: 'good version, 5/25/50/100 at 60 s', unit: 's', aim: 200, figures: [took] },
+    { name: 'the same: failed requests', unit: 'requests', aim: 0, figures: [failed.length] },
+  ];
+};
+
+function sinceOf({ release }: Head): number | undefined {
+  return release?.state.phase.since;
+}
+
+function isBad({ status }: Exchange): boolean {
+  return status === undefined || status >= 400;
+}
+
+/** To a tenth. */
+function secondsBetween(from: number | undefined, to: number | undefined): number {
+  return Math.round(((to ?? Number.NaN) - (from ?? Number.NaN)) / 100) / 10;
+}

@@ -15,7 +15,7 @@ export function driverRoles(app: string, namespace: string): readonly Held[] {
   ];
 }
 
-/** @returns variables with which a command is a ServiceAccount that holds these roles and nothing else */
+/** @returns variables with which a command is a ServiceAccount that holds these roles and nothing else, on a machine outside of the cluster's networks */
 export async function variablesOf(
   { kubectl, namespace }: Ground,
   account: string,
@@ -31,7 +31,8 @@ export async function variablesOf(
   const file = join(folder, `${account}.kubeconfig`);
   const users = config.users.map(({ name }: { readonly name: string }) => ({ name, user: { token } }));
   await writeFile(file, JSON.stringify({ ...config, users }), { mode: 0o600 });
-  return { ...process.env, HEADGATE_KUBECONFIG: file };
+  const { HEADGATE_POD_NETWORK: _, ...outside } = process.env;
+  return { ...outside, HEADGATE_KUBECONFIG: file };
 }
 
 /** In the gateway's namespace those of all acceptance runs meet. */

@@ -275,11 +275,8 @@ describe('gateway-api in trouble', () => {
     await using rig = await openRig();
     const target = targetOf(rig);
     await inForce(rig.router, green(50));
-    const silent = {
-      name: 'silent',
-      get: () => Promise.reject(new Error('gone')),
-      counters: () => Promise.reject(new Error('gone')),
-    };
+    const gone = () => Promise.reject(new Error('gone'));
+    const silent = { name: 'silent', open: gone, get: gone, counters: gone };
     const found = async (within: AbortSignal) => [...(await target.replicas(within)), silent];
 
     expect(await openGatewayApiTraffic({ ...target, replicas: found }).observe(signal())).toEqual({

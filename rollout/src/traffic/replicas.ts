@@ -6,14 +6,15 @@ import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 
 export type ReplicaAnswer = { readonly status: number; readonly headers: IncomingMessage['headers'] };
 
+export type ReplicaRequest = { readonly path: string; readonly headers: Readonly<Record<string, string>> };
+
 export interface Replica {
   /** Address, for messages and for telling replicas apart. */
   readonly name: string;
-  /** One request through its listener, as a user would send it; redirects are not followed. Rejects without an answer. */
-  get(
-    asked: { readonly path: string; readonly headers: Readonly<Record<string, string>> },
-    signal: AbortSignal,
-  ): Promise<ReplicaAnswer>;
+  /** One request through its listener, as a user would send it; redirects are not followed. Rejects without an answer. The body is the caller's to read. */
+  open(asked: ReplicaRequest, signal: AbortSignal): Promise<IncomingMessage>;
+  /** The same, without the body. */
+  get(asked: ReplicaRequest, signal: AbortSignal): Promise<ReplicaAnswer>;
   /** Its counters, as Prometheus text. Rejects without an answer. */
   counters(signal: AbortSignal): Promise<string>;
 }
@@ -79,13 +80,11 @@ function proxiedReplica({
 }): Replica {
   const at = (port: number, path: string): string =>
     `${pathOf(kinds.Pod, client.namespace, `${pod}:${port}`, 'proxy')}${path}`;
+  const open: Replica['open'] = ({ path, headers }, signal) => client.stream(at(listener, path), signal, headers);
   return {
     name: `${client.namespace}/${pod}`,
-    async get({ path, headers }, signal) {
-      const answer = await client.stream(at(listener, path), signal, headers);
-      answer.destroy();
-      return { status: answer.statusCode ?? 0, headers: answer.headers };
-    },
+    open,
+    get: async (asked, signal) => withoutBody(await open(asked, signal)),
     async counters(signal) {
       const { status, text } = await client.text(at(metrics, '/metrics'), signal);
       if (status !== 200) throw new Error(`pod ${pod} answers ${status} through the API server: ${text.slice(0, 200)}`);
@@ -105,15 +104,19 @@ export function directReplica({
   readonly metrics: number;
 }): Replica {
   const host = address.includes(':') ? `[${address}]` : address;
+  const send: Replica['open'] = ({ path, headers }, signal) =>
+    open(`http://${host}:${listener}${path}`, headers, signal);
   return {
     name: `${host}:${listener}`,
-    async get({ path, headers }, signal) {
-      const answer = await open(`http://${host}:${listener}${path}`, headers, signal);
-      answer.destroy();
-      return { status: answer.statusCode ?? 0, headers: answer.headers };
-    },
+    open: send,
+    get: async (asked, signal) => withoutBody(await send(asked, signal)),
     counters: (signal) => countersAt(`http://${host}:${metrics}/metrics`, signal),
   };
+}
+
+function withoutBody(answer: IncomingMessage): ReplicaAnswer {
+  answer.destroy();
+  return { status: answer.statusCode ?? 0, headers: answer.headers };
 }
 
 /** Counters as Prometheus text. Rejects for any answer but 200. */

@@ -4,7 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Target } from './access.ts';
-import { findAccess } from './find-access.ts';
+import { findAccess, kubeconfigs } from './find-access.ts';
+import type { PodPort } from './forward.ts';
 import type { Kind } from './kinds.ts';
 import { readingOf } from './reading.ts';
 import type { Reply } from './refused.ts';
@@ -85,6 +86,8 @@ export interface KubeClient extends Disposable {
   text(path: string, signal: AbortSignal): Promise<Reply>;
   /** As `text()`, for a body that goes on, and for headers: `host` reaches what stands behind the API server's proxy. */
   stream(path: string, signal: AbortSignal, headers?: Readonly<Record<string, string>>): Promise<IncomingMessage>;
+  /** A port on this machine that leads, for one connection, to a pod's, from outside of the cluster. */
+  forward(pod: string, port: number): Promise<number>;
 }
 
 export type Opening = Target & {
@@ -95,15 +98,23 @@ export type Opening = Target & {
 
 /** Opens nothing before the first request. */
 export function openKubeClient({ namespace, env = process.env, deadlines, ...target }: Opening): KubeClient {
-  return clientOf(openTransport(findAccess(target, env), deadlines), namespace);
+  const forward = async (podPort: PodPort): Promise<number> => {
+    const [{ loadConfig }, { forwardOnce }] = await Promise.all([import('./library.ts'), import('./forward.ts')]);
+    return forwardOnce(loadConfig(await kubeconfigs(target, env), target.context), podPort);
+  };
+  return clientOf({ transport: openTransport(findAccess(target, env), deadlines), forward }, namespace);
 }
 
-function clientOf(transport: Transport, namespace: string): KubeClient {
+type Ways = { readonly transport: Transport; readonly forward: (target: PodPort) => Promise<number> };
+
+function clientOf(ways: Ways, namespace: string): KubeClient {
+  const { transport, forward } = ways;
   return {
     namespace,
-    in: (other) => clientOf(transport, other),
+    in: (other) => clientOf(ways, other),
     ...readingOf(transport, namespace),
     ...writingOf(transport, namespace),
+    forward: (pod, port) => forward({ namespace, pod, port }),
     [Symbol.dispose]: () => transport[Symbol.dispose](),
   };
 }

@@ -26,7 +26,8 @@ export function findAccess(target: Target, env: NodeJS.ProcessEnv): ReadAccess {
   };
 }
 
-async function kubeconfigs({ kubeconfig }: Target, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+/** Files that say where the cluster is; none inside of it. */
+export async function kubeconfigs({ kubeconfig }: Target, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
   const named = kubeconfig ?? env['HEADGATE_KUBECONFIG'] ?? env['KUBECONFIG'] ?? '';
   if (named !== '') return named.split(delimiter).filter((file) => file !== '');
   const usual = join(env['HOME'] ?? homedir(), '.kube', 'config');

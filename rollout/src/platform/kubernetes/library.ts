@@ -11,7 +11,7 @@ export function openLibrary(files: readonly string[], context: string | undefine
   let config: KubeConfig | undefined;
   return async () => {
     try {
-      config ??= load(files, context);
+      config ??= loadConfig(files, context);
       return await accessOf(config);
     } catch (cause) {
       throw new HeadgateError('CLUSTER_UNREACHABLE', `Cannot get credentials from kubeconfig ${files.join(', ')}`, {
@@ -22,7 +22,8 @@ export function openLibrary(files: readonly string[], context: string | undefine
   };
 }
 
-function load([first = '', ...more]: readonly string[], context: string | undefined): KubeConfig {
+/** Several files are merged as kubectl does. */
+export function loadConfig([first = '', ...more]: readonly string[], context: string | undefined): KubeConfig {
   const config = new KubeConfig();
   config.loadFromFile(first);
   for (const file of more) {

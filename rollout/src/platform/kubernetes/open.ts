@@ -1,3 +1,4 @@
+import { withDeadline } from '../../deadline.ts';
 import { invariant } from '../../errors.ts';
 import { openKubernetesJournal } from '../../journal/kubernetes.ts';
 import { openPodProcesses } from '../../metrics/pod-processes.ts';
@@ -6,13 +7,15 @@ import type { Spec } from '../../spec.ts';
 import type { HttpRoute } from '../../traffic/http-route.ts';
 import { findReplicas } from '../../traffic/replicas.ts';
 import { openKubernetesWorkload } from '../../workload/kubernetes.ts';
-import { ask } from '../local/ask.ts';
+import type { ProbeAnswer } from '../../workload/workload.ts';
+import { answerIn, answerMaxMs } from '../local/ask.ts';
 import type { Platform, RouterRequest } from '../platform.ts';
 import type { KubeClient, KubeObject } from './client.ts';
 import { kinds } from './kinds.ts';
 import { adminPortBeside, laneSelector } from './lane-names.ts';
 import { queueAddress } from './queue-address.ts';
 import { remembering } from './remembering.ts';
+import { isRouted } from './routed.ts';
 import { openRouting } from './routing.ts';
 
 /**
@@ -23,13 +26,13 @@ import { openRouting } from './routing.ts';
 export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: NodeJS.ProcessEnv = process.env): Platform {
   const { app, services, queue: queued, kubernetes } = spec;
   invariant(kubernetes !== undefined, `Cannot open ${app} on a cluster as its spec names none`);
-  const isDirect = env['KUBERNETES_SERVICE_HOST'] !== undefined || env['HEADGATE_POD_NETWORK'] === '1';
+  const isDirect = isRouted(env);
   const way = isDirect ? 'direct' : 'proxy';
   const port = adminPortBeside(Object.values(services).find((service) => service.port !== undefined)?.port);
   let driver = 0;
   const fence = () => driver;
   const proxies = { labels: `headgate.dev/app=${app}`, port };
-  const queue = queued && openJetStreamQueue({ app, services, url: () => queueAddress(queued.url, client) });
+  const queue = queued && openJetStreamQueue({ app, services, url: () => queueAddress(queued.url, client, env) });
   return {
     ...openRouting({ app, kubernetes, client, fence, way, proxies }),
     processes: openPodProcesses({
@@ -52,7 +55,7 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
     setFence(number) {
       driver = number;
     },
-    send: (request, within) => sendThrough(kubernetes, client, request, within),
+    send: (request, within) => sendThrough(kubernetes, { client, way }, request, within),
     [Symbol.asyncDispose]: async () => queue?.[Symbol.asyncDispose](),
   };
 }
@@ -60,17 +63,19 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
 /** Through one replica of the router, as a user's request for a host of the route. */
 async function sendThrough(
   { traffic }: NonNullable<Spec['kubernetes']>,
-  client: KubeClient,
+  { client, way }: { readonly client: KubeClient; readonly way: 'direct' | 'proxy' },
   { path, headers }: RouterRequest,
   signal: AbortSignal,
-) {
+): Promise<ProbeAnswer> {
   const { namespace, service, listener, metrics } = traffic.replicas;
-  const place = { client: client.in(namespace), service, ports: { listener, metrics }, way: 'direct' } as const;
+  const place = { client: client.in(namespace), service, ports: { listener, metrics }, way };
   const [[replica], object] = await Promise.all([
     findReplicas(place, signal),
     client.get<KubeObject & HttpRoute>(kinds.HTTPRoute, traffic.route, signal),
   ]);
-  if (replica === undefined) return { kind: 'unanswered', why: 'no replica of the router was found' } as const;
+  if (replica === undefined) return { kind: 'unanswered', why: 'no replica of the router was found' };
   const host = object?.spec.hostnames?.[0]?.replace('*', 'headgate');
-  return ask(`http://${replica.name}${path}`, { ...headers, ...(host === undefined ? {} : { host }) }, signal);
+  const asked = { path, headers: { ...headers, ...(host === undefined ? {} : { host }) } };
+  const within = withDeadline(signal, answerMaxMs);
+  return replica.open(asked, within).then(answerIn, (error: Error) => ({ kind: 'unanswered', why: error.message }));
 }

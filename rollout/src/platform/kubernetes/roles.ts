@@ -123,7 +123,7 @@ const driving: readonly Rule[] = [
   { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
   { apiGroups: [''], resources: ['resourcequotas'], verbs: ['get', 'list'] },
   { apiGroups: [''], resources: ['pods/log', 'pods/proxy'], verbs: ['get'] },
-  { apiGroups: [''], resources: ['pods/portforward'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
 ];
 
 const making: readonly Rule[] = [

@@ -5,8 +5,14 @@ import type { Wish, WishBox } from '../journal.ts';
 import { limits, refuseOver } from '../limits.ts';
 import { type ConfigMap, labelsOf, overtaken, reading, writeTriesMax, writing } from './objects.ts';
 
+/** The one object that the releaser role may patch; it may make none, so whoever sets the app up makes it. */
+export function emptyBox(app: string): ConfigMap {
+  return { metadata: { name: `headgate-${app}-wishes`, labels: labelsOf(app) } };
+}
+
 export function wishesIn(client: KubeClient, app: string): WishBox {
-  const name = `headgate-${app}-wishes`; // The one object that the releaser role may patch.
+  const { metadata } = emptyBox(app);
+  const { name } = metadata;
   const what = `configmap ${client.namespace}/${name}`;
   let made = 0;
 
@@ -20,8 +26,8 @@ export function wishesIn(client: KubeClient, app: string): WishBox {
     for (let tries = 0; tries < writeTriesMax; tries++) {
       const merged = await client.merge(kinds.ConfigMap, name, { data: { [id]: text } }, signal);
       if (merged.kind === 'written') return;
-      const object: ConfigMap = { metadata: { name, labels: labelsOf(app) }, data: { [id]: text } };
-      if ((await client.create(kinds.ConfigMap, object, signal)).kind === 'written') return;
+      const box = { metadata, data: { [id]: text } };
+      if ((await client.create(kinds.ConfigMap, box, signal)).kind === 'written') return;
     }
     throw overtaken(what);
   }

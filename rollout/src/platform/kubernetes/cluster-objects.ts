@@ -1,4 +1,5 @@
-/** What an app has in a cluster besides its lanes: the way in, and who may do what. */
+/** What an app has in a cluster besides its lanes: the way in, the box for wishes, and who may do what. */
+import { emptyBox } from '../../journal/kubernetes/wishes.ts';
 import type { Spec } from '../../spec.ts';
 import { newRoute } from '../../traffic/gateway-api-new-route.ts';
 import { newPair } from '../../traffic/ingress-nginx-new-pair.ts';
@@ -36,6 +37,7 @@ export function describeStanding(spec: Spec, entrance: Entrance): readonly Stand
   const namespace = spec.kubernetes?.namespace ?? '';
   return [
     ...waysIn(spec, entrance).map(({ kind, object, care }) => ({ kind, namespace, object, care })),
+    { kind: kinds.ConfigMap, namespace, object: emptyBox(spec.app), care: 'left' },
     ...rightsOf(spec, namespace),
   ];
 }

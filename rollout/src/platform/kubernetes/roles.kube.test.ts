@@ -112,6 +112,16 @@ describe('the role bootstrap', () => {
     expect(await bootstrapCluster(bootstrap, as('bootstrap'), signal())).toEqual([]);
   });
 
+  test('leaves a box for the first wish of a releaser, who may make none', async () => {
+    await bootstrapCluster({ spec: aSpec(), entrance: anEntrance, manifests: {} }, as('bootstrap'), signal());
+    await using releaser = await openAs(namespace.client, 'headgate-shop-releaser');
+    const { wishes } = openKubernetesJournal(releaser, 'shop');
+
+    await wishes.add({ act: 'release', actor: 'kim', at: 1 }, signal());
+
+    expect(await wishes.read(signal())).toMatchObject([{ act: 'release', actor: 'kim' }]);
+  });
+
   function aSpec() {
     const text = `app: shop
 services: { web: { source: web, port: 8080 } }

@@ -84,6 +84,27 @@ describe('the process', () => {
     expect(child.lines.at(-1)).toMatchObject({ event: 'stopped', unanswered: 0 });
   });
 
+  test('SIGTERM fails no request that came while the process did not get to run', async () => {
+    await using nats = await startNats();
+    await using _worker = await startWorker(nats.url, 'ratings-blue', ['get.ratings'], async () => ({
+      statusCode: 200,
+      body: 1,
+    }));
+    await using child = new Child({ NATS_URL: nats.url, SUBJECT_PREFIX: 'ratings-blue' });
+    await until('it is connected', () => child.has('nats-up'));
+    const { port = 0 } = child.lines.find(({ event }) => event === 'started') ?? {};
+    child.kill('SIGSTOP');
+    const asked = Promise.allSettled(Array.from({ length: 50 }, () => ask(port, '/ratings')));
+    await sleep(300); // The kernel accepts them all.
+
+    child.kill('SIGTERM');
+    child.kill('SIGCONT');
+
+    const statuses = (await asked).map((one) => (one.status === 'fulfilled' ? one.value.status : String(one.reason)));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(await child.exited).toBe(0);
+  });
+
   test('SIGTERM waits no longer than the request timeout and a second', async () => {
     await using nats = await startNats();
     await using _worker = await startWorker(nats.url, 'ratings-blue', ['get.ratings'], () => undefined);

@@ -16,6 +16,8 @@ const TIMEOUT_CHECK_MS = 500;
 /** In shutdown: a connection on which nothing came for so long has no request on its way. */
 const QUIET_MS = 1_000;
 const DRAIN_CHECK_MS = 20;
+/** In shutdown: for so long at most, connections that nobody keeps away are still taken. */
+const TAKE_IN_MS = 1_000;
 
 /** The public HTTP side. */
 export class HttpServer {
@@ -54,7 +56,7 @@ export class HttpServer {
   /** No new connections; every request that came gets its answer, within `boundMs`; then all connections are closed. */
   async drain(boundMs: number): Promise<void> {
     this.#draining = true;
-    await nextTurn(); // What the kernel has accepted for us is taken in this turn: closing first would reset it.
+    await this.#takeIn();
     let open = true;
     this.#server.once('close', () => {
       open = false;
@@ -66,6 +68,19 @@ export class HttpServer {
     while (open && !this.#isQuiet() && performance.now() - start < boundMs) await sleep(DRAIN_CHECK_MS);
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+
+  /** What the kernel has accepted for us comes in one connection a turn (libuv since 1.45): closing before all are here would reset the rest. */
+  async #takeIn(): Promise<void> {
+    let idleTurns = 0;
+    const took = () => {
+      idleTurns = 0;
+    };
+    this.#server.on('connection', took);
+    const start = performance.now();
+    // The first turn may be the rest of this one.
+    for (; idleTurns < 2 && performance.now() - start < TAKE_IN_MS; idleTurns++) await nextTurn();
+    this.#server.off('connection', took);
   }
 
   #isQuiet(): boolean {

@@ -67,7 +67,7 @@ export function finish(handled: Handled, shell: Shell, wantedBack: boolean): num
     case 'ended': {
       const end = handled.head.history.find(({ id }) => id === handled.release);
       const back = end?.outcome === 'rolledBack';
-      const words = back ? 'was rolled back; traffic is where it was' : 'is promoted';
+      const words = back ? `was rolled back, traffic is where it was: ${end.text}` : 'is promoted';
       shell.out(`release ${handled.release} ${paint(shell, back ? 'red' : 'green', words)}\n`);
       return back && !wantedBack ? 11 : 0;
     }

@@ -114,6 +114,15 @@ test('statusState() is held when a person holds', () => {
   ).toBe('held');
 });
 
+test.each([
+  { reason: 'foreign-writer', state: 'held' },
+  { reason: 'evidence', state: 'releasing' },
+])('statusState() is $state while the release waits for $reason', ({ reason, state }) => {
+  const facts = factsAfter('live v1', 'release v2', 'verdict hold', 'until holding (step 0)');
+
+  expect(statusState({ ...facts, hold: { reason, why: 'as the driver says' } })).toBe(state);
+});
+
 test('picture() shows how far each gate is open', () => {
   const lines = picture(factsAfter('live v1', 'release v2', 'verdict hold', 'until holding (step 0)'));
 

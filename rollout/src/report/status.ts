@@ -3,7 +3,7 @@ import { lanes, otherLane } from '../lane.ts';
 import { markerText } from '../pin.ts';
 import { type Forecast, forecastText } from '../policy/forecast.ts';
 import type { Evidence } from '../policy/look.ts';
-import { isForward, isOver, type Phase } from '../policy/phase.ts';
+import { type HoldReason, isForward, isOver, type Phase } from '../policy/phase.ts';
 import { leadsTo } from '../policy/pin-wishes.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { weightsAt } from '../policy/weights.ts';
@@ -45,6 +45,14 @@ const rollbackFailedMs = 15_000;
 
 export type StatusState = keyof typeof statusCodes;
 
+/** Time alone does not end these. */
+const needsPerson: ReadonlySet<string> = new Set<HoldReason>([
+  'deadline',
+  'approval',
+  'both-lanes-down',
+  'foreign-writer',
+]);
+
 export function statusState({ head, now, hold }: StatusFacts): StatusState {
   const release = head.release;
   if (head.rolling !== undefined) return 'releasing';
@@ -63,12 +71,7 @@ export function statusState({ head, now, hold }: StatusFacts): StatusState {
     case 'retiring':
       return 'idle';
     default:
-      return held !== undefined ||
-        hold?.reason === 'deadline' ||
-        hold?.reason === 'approval' ||
-        hold?.reason === 'both-lanes-down'
-        ? 'held'
-        : 'releasing';
+      return held !== undefined || (hold !== undefined && needsPerson.has(hold.reason)) ? 'held' : 'releasing';
   }
 }
 

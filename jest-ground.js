@@ -4,7 +4,7 @@
  * interrupted or killed -9 cannot do it by itself, and supervisors are detached from whoever starts them.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const prefix = 'headgate-tests-';
 const lookEveryMs = 250;
 const stopMaxMs = 60_000;
-const startMaxMs = 3_000;
 /** State folders lie at most so deep in the folder of a run. */
 const depthMax = 4;
 
@@ -21,10 +20,9 @@ const [, program = '', pid, folder] = process.argv;
 if (import.meta.url === pathToFileURL(program).href && folder !== undefined) {
   while (isAlive(Number(pid))) await sleep(lookEveryMs);
   // A supervisor that was just being started makes its state folder after a first clearing.
-  for (let goneAt = Date.now(); Date.now() - goneAt < startMaxMs; await sleep(lookEveryMs)) {
-    if (!existsSync(folder)) continue;
-    await clear(folder);
-    goneAt = Date.now();
+  for (const end = Date.now() + stopMaxMs; Date.now() < end; await sleep(lookEveryMs)) {
+    if (existsSync(folder)) await clear(folder);
+    else if (!isUsed(folder)) break;
   }
 }
 
@@ -59,6 +57,20 @@ function statesIn(place, depth) {
     .filter((entry) => entry.isDirectory())
     .flatMap(({ name }) => statesIn(join(place, name), depth - 1));
   return entries.some(({ name }) => name === 'supervisor.sock' || name === 'pids') ? [place, ...inner] : inner;
+}
+
+/** Whether a process has it as its temporary folder. */
+function isUsed(run) {
+  const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
+  return numbers.some((number) => environmentOf(number).includes(`TMPDIR=${run}`));
+}
+
+function environmentOf(number) {
+  try {
+    return readFileSync(`/proc/${number}/environ`, 'utf8').split('\0');
+  } catch {
+    return []; // It has ended, or is somebody else's.
+  }
 }
 
 function isAlive(number) {

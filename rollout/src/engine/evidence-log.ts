@@ -46,7 +46,7 @@ export class EvidenceLog {
   }
 
   async #write(release: number, signal: AbortSignal): Promise<void> {
-    const entries = this.#unwritten;
+    const entries = [...this.#unwritten]; // More may be added meanwhile.
     if (entries.length === 0) return;
     await this.#journal.appendEvidence(release, JSON.parse(JSON.stringify(entries)) as Json[], signal);
     this.#unwritten = this.#unwritten.slice(entries.length);

@@ -104,7 +104,7 @@ describe('bootstrap', () => {
 
 describe('the role bootstrap', () => {
   test('is enough for all that `headgate bootstrap` makes, what the controller may do included', async () => {
-    const bootstrap = { spec: aSpec(), entrance: anEntrance, manifests: {}, only: undefined, check: false };
+    const bootstrap = everything();
 
     const made = await bootstrapCluster(bootstrap, as('bootstrap'), signal());
 
@@ -113,7 +113,7 @@ describe('the role bootstrap', () => {
   });
 
   test('leaves a box for the first wish of a releaser, who may make none', async () => {
-    await bootstrapCluster({ spec: aSpec(), entrance: anEntrance, manifests: {} }, as('bootstrap'), signal());
+    await bootstrapCluster(everything(), as('bootstrap'), signal());
     await using releaser = await openAs(namespace.client, 'headgate-shop-releaser');
     const { wishes } = openKubernetesJournal(releaser, 'shop');
 
@@ -121,6 +121,10 @@ describe('the role bootstrap', () => {
 
     expect(await wishes.read(signal())).toMatchObject([{ act: 'release', actor: 'kim' }]);
   });
+
+  function everything() {
+    return { spec: aSpec(), entrance: anEntrance, manifests: {}, only: undefined, check: false };
+  }
 
   function aSpec() {
     const text = `app: shop

@@ -1,4 +1,5 @@
 /** Real servers on this machine, for the local platform and for tests. The second door of the package, so that tests need not load the first. */
+export { aptInstall } from './apt.ts';
 export {
   type Found,
   findNatsServer,

@@ -104,6 +104,24 @@ describe('drive()', () => {
     expect(thirds).toEqual([{ kind: 'superseded', text: 'a newer release took its place in the queue' }]);
   }, 60_000);
 
+  test('whoever asks for what is live and still watched goes on with it, and hears how the watch ends', async () => {
+    await using world = aPlatform();
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+    const told = new AbortController();
+    const emit: Hands['emit'] = (occurrence) => {
+      if (occurrence.kind === 'decided' && occurrence.decision.state.phase.kind === 'watching') told.abort();
+    };
+    const spec = { ...quick, watchMs: 2_000 };
+    await startRelease(handsOn(world.ports, { spec, signal: told.signal, emit }), aRequest('v2'));
+    world.failing.add('green');
+
+    const again = await startRelease(handsOn(world.ports, { spec }), aRequest('v2'));
+
+    expect(again).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
+    const { history, live } = await readHead(world.ports.journal, 'test', AbortSignal.timeout(1_000));
+    expect([history.at(-1)?.outcome, live]).toEqual(['rolledBack', 'blue']);
+  }, 60_000);
+
   test('rolls the running release back for a hotfix, and for a newer commit where that was asked for', async () => {
     await using world = aPlatform();
     await startRelease(handsOn(world.ports), aRequest('v1'));

@@ -38,6 +38,7 @@ export type { Platform } from './platform/platform.ts';
 export type { Ancestry } from './policy/ancestry.ts';
 export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export type { Act } from './policy/look.ts';
+export { isOver } from './policy/phase.ts';
 export type { Head, Release, ReleaseRequest } from './policy/release.ts';
 export type { OtherSettings } from './policy/settings.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';

@@ -1,4 +1,4 @@
-import { firstOf, type Handled, type Hands, HeadgateError, readHead, type Spec } from '@headgate/rollout';
+import { firstOf, type Handled, type Hands, HeadgateError, isOver, readHead, type Spec } from '@headgate/rollout';
 import { readAncestry } from '../host/git.ts';
 import type { Change } from '../host/host.ts';
 import type { Rendering } from './manifests.ts';
@@ -40,7 +40,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   };
 }
 
-/** Whether the release that `images` make is live. Reads the journal and nothing else. */
+/** Whether the release that `images` make is live and has come to its end. Reads the journal and nothing else. */
 export async function observeRelease(
   journal: Hands['ports']['journal'],
   { spec, ...rendering }: Pick<Releasing, 'spec' | keyof Rendering>,
@@ -52,7 +52,11 @@ export async function observeRelease(
   const template = await renderTemplate(spec, rendering, signal);
   const wanted = revise(spec, images, live, { template, commit: undefined });
   const { id: revision } = wanted;
-  if (live?.id === revision) return { kind: 'live', revision };
+  const { release } = head;
+  // In its watch it may still go back, and nobody may be left to see to it.
+  const underWay = release?.revision.id === revision && !isOver(release.state.phase) ? release.id : undefined;
+  if (live?.id === revision && underWay === undefined) return { kind: 'live', revision };
+  if (underWay !== undefined) return { kind: 'absent', revision, diff: `see release ${underWay} to its end` };
   const diff = `release ${revision.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}`;
   return { kind: 'absent', revision, diff };
 }

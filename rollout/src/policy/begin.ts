@@ -44,12 +44,13 @@ export function begin(
   raisedWeight: Plan['raisedWeight'],
   now: Instant,
 ): Begun {
-  const no = refusal(head, request);
-  if (no !== undefined) return no;
   const running = head.release === undefined || isOver(head.release.state.phase) ? undefined : head.release;
+  // Live or not: in its watch it may still go back.
   if (running?.revision.id === request.revision.id) {
     return { kind: 'follow', release: running.id, text: `release ${running.id} of this revision is running already` };
   }
+  const no = refusal(head, request);
+  if (no !== undefined) return no;
   if (running !== undefined) return { kind: 'wait', text: `release ${running.id} is ${running.state.phase.kind}` };
   const strategy = strategyFor(head, spec);
   return begun(head, request, planFor(head, spec, strategy, request.revision.template, raisedWeight), now);

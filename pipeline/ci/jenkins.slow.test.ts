@@ -3,32 +3,20 @@ import { access, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { HeadgateError } from '@headgate/rollout';
-import { aptInstall, onPath } from '@headgate/rollout/servers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import { targetOf, targets } from '../src/deploy/delivery.ts';
+import { provide } from './provide.rig.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const jenkinsfile = join(import.meta.dirname, '../Jenkinsfile');
 /** Debian's groovy is that of Jenkins (2.4), and finds no Java by itself. */
 const javaHomes = [process.env['JAVA_HOME'], '/usr/lib/jvm/default-java', '/usr/lib/jvm/java-17-openjdk-amd64'];
 
-const withGroovy = (await provideGroovy()) ? describe : describe.skip;
+const packages = { groovy: 'groovy', java: 'default-jre-headless' };
+const withGroovy = (await provide(packages, 'the Jenkinsfile is not executed')) ? describe : describe.skip;
 
 type Happened = Readonly<Record<string, unknown>> & { readonly kind: string };
-
-/** Installed as the servers of the local platform are: by root; anybody else is told the one line, and the Jenkinsfile is not executed. */
-async function provideGroovy(): Promise<boolean> {
-  if (onPath('groovy', process.env) !== undefined && onPath('java', process.env) !== undefined) return true;
-  return aptInstall(['groovy', 'default-jre-headless']).then(
-    () => true,
-    (error: HeadgateError) => {
-      process.stderr.write(`the Jenkinsfile is not executed: ${error.message}\n  ${error.hint}\n`);
-      return false;
-    },
-  );
-}
 
 async function isThere(path: string): Promise<boolean> {
   return access(path).then(

@@ -79,7 +79,8 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const releaser = releaserOf(ended({ journal: openJournal(app).journal, environment: undefined }));
   const staging =
     before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
-  const place = { spec, root, cache: cacheFolder(shell), registry, live: await liveImages(app, signal) };
+  const builder = env['HEADGATE_BUILDER'] || 'oci';
+  const place = { spec, root, cache: cacheFolder(shell), builder, registry, live: await liveImages(app, signal) };
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };

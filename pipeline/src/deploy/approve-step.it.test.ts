@@ -58,7 +58,7 @@ async function aDelivery(env: Readonly<Record<string, string>> = {}) {
       reason: 'it is Monday',
       ...asked,
     };
-    const where = { spec, root: bench.root, cache: folder, registry: place, live: undefined };
+    const where = { spec, root: bench.root, cache: folder, builder: 'oci', registry: place, live: undefined };
     const approve = approveStep(where, { publish, after: [], releaser, asking });
     const release = step('release', {
       kind: 'effect',

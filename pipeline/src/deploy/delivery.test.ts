@@ -9,7 +9,14 @@ import { type Place, repositoryOf } from './place.ts';
 const file = join(import.meta.dirname, '../../../headgate.yaml');
 const parsed = parseSpec(readFileSync(file, 'utf8'), { file });
 if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-const place: Place = { spec: parsed.spec, root: '/r', cache: '/c', registry: 'registry:5000/ratings', live: undefined };
+const place: Place = {
+  spec: parsed.spec,
+  root: '/r',
+  cache: '/c',
+  builder: 'oci',
+  registry: 'registry:5000/ratings',
+  live: undefined,
+};
 const releaser = {
   observe: () => Promise.reject(new Error('asked')),
   release: () => Promise.reject(new Error('asked')),

@@ -1,11 +1,13 @@
-import { join } from 'node:path';
-import { type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { canonicalJson, type Digest, digest, HeadgateError } from '@headgate/rollout';
 import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
 import { readRequests } from '../image/test/requests.ts';
 import { testImage } from '../image/test/test-image.ts';
 import { made, record, text } from '../plan/schema.ts';
 import { imageExists, pushImage } from '../registry/client.ts';
+import { sha256 } from '../run/workspace.ts';
 import { type Step, step } from '../step.ts';
 import { imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
 
@@ -42,11 +44,13 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
     needs,
     inputs: {
       files: [`${source}/src/**`, `${source}/package.json`, '!**/*.{test,rig,contract}.ts'],
-      values: { node: process.version },
+      values: { node: process.version, builder: place.builder },
     },
     outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },
     run: async ({ root, log, signal }) => {
-      const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(place.cache, 'base') }) });
+      const builder = await openImageBuilder(place.builder, {
+        base: fromMachine({ cacheFolder: join(place.cache, 'base') }),
+      });
       const built = await builder.build(
         { workspace: root, source, labels: {}, layout: join(root, layoutOf(service)) },
         signal,
@@ -57,16 +61,18 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
   });
 }
 
-/** Only what passed its test is ever published, so an image that the registry has was tested. */
+/** Only what passed its test is ever published, so an image that the registry has was tested. Until then this machine remembers it. */
 export function imageTest(place: Place, service: string, image: ReturnType<typeof imageBuild>) {
   const given = (out: Readonly<Record<string, { readonly digest: Digest }>>) => out[image.id] ?? { digest: digest('') };
   return step(`imagetest:${service}`, {
     kind: 'effect',
     needs: [image],
     outputs: { values: record({ digest: made(text, digest) }) },
-    observe: async ({ out, signal }) => {
+    observe: async ({ out, root, signal }) => {
       const values = given(out);
-      const known = await imageExists({ repository: repositoryOf(place, service), digest: values.digest }, signal);
+      const known =
+        (await imageExists({ repository: repositoryOf(place, service), digest: values.digest }, signal)) ||
+        (await isThere(await markOf(place, values.digest, root)));
       return known ? { kind: 'done', values } : { kind: 'absent', diff: `test ${values.digest}` };
     },
     run: async ({ out, root, workDir, log, signal }) => {
@@ -89,7 +95,12 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
       );
       for (const { outcome, name, detail, ms } of report.checks)
         log(`${outcome.padEnd(7)} ${name}: ${detail} (${ms} ms)`);
-      if (report.ok) return given(out);
+      if (report.ok) {
+        const mark = await markOf(place, given(out).digest, root);
+        await mkdir(dirname(mark), { recursive: true });
+        await writeFile(mark, '');
+        return given(out);
+      }
       const bad = report.checks.filter(({ outcome }) => outcome === 'failed');
       throw new HeadgateError(
         'STEP_FAILED',
@@ -100,6 +111,20 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
       );
     },
   });
+}
+
+/** A file that says that an image has passed, asked these requests and crossed with what is live. */
+async function markOf(place: Place, of: Digest, root: string): Promise<string> {
+  const { spec, live = null, cache } = place;
+  const beside = { of, live, services: spec.services, requests: await requestsOf(place, root), node: process.version };
+  return join(cache, 'tested', sha256(canonicalJson(beside)));
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 type ImageTest = ReturnType<typeof imageTest>;

@@ -42,6 +42,7 @@ type BuilderModule = { readonly openImageBuilder: (options: BuilderOptions) => I
 /** Lazy, so that a `--plan` run never loads esbuild. */
 const modules = {
   oci: () => import('./oci.ts'),
+  buildah: () => import('./buildah.ts'),
   memory: () => import('./memory.ts'),
 } satisfies Record<string, () => Promise<BuilderModule>>;
 

@@ -32,7 +32,7 @@ export type Manifest = {
 };
 
 /** `node` in the base image's passwd file. */
-const user = '1000';
+export const user = '1000';
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
@@ -60,13 +60,20 @@ export async function writeLayout(folder: string, layers: readonly Layer[], prog
     }),
   );
   await writeFile(join(part, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+  return adoptLayout(part, folder);
+}
+
+/** Puts a whole layout in the place of another one, at once. */
+export async function adoptLayout(part: string, folder: string): Promise<BuiltImage> {
+  const { manifest, contents } = await readLayout(part);
   await rm(folder, { recursive: true, force: true });
   await rename(part, folder);
+  const { layers, config } = contents;
   return {
     digest: manifest.digest,
     layout: folder,
-    sizeBytes: [...contents.layers, config, manifest].reduce((sum, { size }) => sum + size, 0),
-    layers: layers.map(({ digest, sizeBytes }) => ({ digest, sizeBytes })),
+    sizeBytes: [...layers, config, manifest].reduce((sum, { size }) => sum + size, 0),
+    layers: layers.map(({ digest, size }) => ({ digest, sizeBytes: size })),
   };
 }
 

@@ -13,6 +13,7 @@ import { idle } from './idle.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
 import { judgeParts } from './judge.ts';
+import { killedDelivery } from './killed-delivery.ts';
 import { killedDriver } from './killed-driver.ts';
 import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
@@ -27,6 +28,7 @@ import { split } from './split.ts';
 import { type OpenStage, openStage } from './stage.ts';
 import { statusStart } from './status-start.ts';
 import { tenReleases } from './ten-releases.ts';
+import { throughCi } from './through-ci.ts';
 import { twoTerminals } from './two-terminals.ts';
 
 const parts = {
@@ -37,7 +39,9 @@ const parts = {
   ab,
   'little-traffic': littleTraffic,
   'killed-driver': killedDriver,
+  'through-ci': throughCi,
   'killed-run': killedRun,
+  'killed-delivery': killedDelivery,
   'deliver-again': deliverAgain,
   merges,
   'interrupted-demo': interruptedDemo,

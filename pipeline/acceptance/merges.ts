@@ -1,19 +1,12 @@
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Head, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
-import { makeVersion } from '../src/demo/versions.ts';
-import { acted, failures, git, headgate, type Ran, repository } from './from-sources.ts';
+import { stopSupervisor } from '@headgate/rollout';
+import { acted, failures, git, repository } from './from-sources.ts';
+import { commit, deliver, edit, type Hosts, handler, openHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 
-const release = 'release: { strategy: blue-green, bake: 1s, watch: 3s, keepWarm: 5m }\n';
 const apartMs = 5_000;
-/** A unit test, which `check` runs. */
-const unitTest = "require('node:test')('adds', () => require('node:assert').equal(1 + 1, 2));\n";
-const handler = 'services/rating/src/handlers/handler.ts';
-
-/** Two hosts, each with a clone and a cache of its own, that share what a cluster would hold: journal, lock, lanes and registry. */
-type Hosts = { readonly a: string; readonly b: string; readonly head: () => Promise<Head> };
 
 /** What merges lead to: who goes first, what is refused as older, what stops where, and that everything before it is untouched. */
 export async function merges(report: Report): Promise<void> {
@@ -31,31 +24,6 @@ export async function merges(report: Report): Promise<void> {
     await stopSupervisor(join(folder, 'a', '.headgate'), AbortSignal.timeout(60_000));
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function openHosts(folder: string): Promise<Hosts> {
-  const [a, b] = [join(folder, 'a'), join(folder, 'b')];
-  await makeVersion(repository, a, []);
-  const example = await readFile(join(repository, 'headgate.yaml'), 'utf8');
-  const app = `${example.slice(0, example.indexOf('release:'))}${release}`;
-  const files = {
-    'headgate.yaml': app,
-    'package.json': '{ "type": "commonjs", "scripts": { "check": "node --test unit.test.js" } }\n',
-    'package-lock.json': '{}\n',
-    'unit.test.js': unitTest,
-    '.gitignore': 'out/\n.headgate\n',
-  };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(a, name), text);
-  await git(a, 'init', '--quiet', '--initial-branch=main');
-  await commit(a, 'the first');
-  await git(folder, 'clone', '--quiet', a, b);
-  await mkdir(join(b, '.headgate'));
-  for (const name of ['journal', 'supervisor.sock'])
-    await symlink(join(a, '.headgate', name), join(b, '.headgate', name));
-  const parsed = parseSpec(app, { file: 'headgate.yaml' });
-  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-  const { journal } = openRecords(parsed.spec, join(a, '.headgate'));
-  return { a, b, head: () => readHead(journal, parsed.spec.app, AbortSignal.timeout(5_000)) };
 }
 
 async function configAlone(report: Report, { a, head }: Hosts): Promise<void> {
@@ -135,7 +103,7 @@ async function stopsAtItsPlace(report: Report, { a, head }: Hosts): Promise<void
   for (const { what, file, find, replace, at, code, env } of trials) {
     await edit(a, file, find, replace);
     await commit(a, what);
-    const ran = await deliver(a, env);
+    const ran = await deliver(a, env === undefined ? {} : { env });
     await git(a, 'reset', '--quiet', '--hard', 'HEAD~1');
     const stopped = ran.events.filter(({ kind }) => kind === 'step.fail').map(({ step }) => step);
     const went = acted(ran)
@@ -148,25 +116,4 @@ async function stopsAtItsPlace(report: Report, { a, head }: Hosts): Promise<void
     );
   }
   report.check('and nothing live or on record has changed', JSON.stringify(await head()) === before);
-}
-
-function deliver(cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  return headgate({ cwd, env }, 'run', 'deliver', '--json');
-}
-
-async function edit(folder: string, file: string, find: string, replace: string): Promise<void> {
-  const path = join(folder, file);
-  const text = await readFile(path, 'utf8');
-  if (text.split(find).length !== 2) throw new RangeError(`Cannot edit ${file} as "${find}" must stand there once`);
-  await writeFile(
-    path,
-    text.replace(find, () => replace),
-  );
-}
-
-/** @returns its id */
-async function commit(folder: string, message: string): Promise<string> {
-  await git(folder, 'add', '--all');
-  await git(folder, 'commit', '--quiet', `--message=${message}`);
-  return git(folder, 'rev-parse', 'HEAD');
 }

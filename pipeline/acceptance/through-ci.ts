@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { stopSupervisor } from '@headgate/rollout';
+import { load } from 'js-yaml';
+import { repository } from './from-sources.ts';
+import { commit, edit, handler, openHosts } from './hosts.ts';
+import type { Report } from './report.ts';
+
+const staging = 'environments: { staging: { release: { watch: 1s, keepWarm: 5s } } }\n';
+const outputMaxBytes = 64 * 1_048_576;
+
+/** A commit becomes a release through the lines of the workflow, as GitHub's runner starts them, and through the Jenkinsfile, as Groovy runs it. */
+export async function throughCi(report: Report): Promise<void> {
+  const folder = join(repository, '.headgate', `c${process.pid}`);
+  const states = ['.headgate', '.headgate/staging'].map((name) => join(folder, 'a', name));
+  try {
+    const { a, head } = await openHosts(folder);
+    const first = await aWorkspace(a);
+    const { result, told } = await playJenkinsfile(a);
+    const { live, lanes } = await head();
+    report.check('the Jenkinsfile ends with SUCCESS', result === 'SUCCESS', told);
+    report.check('and its commit is live', live !== undefined && lanes[live]?.commit === first);
+
+    await edit(a, 'headgate.yaml', staging, '');
+    await edit(a, handler, 'const LIMIT_DEFAULT = 100;', 'const LIMIT_DEFAULT = 101;');
+    const second = await commit(a, 'by the workflow');
+    const job = await playJob(a, 'run deliver');
+    const after = await head();
+    const has = (name: string, value: string) =>
+      new RegExp(`^${name}<<(\\S+)\\n${value}\\n\\1$`, 'm').test(job.outputs);
+    report.check("the workflow's own line exits 0", job.code === 0, job.code === 0 ? '' : job.all.slice(-2_000));
+    report.check('and its commit is live', after.live !== undefined && after.lanes[after.live]?.commit === second);
+    report.check('outputs are in the file of the runner', has('outcome', 'done') && has('exit-code', '0'), job.outputs);
+    report.check('and so is the summary', /^## deliver-ratings: done in /m.test(job.summary));
+  } finally {
+    for (const state of states) await stopSupervisor(state, AbortSignal.timeout(60_000));
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Of a checkout of this repository, with the services of that app. @returns its commit */
+async function aWorkspace(root: string): Promise<string> {
+  await symlink(join(repository, 'pipeline'), join(root, 'pipeline'));
+  await writeFile(join(root, 'setup.js'), '');
+  const yaml = join(root, 'headgate.yaml');
+  await writeFile(yaml, `${await readFile(yaml, 'utf8')}${staging}`);
+  await writeFile(join(root, '.gitignore'), 'out/\n.headgate\npipeline\n');
+  return commit(root, 'by the Jenkinsfile');
+}
+
+/** By the harness of the Jenkinsfile's own test, with the real Headgate. No credential holds a key, so nothing is signed. */
+async function playJenkinsfile(workspace: string): Promise<{ result: unknown; told: string }> {
+  const ci = join(repository, 'pipeline/ci');
+  const args = [join(ci, 'harness.groovy'), join(ci, '../Jenkinsfile'), workspace, join(ci, '../vars')];
+  const env = {
+    ...process.env,
+    JENKINS_URL: 'http://jenkins.example/',
+    JOB_NAME: 'ratings',
+    BUILD_NUMBER: '1',
+    HARNESS_SECRET: '',
+  };
+  const { stdout } = await promisify(execFile)('groovy', args, { env, maxBuffer: outputMaxBytes });
+  const happened = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as { kind: string; result?: unknown; code?: number });
+  const bad = happened.filter(({ kind, code }) => kind === 'stopped' || (kind === 'sh' && code !== 0));
+  return { result: happened.at(-1)?.result, told: bad.map((one) => JSON.stringify(one).slice(-1_500)).join('\n') };
+}
+
+type Workflow = { readonly jobs: { readonly run: { readonly steps: readonly { id?: string; run?: string }[] } } };
+
+/** The step of `_run.yml` that calls Headgate, with the files and variables that the runner gives it. */
+async function playJob(root: string, args: string) {
+  const { jobs } = load(await readFile(join(repository, '.github/workflows/_run.yml'), 'utf8')) as Workflow;
+  const script = jobs.run.steps.find(({ id }) => id === 'headgate')?.run ?? 'exit 1';
+  const place = join(root, '.headgate', 'job');
+  await mkdir(place, { recursive: true });
+  const [outputs, summary] = [join(place, 'output'), join(place, 'summary')];
+  for (const file of [outputs, summary]) await writeFile(file, '');
+  const env = {
+    ...process.env,
+    ARGS: args,
+    GITHUB_ACTIONS: 'true',
+    GITHUB_RUN_ID: '12',
+    GITHUB_RUN_ATTEMPT: '1',
+    GITHUB_OUTPUT: outputs,
+    GITHUB_STEP_SUMMARY: summary,
+    GITHUB_WORKSPACE: root,
+  };
+  const running = promisify(execFile)('bash', ['-e', '-c', script], { cwd: root, env, maxBuffer: outputMaxBytes });
+  const { code, all } = await running.then(
+    ({ stdout }) => ({ code: 0, all: stdout }),
+    (error: { code?: number; stdout?: string }) => ({ code: error.code ?? 128, all: error.stdout ?? String(error) }),
+  );
+  return { code, all, outputs: await readFile(outputs, 'utf8'), summary: await readFile(summary, 'utf8') };
+}

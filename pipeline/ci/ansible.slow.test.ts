@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { load, loadAll } from 'js-yaml';
 
 const folder = join(import.meta.dirname, '../../ansible');
 const run = promisify(execFile);
@@ -23,4 +26,46 @@ describe('ansible', () => {
     expect(stderr).toContain('0 failure(s), 0 warning(s) in');
     expect(stderr).toContain("Profile 'production' was required, and it passed");
   }, 180_000);
+
+  test("what the Prometheus operator gets has the rule file's own alerts, and leaves Alertmanager's words to it", async () => {
+    const work = await mkdtemp(join(tmpdir(), 'headgate-observability-'));
+    const role = join(folder, 'roles/observability');
+    const task = {
+      'ansible.builtin.template': {
+        src: join(role, 'templates/operator.yml.j2'),
+        dest: join(work, 'made'),
+        mode: '0600',
+      },
+    };
+    const play = {
+      hosts: 'all',
+      gather_facts: false,
+      vars_files: [join(role, 'defaults/main.yml')],
+      tasks: [{ name: 'Render', ...task }],
+    };
+    try {
+      await symlink(join(role, 'files'), join(work, 'files'));
+      await writeFile(join(work, 'play.yml'), JSON.stringify([{ name: 'Render', ...play }]));
+      await run('ansible-playbook', [join(work, 'play.yml'), '-e', 'observability_app=ratings'], { cwd: folder, env });
+
+      const objects = loadAll(await readFile(join(work, 'made'), 'utf8')) as { kind: string; spec: object }[];
+
+      const of = (kind: string) => objects.filter((object) => object.kind === kind).map(({ spec }) => spec);
+      expect(of('PodMonitor')).toHaveLength(2);
+      expect(of('PrometheusRule')).toEqual([load(await readFile(join(role, 'files/rules.yml'), 'utf8'))]);
+      expect(of('AlertmanagerConfig')).toMatchObject([
+        {
+          receivers: [
+            {
+              pagerdutyConfigs: [
+                { description: '{{ .CommonAnnotations.summary }}', routingKey: { key: 'routing-key' } },
+              ],
+            },
+          ],
+        },
+      ]);
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  }, 60_000);
 });

@@ -45,6 +45,7 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
     ...kubectlEnv,
     PATH: `${tools}:${kubectlEnv.PATH}`,
     HEADGATE_KUBECONFIG: kubeconfig,
+    K8S_AUTH_KUBECONFIG: kubeconfig,
     HEADGATE_POD_NETWORK: '1',
     LC_ALL: 'C.UTF-8',
   };

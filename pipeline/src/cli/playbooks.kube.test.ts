@@ -107,3 +107,30 @@ describe('switch.yml and rollback.yml', () => {
     expect([takenAgain.code, takenAgain.recap['changed']]).toEqual([0, 0]);
   }, 240_000);
 });
+
+describe('observability.yml', () => {
+  test('gives Grafana one dashboard, says so before, and changes nothing a second time', async () => {
+    await using app = await anAnsibleShell(withQueue('nats://nats:4222'));
+    const variables = {
+      observability_app: 'ratings',
+      observability_namespace: app.namespace,
+      observability_has_operator: false,
+    };
+    const play = (...args: string[]) => app.play('observability.yml', variables, ...args);
+    const boards = async () =>
+      JSON.parse(await app.kubectl(['get', 'configmaps', '-l', 'grafana_dashboard=1', '-o', 'json'])).items;
+
+    const checked = await play('--check');
+    const before = await boards();
+    const [made, again] = [await play(), await play()];
+
+    expect([checked, made, again].map(({ code, recap }) => [code, recap['changed']])).toEqual([
+      [0, 1],
+      [0, 1],
+      [0, 0],
+    ]);
+    expect(before).toEqual([]);
+    const [{ data }] = await boards();
+    expect(JSON.parse(data['headgate.json'])).toMatchObject({ uid: 'headgate', title: 'Headgate' });
+  }, 120_000);
+});

@@ -53,7 +53,7 @@ export async function startPrometheus(
 }
 
 /** From HEADGATE_PROMETHEUS, the PATH, or Debian's package unpacked into the cache: nothing is installed. */
-async function findPrometheus(): Promise<string> {
+export async function findPrometheus(): Promise<string> {
   const named = process.env['HEADGATE_PROMETHEUS'];
   if (named !== undefined) return named;
   const folder = join(homedir(), '.cache', 'headgate', 'prometheus');

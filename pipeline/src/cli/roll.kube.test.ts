@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { aLiveApp, recapOf, until } from './ansible.rig.ts';
@@ -22,7 +22,7 @@ describe('headgate roll', () => {
     expect(out).toContain(`-                    image: ${app.image.first}`);
     expect(out).toContain(`+                    image: ${app.image.second}`);
     expect(await app.state()).toEqual(before);
-  }, 60_000);
+  }, 120_000);
 
   test('replaces instance by instance what live holds: every request is answered, and the autoscaler stays as it is', async () => {
     const base = join(app.cwd, 'services/proxy/deploy/base/kustomization.yaml');
@@ -58,7 +58,7 @@ describe('headgate roll', () => {
     const { journal, ...same } = await app.state();
     expect({ ...same, journal: before.journal }).toEqual(before); // Its number of the driver has risen.
     expect(journal).not.toBe(before.journal);
-  }, 60_000);
+  }, 120_000);
 
   test('brings live back from an image that nobody has, tells why, and ends red', async () => {
     const before = await app.state();
@@ -72,6 +72,9 @@ describe('headgate roll', () => {
     expect([after.template, after.pods, after.configMaps]).toEqual([before.template, before.pods, before.configMaps]);
     expect(users.failed).toEqual([]);
     expect(await readFile(join(app.cwd, 'out/roll/report.txt'), 'utf8')).toContain('Failed to pull image');
+    const reports = await readdir(join(app.cwd, 'out/junit'));
+    const told = await Promise.all(reports.map((name) => readFile(join(app.cwd, 'out/junit', name), 'utf8')));
+    expect(told.filter((report) => report.includes('Lane blue is as it was before'))).toHaveLength(1);
     expect(await app.headgate('roll', `proxy=${app.image.missing}`, '--reason', 'again')).toMatchObject({ code: 11 });
   }, 120_000);
 
@@ -97,5 +100,5 @@ describe('headgate roll', () => {
     expect(code).toBe(2);
     expect(out).toContain('This playbook is run by `headgate roll`');
     expect(await app.state()).toEqual(before);
-  }, 60_000);
+  }, 120_000);
 });

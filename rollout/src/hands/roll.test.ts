@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readHead } from '../engine/book.ts';
 import { readStatus } from '../engine/status.ts';
 import { aPlatform, handsOn } from '../engine.rig.ts';
+import { openMemoryJournal } from '../journal/memory.ts';
 import { instant } from '../lane.ts';
 import { emptyHead, type Head } from '../policy/release.ts';
 import { statusText } from '../report/status.ts';
@@ -15,7 +16,9 @@ const [one, two] = [aRevision({ commit: 'one' }), aRevision({ commit: 'two' })];
 /** Revision one is live in lane blue, and release 1 has brought it there. */
 async function aLiveLane(change: (head: Head) => Head = (head) => head) {
   const platform = aPlatform(0);
-  const { ports, workload } = platform;
+  const { workload } = platform;
+  const { takeOver, ...records } = openMemoryJournal();
+  const ports = { ...platform.ports, ...records };
   const signal = AbortSignal.timeout(10_000);
   await workload.setRevision('blue', one, signal);
   await workload.scale('blue', { proxy: 1, rating: 1 }, signal);
@@ -38,6 +41,8 @@ async function aLiveLane(change: (head: Head) => Head = (head) => head) {
   };
   return {
     ...platform,
+    ports,
+    takeOver,
     hands,
     sets,
     head: () => readHead(ports.journal, 'test', signal),
@@ -142,6 +147,19 @@ test('roll() leaves the live lane to whoever holds the lock', async () => {
     code: 'LOCK_HELD',
     message: expect.stringContaining('lee@desk drives'),
   });
+});
+
+test('roll() stops where it is when its lock is lost, and leaves the lane and the record to whoever has it', async () => {
+  await using live = await aLiveLane();
+
+  const rolling = roll(live.hands, aRequest(two), async (rolled, signal) => {
+    await live.sets(rolled, signal);
+    live.takeOver('lee@desk');
+    return false;
+  });
+
+  await expect(rolling).rejects.toMatchObject({ code: 'LOCK_HELD', message: expect.stringContaining('was lost') });
+  expect([(await live.seen()).revision, (await live.head()).rolling?.id]).toEqual([two.id, 2]);
 });
 
 test('unroll() ends what a killed driver left: until then no release begins, and `status` says so', async () => {

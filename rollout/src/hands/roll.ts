@@ -26,8 +26,11 @@ const lossMaxMs = 10_000;
  * @throws {HeadgateError} `LOCK_HELD`; `STEP_FAILED` if live itself could not be repaired; `ROLLBACK_FAILED`
  */
 export async function roll(hands: Hands, request: RollRequest, apply: ApplyRoll): Promise<Handled> {
+  return locked(hands, (lease) => rollWith(lease, hands, request, apply));
+}
+
+async function rollWith(lease: Lease, hands: Hands, request: RollRequest, apply: ApplyRoll): Promise<Handled> {
   const { ports, spec, signal } = hands;
-  await using lease = await lockOf(hands);
   await retire(hands, lease);
   const book = await openBook(ports.journal, spec.app, lease);
   ports.setFence(book.head.fence);
@@ -62,13 +65,28 @@ export async function previewRoll(hands: Hands, request: RollRequest, apply: App
 
 /** Ends a rolling update whose driver is gone: live gets back what it had. */
 export async function unroll(hands: Hands, reason: string): Promise<Handled> {
+  return locked(hands, async (lease) => {
+    const book = await openBook(hands.ports.journal, hands.spec.app, lease);
+    hands.ports.setFence(book.head.fence);
+    const { live } = book.head;
+    const before = live && book.head.lanes[live];
+    if (live === undefined || before === undefined) return { kind: 'nothing', text: 'nothing is live' };
+    return goBack(hands, { lease, book, begun: { lane: live, before }, why: reason });
+  });
+}
+
+/** A lock that could not be renewed in time ends it where it is: the next command goes on. */
+async function locked(hands: Hands, act: (lease: Lease) => Promise<Handled>): Promise<Handled> {
   await using lease = await lockOf(hands);
-  const book = await openBook(hands.ports.journal, hands.spec.app, lease);
-  hands.ports.setFence(book.head.fence);
-  const { live } = book.head;
-  const before = live && book.head.lanes[live];
-  if (live === undefined || before === undefined) return { kind: 'nothing', text: 'nothing is live' };
-  return goBack(hands, { lease, book, begun: { lane: live, before }, why: reason });
+  try {
+    return await act(lease);
+  } catch (cause) {
+    if (!lease.lost.aborted) throw cause;
+    throw new HeadgateError('LOCK_HELD', `Cannot go on with the live lane of ${hands.spec.app} as its lock was lost`, {
+      hint: 'run `headgate status`; `headgate roll` goes on, `headgate rollback` goes back',
+      cause,
+    });
+  }
 }
 
 async function lockOf(hands: Hands): Promise<Lease> {

@@ -53,8 +53,11 @@ export async function carryOut(
   const after: Release = { ...release, state: decision.state };
   const urgent = goesBack(release, decision.state.phase.kind) ? decision.commands.filter(isTraffic) : [];
   acting.watcher.cannot = undefined;
-  const isClosed = await allTaken(urgent, after, acting);
-  if (!isClosed) for (const command of queueHalf(release, look)) await attempt(command, after, acting);
+  const giveQueue = async () => {
+    if (urgent.length > 0) for (const command of queueHalf(release, look)) await attempt(command, after, acting);
+  };
+  if (isBlind) await giveQueue(); // The lock may be lost while such a router is waited for.
+  if (!(await allTaken(urgent, after, acting)) && !isBlind) await giveQueue();
   if (mustWrite && !(await record(head, release, acting))) return false;
   if (changed) emit({ kind: 'decided', at, release: after, decision });
   for (const command of decision.commands) {

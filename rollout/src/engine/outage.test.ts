@@ -7,18 +7,20 @@ import type { Platform } from '../platform/platform.ts';
 import { readHead } from './book.ts';
 import type { Occurrence } from './occurrence.ts';
 
-/** All that lies in the API server fails while it is away: journal, wishes, router and workload, but neither counts nor queue. */
+/** All that lies in the API server fails while it is not well: journal, wishes, router and workload, but neither counts nor queue. */
 function withServer(real: Platform) {
-  const server = { isAway: false };
+  const server: { state: 'well' | 'refuses' | 'hangs' } = { state: 'well' };
   const behind = <T extends object>(port: T, code: 'JOURNAL_UNWRITABLE' | 'TRAFFIC_UNREACHABLE'): T =>
     new Proxy(port, {
       get(target, name) {
         const value = Reflect.get(target, name);
         if (typeof value !== 'function') return value;
-        return (...args: unknown[]) =>
-          server.isAway
-            ? Promise.reject(new HeadgateError(code, 'Cannot ask the API server', { hint: 'wait' }))
-            : value.apply(target, args);
+        return async (...args: unknown[]) => {
+          const within = args.at(-1);
+          while (server.state === 'hangs' && !(within instanceof AbortSignal && within.aborted)) await sleep(5);
+          if (server.state === 'well') return value.apply(target, args);
+          throw new HeadgateError(code, 'Cannot ask the API server', { hint: 'wait' });
+        };
       },
     });
   const ports: Platform = {
@@ -32,31 +34,34 @@ function withServer(real: Platform) {
   return { server, ports };
 }
 
-test('while the API server is away a bad candidate loses its queue at once, and its weight as soon as the server is back', async () => {
-  await using world = aPlatform();
-  const { server, ports } = withServer(world.ports);
-  const told: Occurrence[] = [];
-  await startRelease(handsOn(ports), aRequest('v1'));
-  const spec = { ...quick, steps: [25], bakeMs: 100_000 };
-  const releasing = startRelease(handsOn(ports, { spec, emit: (one) => told.push(one) }), aRequest('v2'));
-  await isAt(world.ports, 'holding');
+test.each(['refuses', 'hangs'] as const)(
+  'while the API server %s a bad candidate loses its queue at once, and its weight as soon as the server is back',
+  async (state) => {
+    await using world = aPlatform();
+    const { server, ports } = withServer(world.ports);
+    const told: Occurrence[] = [];
+    await startRelease(handsOn(ports), aRequest('v1'));
+    const spec = { ...quick, steps: [25], bakeMs: 100_000 };
+    const releasing = startRelease(handsOn(ports, { spec, emit: (one) => told.push(one) }), aRequest('v2'));
+    await isAt(world.ports, 'holding');
 
-  server.isAway = true;
-  world.failing.add('green');
-  const adopted = await sourcesAre(world.ports, ['blue', 'green'], []);
+    server.state = state;
+    world.failing.add('green');
+    const adopted = await sourcesAre(world.ports, ['blue', 'green'], []);
 
-  const { release } = await readHead(world.ports.journal, 'test', AbortSignal.timeout(1_000));
-  expect(release?.state.phase.kind).toBe('holding'); // What cannot be recorded is not decided.
-  expect(adopted).toBe(true);
-  expect(told).toContainEqual(expect.objectContaining({ kind: 'commandFailed', command: 'setWeights' }));
-  expect(told).toContainEqual(expect.objectContaining({ kind: 'commandFailed', command: 'record' }));
-  server.isAway = false;
-  expect(await releasing).toMatchObject({
-    kind: 'ended',
-    head: { live: 'blue', release: { state: { phase: { kind: 'rolledBack' } } } },
-  });
-  expect(await sourcesAre(world.ports, ['blue'], [])).toBe(true);
-}, 30_000);
+    const { release } = await readHead(world.ports.journal, 'test', AbortSignal.timeout(1_000));
+    expect(release?.state.phase.kind).toBe('holding'); // What cannot be recorded is not decided.
+    expect(adopted).toBe(true);
+    server.state = 'well';
+    expect(await releasing).toMatchObject({
+      kind: 'ended',
+      head: { live: 'blue', release: { state: { phase: { kind: 'rolledBack' } } } },
+    });
+    expect(await sourcesAre(world.ports, ['blue'], [])).toBe(true);
+    expect(told).toContainEqual(expect.objectContaining({ kind: 'commandFailed', command: 'setWeights' }));
+  },
+  30_000,
+);
 
 async function sourcesAre({ queue }: Platform, blue: readonly string[], green: readonly string[]): Promise<boolean> {
   for (const end = Date.now() + 5_000; Date.now() < end; await sleep(10)) {

@@ -33,10 +33,8 @@ type Taken = {
   readonly isBlind: boolean;
 };
 
-/** A router that has not taken the way back by then gets the queue's half as company. */
-const urgentMaxMs = 250;
-/** Nor is a router that did not answer the look waited for: the next look must not be late for it. */
-const blindMaxMs = 500;
+/** So long a router is waited for on the way back, and when it did not answer the look: the queue's half and the next look must not be late for it. */
+const hurriedMaxMs = 250;
 
 /**
  * Records a turn, then does it. What cannot be recorded is not done, and decided again at the next look; the one exception is the way
@@ -63,7 +61,7 @@ export async function carryOut(
   for (const command of decision.commands) {
     if (isTraffic(command) && urgent.includes(command)) continue;
     if (command.kind === 'setWeights') await evidence.beforeWeights(after, command.weights, at, lease.lost);
-    await attempt(command, after, acting, isBlind ? blindMaxMs : undefined);
+    await attempt(command, after, acting, isBlind ? hurriedMaxMs : undefined);
   }
   return true;
 }
@@ -72,7 +70,7 @@ export async function carryOut(
 async function allTaken(urgent: readonly Command[], after: Release, acting: Acting): Promise<boolean> {
   let isTaken = true;
   for (const command of urgent) {
-    const isDone = await attempt(command, after, acting, urgentMaxMs);
+    const isDone = await attempt(command, after, acting, hurriedMaxMs);
     if (command.kind === 'setWeights') isTaken = isDone;
   }
   return isTaken;

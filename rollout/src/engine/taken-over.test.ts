@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { aPlatform, aRequest, handsOn } from '../engine.rig.ts';
+import { aPlatform, aRequest, handsOn, isAt } from '../engine.rig.ts';
 import type { Hands } from '../hands/hands.ts';
 import { startRelease } from '../hands/release.ts';
 import { waitFor } from '../hands/wait.ts';
+import { openMemoryJournal } from '../journal/memory.ts';
 import type { TrafficRouter } from '../traffic/traffic.ts';
 
 /** The first weights that split users are in force some time after they are written. */
@@ -35,3 +36,35 @@ test('who goes on with an interrupted release does not judge it by a weight that
   const ended = await waitFor(handsOn(ports), 'ended', 1_000);
   expect(ended).toMatchObject({ head: { history: [{}, { outcome: 'promoted', text: expect.any(String) }] } });
 }, 60_000);
+
+test('who loses the lock takes it again when it is free, and sees the release to its end', async () => {
+  await using world = aPlatform();
+  const { takeOver, ...records } = openMemoryJournal();
+  const ports = { ...world.ports, ...records };
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const said: string[] = [];
+  const releasing = startRelease(handsOn(ports, { say: (text) => said.push(text) }), aRequest('v2'));
+  await isAt(ports, 'holding');
+
+  const theirs = takeOver('lee@desk');
+  await sleep(50);
+  await theirs[Symbol.asyncDispose]();
+
+  expect(await releasing).toMatchObject({ kind: 'ended', head: { history: [{}, { outcome: 'promoted' }] } });
+  expect(said).toContain('the lock was lost; this command goes on when it is free');
+  expect(await ports.lock.holder(AbortSignal.timeout(1_000))).toBeUndefined();
+}, 60_000);
+
+test('who loses the lock before the release has begun says so, and begins nothing', async () => {
+  await using world = aPlatform();
+  const { takeOver, ...records } = openMemoryJournal();
+  const ports = { ...world.ports, ...records };
+  const taking: Hands['say'] = () => void takeOver('lee@desk');
+
+  const releasing = startRelease(handsOn(ports, { say: taking }), aRequest('v1'));
+
+  await expect(releasing).rejects.toMatchObject({
+    code: 'LOCK_HELD',
+    message: expect.stringContaining('no longer ours'),
+  });
+});

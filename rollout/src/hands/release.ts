@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Driven, drive } from '../engine.ts';
+import type { Driven } from '../engine.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Instant } from '../lane.ts';
 import { type Begun, beginOrder, revisionToRestore } from '../policy/begin.ts';
@@ -8,17 +8,8 @@ import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
 import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
-import {
-  addWish,
-  drivingWith,
-  type Handled,
-  type Hands,
-  hasController,
-  headOf,
-  pollMs,
-  quietMs,
-  systemNow,
-} from './hands.ts';
+import { driveOver } from './driving.ts';
+import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs, systemNow } from './hands.ts';
 import { waitFor } from './wait.ts';
 
 /** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
@@ -141,23 +132,19 @@ async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string |
   if (wish !== undefined && head.answers.some(({ id, kind }) => id === wish && kind === 'superseded')) {
     return { kind: 'superseded', text: 'a newer release took its place in the queue' };
   }
-  const task = drivingWith(hands, lease);
   if (head.release !== undefined && !isOver(head.release.state.phase)) {
     await makeRoom(hands, order.request, head);
     hands.say(`release ${head.release.id} has no driver; going on with it first`);
-    const before = await drive(task);
+    const before = await driveOver(hands, lease);
     if (before.kind === 'interrupted') return { kind: 'interrupted', head: before.head };
   }
   let begun: Begun = { kind: 'wait', text: '' };
-  const driven = await drive({
-    ...task,
-    begin: async (book) => {
-      begun = beginOrder(book.head, order, systemNow());
-      if (begun.kind !== 'begun') return false;
-      hands.say(begun.text);
-      await book.write(begun.head, lease.lost);
-      return true;
-    },
+  const driven = await driveOver(hands, lease, async (book) => {
+    begun = beginOrder(book.head, order, systemNow());
+    if (begun.kind !== 'begun') return false;
+    hands.say(begun.text);
+    await book.write(begun.head, lease.lost);
+    return true;
   });
   return ended(driven, begun);
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drive } from '../engine.ts';
 import type { Lease } from '../journal/journal.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head } from '../policy/release.ts';
-import { drivingWith, type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
+import { driveOver } from './driving.ts';
+import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
 
 /**
  * Waits until a release is promoted or has ended; drives it itself when nobody does and no controller will.
@@ -38,7 +38,7 @@ export async function waitFor(
 export async function driveOn(hands: Hands, acquired: Lease, wish: string): Promise<Handled> {
   await using lease = acquired;
   const before = (await headOf(hands)).release?.state.phase;
-  const driven = await drive(drivingWith(hands, lease));
+  const driven = await driveOver(hands, lease);
   if (driven.kind === 'interrupted') return { kind: 'interrupted', head: driven.head };
   const answer = driven.head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };

@@ -4,6 +4,7 @@ import { type Claim, claimAfter, claimPath, readClaim, release, stillStands } fr
 import { reading, writing } from './damage.ts';
 import { unlessMissing } from './files.ts';
 import type { Acquired, AppLock, Lease } from './journal.ts';
+import { lockLost } from './lost.ts';
 import { isAlive, ownMark } from './process-mark.ts';
 
 export type LeaseTimes = {
@@ -94,7 +95,7 @@ function keep(claim: Claim, folder: string, times: LeaseTimes): Lease {
 
   const lose = (): void => {
     clearInterval(timer);
-    lost.abort(new Error(`the lock "${folder}" is no longer ours`));
+    lost.abort(lockLost(`the lock "${folder}"`));
   };
   const renew = async (): Promise<void> => {
     const begun = times.now();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Acquired, AppLock, Journal, Json, Lease, Records, Wish, WishBox } from './journal.ts';
 import { limits, refuseOver } from './limits.ts';
+import { lockLost } from './lost.ts';
 
 /** Records that end with the object. */
 export interface MemoryRecords extends Records {
@@ -70,7 +71,7 @@ function memoryLock(): { lock: AppLock; takeOver(holder: string): Lease } {
   let held: { readonly holder: string; readonly lost: AbortController } | undefined;
 
   function takeOver(holder: string): Lease {
-    held?.lost.abort(new Error('the lock is no longer ours'));
+    held?.lost.abort(lockLost('the lock'));
     const mine = { holder, lost: new AbortController() };
     held = mine;
     return {

@@ -5,6 +5,7 @@ import type { KubeClient, KubeObject, Written } from '../../platform/kubernetes/
 import { kinds } from '../../platform/kubernetes/kinds.ts';
 import type { LeaseTimes } from '../app-lock.ts';
 import type { Acquired, AppLock, Lease } from '../journal.ts';
+import { lockLost } from '../lost.ts';
 import { reading, writeTriesMax, writing } from './objects.ts';
 
 type LeaseObject = KubeObject & {
@@ -113,7 +114,7 @@ function keep(client: KubeClient, taken: LeaseObject, begun: number, times: Leas
 
   function lose(): void {
     over.abort();
-    lost.abort(new Error(`lease ${known.metadata.name} is no longer ours`));
+    lost.abort(lockLost(`lease ${known.metadata.name}`));
   }
 
   async function renew(): Promise<void> {

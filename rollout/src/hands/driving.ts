@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Drive, type Driven, drive } from '../engine.ts';
+import { isHeadgateError } from '../errors.ts';
+import type { Lease } from '../journal/journal.ts';
+import { drivingWith, type Hands, pollMs } from './hands.ts';
+
+/**
+ * Drives, over the loss of its lock too, as to an API server that was away for longer than a lock lives: a candidate with weight must not
+ * be left alone. The lock is taken again when it is free; whoever had it meanwhile has driven on.
+ */
+export async function driveOver(hands: Hands, lease: Lease, begin?: NonNullable<Drive['begin']>): Promise<Driven> {
+  let hasBegun = begin === undefined;
+  const begins = begin && {
+    begin: async (...book: Parameters<typeof begin>) => {
+      const goes = await begin(...book);
+      hasBegun = true;
+      return goes;
+    },
+  };
+  try {
+    return await drive({ ...drivingWith(hands, lease), ...begins });
+  } catch (error) {
+    if (!lease.lost.aborted || !hasBegun || hands.signal.aborted) throw error;
+  }
+  hands.say('the lock was lost; this command goes on when it is free');
+  await using again = await takeAgain(hands);
+  return await driveOver(hands, again);
+}
+
+async function takeAgain({ ports, actor, signal }: Hands): Promise<Lease> {
+  for (;;) {
+    try {
+      const acquired = await ports.lock.acquire(actor, signal);
+      if (acquired.kind === 'held') return acquired.lease;
+    } catch (error) {
+      // What took the lock may still be away.
+      if (!isHeadgateError(error) || !/^(JOURNAL|CLUSTER)_UN/.test(error.code)) throw error;
+    }
+    await sleep(pollMs, undefined, { signal });
+  }
+}

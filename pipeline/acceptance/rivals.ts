@@ -13,7 +13,7 @@ const idleMs = 60_000;
 /** One way in which delivery tools differ. `figures`: what one run of it showed, in the unit of `unit`. */
 type Row = {
   readonly name: string;
-  readonly unit: 's' | 'requests' | 'requests/s' | 'runs';
+  readonly unit: 's' | 'requests' | 'requests/s';
   readonly aim: number;
   readonly figures: readonly number[];
 };
@@ -26,7 +26,7 @@ export async function rivals(report: Report, runs: number): Promise<void> {
   );
   const first = await stage.release('v1');
   report.check('the first release is promoted', first.code === 0, first.err.trim());
-  const cases = [allFail, noCounts, driverKilled, crashes, idle, good];
+  const cases = [allFail, driverKilled, crashes, idle, good];
   const rows: Row[] = [];
   for (const play of cases) {
     const seen: (readonly Row[])[] = [];
@@ -57,22 +57,6 @@ const allFail: Play = async (stage) => {
   return [
     { name: 'all answers 500 at 5 %: first to last bad answer', unit: 's', aim: 2, figures: [span] },
     { name: 'the same: failed requests', unit: 'requests', aim: 12, figures: [failed.length] },
-  ];
-};
-
-/** It must hold and say so, neither step up nor go back. */
-const noCounts: Play = async (stage) => {
-  const load = stage.load(perSecond);
-  const releasing = stage.release('counts cannot be read for 2 min', '--insist');
-  await stage.until(({ release }) => release?.state.phase.kind === 'holding');
-  await sleep(90_000);
-  const { code, out } = await stage.run('status');
-  const stayed = code === 4 && /no-metrics|no counts/.test(out);
-  await stage.run('rollback', '--reason', 'the next run');
-  await releasing;
-  await load.stop();
-  return [
-    { name: 'healthy version, counts gone: runs that did not hold', unit: 'runs', aim: 0, figures: [stayed ? 0 : 1] },
   ];
 };
 

@@ -52,8 +52,15 @@ async function seen(read: ReadCounts, fits: (seen: MetricsSeen) => boolean = () 
   }
 }
 
-const orders = (lane: Lane, requests: number) => (found: MetricsSeen) =>
-  found.lanes[lane].weighted.requests >= requests;
+/** Failures and total are two questions: a scrape that comes between them is in the next reading whole. */
+const orders =
+  (lane: Lane, requests: number, failed = 0) =>
+  ({
+    lanes: {
+      [lane]: { weighted },
+    },
+  }: MetricsSeen) =>
+    weighted.requests >= requests && weighted.failed >= failed;
 const counted = (requests: number, failed: number) => ({ requests, failed, refused: 0 });
 
 describe("failures and totals of the user's own from Prometheus", () => {
@@ -62,7 +69,7 @@ describe("failures and totals of the user's own from Prometheus", () => {
     const before = await seen(read);
     page = { blue: { orders: 1_300, lost: 12 }, green: { orders: 200, lost: 7 } };
 
-    const after = await seen(read, (found) => orders('blue', 300)(found) && orders('green', 100)(found));
+    const after = await seen(read, (found) => orders('blue', 300, 2)(found) && orders('green', 100, 7)(found));
 
     expect(difference(before, after)).toMatchObject({
       blue: { weighted: counted(300, 2) },
@@ -75,7 +82,7 @@ describe("failures and totals of the user's own from Prometheus", () => {
     const before = await seen(read);
     page = { ...page, green: { orders: 30, lost: 4 } };
 
-    const after = await seen(read, orders('green', 30));
+    const after = await seen(read, orders('green', 30, 4));
 
     expect(difference(before, after)?.green.weighted).toEqual(counted(30, 4));
   });

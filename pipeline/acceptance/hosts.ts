@@ -43,16 +43,6 @@ export function deliver(cwd: string, where: Omit<Where, 'cwd'> = {}): Promise<Ra
   return headgate({ ...where, cwd }, 'run', 'deliver', '--json');
 }
 
-export async function edit(folder: string, file: string, find: string, replace: string): Promise<void> {
-  const path = join(folder, file);
-  const text = await readFile(path, 'utf8');
-  if (text.split(find).length !== 2) throw new RangeError(`Cannot edit ${file} as "${find}" must stand there once`);
-  await writeFile(
-    path,
-    text.replace(find, () => replace),
-  );
-}
-
 /** @returns its id */
 export async function commit(folder: string, message: string): Promise<string> {
   await git(folder, 'add', '--all');

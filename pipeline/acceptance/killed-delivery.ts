@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stopSupervisor } from '@headgate/rollout';
+import { edit } from '../src/demo/versions.ts';
 import { acted, failures, git, type Ran, repository } from './from-sources.ts';
-import { commit, deliver, edit, type Hosts, handler, openHosts } from './hosts.ts';
+import { commit, deliver, type Hosts, handler, openHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 
 /** Results of pure steps go through the registry, so that another host finds them. */
@@ -14,7 +15,7 @@ export async function killedDelivery(report: Report, runs: number): Promise<void
   try {
     const hosts = await openHosts(folder);
     await deliver(hosts.a, { env });
-    await edit(hosts.a, handler, 'const LIMIT_DEFAULT = 100;', 'const LIMIT_DEFAULT = 101;');
+    await edit(hosts.a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
     await commit(hosts.a, 'to see how long it takes');
     const whole = await deliver(hosts.a, { env });
     report.check(`a delivery that nobody kills takes ${whole.ms} ms`, whole.code === 0, failures(whole));
@@ -29,7 +30,11 @@ export async function killedDelivery(report: Report, runs: number): Promise<void
 type Trial = { readonly limit: number; readonly afterMs: number };
 
 async function trial(report: Report, { a, b, head }: Hosts, { limit, afterMs }: Trial): Promise<void> {
-  await edit(a, handler, `const LIMIT_DEFAULT = ${limit};`, `const LIMIT_DEFAULT = ${limit + 1};`);
+  await edit(a, {
+    file: handler,
+    find: `const LIMIT_DEFAULT = ${limit};`,
+    replace: `const LIMIT_DEFAULT = ${limit + 1};`,
+  });
   const id = await commit(a, `limit ${limit + 1}`);
   await git(b, 'pull', '--quiet');
   const killed = await deliver(a, { env, killed: AbortSignal.timeout(Math.round(afterMs)) });

@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stopSupervisor } from '@headgate/rollout';
+import { edit } from '../src/demo/versions.ts';
 import { acted, failures, git, repository } from './from-sources.ts';
-import { commit, deliver, edit, type Hosts, handler, openHosts } from './hosts.ts';
+import { commit, deliver, type Hosts, handler, openHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 
 const apartMs = 5_000;
@@ -28,7 +29,11 @@ export async function merges(report: Report): Promise<void> {
 
 async function configAlone(report: Report, { a, head }: Hosts): Promise<void> {
   const before = await head();
-  await edit(a, 'headgate.yaml', 'env: { PATH_PREFIX: /api }', 'env: { PATH_PREFIX: /api, GREETING: hello }');
+  await edit(a, {
+    file: 'headgate.yaml',
+    find: 'env: { PATH_PREFIX: /api }',
+    replace: 'env: { PATH_PREFIX: /api, GREETING: hello }',
+  });
   await commit(a, 'config alone');
   const ran = await deliver(a);
   const after = await head();
@@ -40,10 +45,10 @@ async function configAlone(report: Report, { a, head }: Hosts): Promise<void> {
 
 /** The later merge comes to its release while the earlier one has not ended its own. */
 async function twoMerges(report: Report, { a, b, head }: Hosts): Promise<void> {
-  await edit(a, handler, 'const LIMIT_DEFAULT = 100;', 'const LIMIT_DEFAULT = 101;');
+  await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
   const earlier = await commit(a, 'the earlier');
   await git(b, 'pull', '--quiet');
-  await edit(b, handler, 'const LIMIT_DEFAULT = 101;', 'const LIMIT_DEFAULT = 102;');
+  await edit(b, { file: handler, find: 'const LIMIT_DEFAULT = 101;', replace: 'const LIMIT_DEFAULT = 102;' });
   const later = await commit(b, 'the later');
   const delivering = deliver(a);
   await sleep(apartMs);
@@ -62,10 +67,10 @@ async function twoMerges(report: Report, { a, b, head }: Hosts): Promise<void> {
 
 async function olderLast(report: Report, { a, b, head }: Hosts): Promise<void> {
   await git(a, 'pull', '--quiet', '--no-rebase', b, 'main');
-  await edit(a, handler, 'const LIMIT_DEFAULT = 102;', 'const LIMIT_DEFAULT = 103;');
+  await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 102;', replace: 'const LIMIT_DEFAULT = 103;' });
   await commit(a, 'overtaken');
   await git(b, 'pull', '--quiet');
-  await edit(b, handler, 'const LIMIT_DEFAULT = 103;', 'const LIMIT_DEFAULT = 104;');
+  await edit(b, { file: handler, find: 'const LIMIT_DEFAULT = 103;', replace: 'const LIMIT_DEFAULT = 104;' });
   const newer = await commit(b, 'overtakes');
   const overtaking = deliver(b);
   await sleep(apartMs); // The older one comes to its release while the newer one is under way.
@@ -101,7 +106,7 @@ async function stopsAtItsPlace(report: Report, { a, head }: Hosts): Promise<void
     },
   ];
   for (const { what, file, find, replace, at, code, env } of trials) {
-    await edit(a, file, find, replace);
+    await edit(a, { file, find, replace });
     await commit(a, what);
     const ran = await deliver(a, env === undefined ? {} : { env });
     await git(a, 'reset', '--quiet', '--hard', 'HEAD~1');

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { stopSupervisor } from '@headgate/rollout';
 import { load } from 'js-yaml';
+import { edit } from '../src/demo/versions.ts';
 import { repository } from './from-sources.ts';
-import { commit, edit, handler, openHosts } from './hosts.ts';
+import { commit, handler, openHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 
 const staging = 'environments: { staging: { release: { watch: 1s, keepWarm: 5s } } }\n';
@@ -23,8 +24,8 @@ export async function throughCi(report: Report): Promise<void> {
     report.check('the Jenkinsfile ends with SUCCESS', result === 'SUCCESS', told);
     report.check('and its commit is live', live !== undefined && lanes[live]?.commit === first);
 
-    await edit(a, 'headgate.yaml', staging, '');
-    await edit(a, handler, 'const LIMIT_DEFAULT = 100;', 'const LIMIT_DEFAULT = 101;');
+    await edit(a, { file: 'headgate.yaml', find: staging, replace: '' });
+    await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
     const second = await commit(a, 'by the workflow');
     const job = await playJob(a, 'run deliver');
     const after = await head();

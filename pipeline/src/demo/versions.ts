@@ -16,13 +16,16 @@ export async function makeVersion(repository: string, folder: string, edits: rea
     recursive: true,
     filter: (path) => !/\/(node_modules|dist|bench)$|\.(test|rig)\.ts$/.test(path),
   });
-  for (const { file, find, replace } of edits) {
-    const path = join(folder, file);
-    const text = await readFile(path, 'utf8');
-    if (text.split(find).length !== 2) throw new RangeError(`Cannot edit ${file} as "${find}" must stand there once`);
-    await writeFile(
-      path,
-      text.replace(find, () => replace),
-    );
-  }
+  for (const one of edits) await edit(folder, one);
+}
+
+/** @throws {RangeError} if the place is not there exactly once */
+export async function edit(folder: string, { file, find, replace }: Edit): Promise<void> {
+  const path = join(folder, file);
+  const text = await readFile(path, 'utf8');
+  if (text.split(find).length !== 2) throw new RangeError(`Cannot edit ${file} as "${find}" must stand there once`);
+  await writeFile(
+    path,
+    text.replace(find, () => replace),
+  );
 }

@@ -1,4 +1,4 @@
-import { compare, type Ledger, readRows } from '../src/perf/ledger.ts';
+import { compare, isFailed, type Ledger, readRows } from '../src/perf/ledger.ts';
 import { median, type Report } from './report.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
@@ -65,7 +65,7 @@ async function oneRun(stage: Stage, { name, weighted }: (typeof kinds)[number]):
     ...(gotWeight === weighted ? [] : [`it ${gotWeight ? 'got' : 'never got'} weight`]),
     ...ledgerProblems(ledger, head.release?.revision.id ?? ''),
   ];
-  const failures = exchanges.filter(({ status }) => status === undefined || status >= 400);
+  const failures = exchanges.filter(isFailed);
   const firstBad = Math.min(...failures.map(({ at }) => at));
   const closed = decisions.findLast(
     ({ after }) => after.phase.kind === 'rollingBack' && after.phase.stage === 'fencing',

@@ -57,8 +57,7 @@ export async function heldBack(report: Report): Promise<void> {
   report.say(
     `from the decision to the confirmed weight ${confirmed - decided.at} ms, the last ${confirmed - heard} of them after the replica heard of it`,
   );
-  const longestPauseMs = () => Math.max(...loads.map((load) => load.longestPauseMs()));
-  await checkOutside({ ...stage, load: { exchanges: [], longestPauseMs, stop } }, report);
+  await checkOutside({ ...stage, load: { stop } }, report);
 }
 
 function isClosing({ release }: Head): boolean {

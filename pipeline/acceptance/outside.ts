@@ -1,10 +1,10 @@
 import type { Head } from '@headgate/rollout';
-import { compare, type Ledger, readRows } from '../src/perf/ledger.ts';
+import { compare, isFailed, type Ledger, readRows } from '../src/perf/ledger.ts';
 import type { Exchange, Load } from '../src/perf/open-loop.ts';
 import type { Report } from './report.ts';
 
 type Seen = {
-  readonly load: Load;
+  readonly load: Pick<Load, 'stop'>;
   readonly origin: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly head: () => Promise<Head>;
@@ -34,9 +34,7 @@ export async function checkOutside(seen: Seen, report: Report): Promise<Ledger> 
     ledger.unanswered.length === 0,
     `${ledger.requests} requests, ${ledger.unanswered.length} unanswered${ledger.unanswered.slice(0, 3).map(told).join('')}`,
   );
-  const failed = exchanges.filter(
-    ({ status, revision = 'none' }) => (status === undefined || status >= 400) && !bad.has(revision),
-  );
+  const failed = exchanges.filter((one) => isFailed(one) && !bad.has(one.revision ?? 'none'));
   report.check(
     'nobody but the bad versions fails',
     others.length === 0,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Head } from '@headgate/rollout';
-import type { Exchange } from '../src/perf/open-loop.ts';
+import { isFailed } from '../src/perf/ledger.ts';
 import { requestsOf } from './cluster/audit.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { driverOf } from './kubernetes.ts';
@@ -52,7 +52,7 @@ type Play = (stage: ClusterStage, run: number) => Promise<readonly Row[]>;
 const allFail: Play = async (stage) => {
   const load = stage.load(perSecond);
   const { code } = await stage.release('answers 500 after 15 s', '--insist');
-  const failed = (await load.stop()).filter(isBad);
+  const failed = (await load.stop()).filter(isFailed);
   const span = code === 11 ? secondsBetween(failed[0]?.at, failed.at(-1)?.at) : Number.POSITIVE_INFINITY;
   return [
     { name: 'all answers 500 at 5 %: first to last bad answer', unit: 's', aim: 2, figures: [span] },
@@ -69,7 +69,7 @@ const driverKilled: Play = async (stage) => {
   const killed = Date.now();
   for (const pid of await driverOf(stage)) process.kill(pid, 'SIGKILL');
   await releasing;
-  const last = (await load.stop()).findLast(isBad);
+  const last = (await load.stop()).findLast(isFailed);
   const figures = [Math.max(0, secondsBetween(killed, last?.at))];
   return [
     { name: 'controller killed while the version is bad: last bad answer after that', unit: 's', aim: 5, figures },
@@ -100,7 +100,7 @@ const good: Play = async (stage, run) => {
   const at100 = await stage.until(({ release }) => release?.state.phase.kind === 'watching', 400_000);
   const took = secondsBetween(begun, sinceOf(at100));
   await releasing;
-  const failed = (await load.stop()).filter(isBad);
+  const failed = (await load.stop()).filter(isFailed);
   return [
     { name: 'good version, 5/25/50/100 at 60 s', unit: 's', aim: 200, figures: [took] },
     { name: 'the same: failed requests', unit: 'requests', aim: 0, figures: [failed.length] },
@@ -109,10 +109,6 @@ const good: Play = async (stage, run) => {
 
 function sinceOf({ release }: Head): number | undefined {
   return release?.state.phase.since;
-}
-
-function isBad({ status }: Exchange): boolean {
-  return status === undefined || status >= 400;
 }
 
 /** To a tenth. */

@@ -57,10 +57,15 @@ async function read(url: string, headers: Readonly<Record<string, string>>, sign
   return JSON.parse(text);
 }
 
+/** No answer, or one from 400 up. */
+export function isFailed({ status }: Exchange): boolean {
+  return status === undefined || status >= 400;
+}
+
 export function compare(exchanges: readonly Exchange[], rows: ReadonlyMap<string, number>): Ledger {
   const posts = exchanges.filter(({ method }) => method === 'POST');
   const isDone = ({ status }: Exchange) => status !== undefined && status >= 200 && status < 300;
-  const failed = exchanges.filter(({ status }) => status === undefined || status >= 400);
+  const failed = exchanges.filter(isFailed);
   const failedBy: Record<string, number> = {};
   for (const { revision = 'none' } of failed) failedBy[revision] = (failedBy[revision] ?? 0) + 1;
   return {

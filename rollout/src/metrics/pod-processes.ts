@@ -1,6 +1,7 @@
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Lane } from '../lane.ts';
+import { conditionOf } from '../platform/kubernetes/conditions.ts';
 import { listPods, type Pod, type PodPlace, textOf } from './pods.ts';
 import { readProcessPage } from './process-page.ts';
 import type { Processes, ProcessSeen } from './processes.ts';
@@ -35,14 +36,14 @@ export function openPodProcesses(target: PodProcessesTarget): Processes {
 }
 
 async function seenOf(pod: Pod, place: PodPlace, app: string, signal: AbortSignal): Promise<ProcessSeen> {
-  const { containerStatuses = [], conditions = [] } = pod.status ?? {};
+  const { containerStatuses = [], conditions } = pod.status ?? {};
   const restarts = containerStatuses.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0);
   const page = await textOf(pod, place, withDeadline(signal, pageMaxMs)).catch(
     () => undefined, // Not there yet, gone, or too slow: the reader knows what that means.
   );
   return {
     id: `${pod.metadata.uid}/${restarts}`,
-    ready: conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
+    ready: conditionOf(conditions, 'Ready')?.status === 'True',
     series: page === undefined ? undefined : readProcessPage(page, app),
   };
 }

@@ -1,4 +1,5 @@
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
+import type { Condition } from '../platform/kubernetes/conditions.ts';
 import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 import { countersAt } from '../traffic/replicas.ts';
 import type { Source } from './scrape.ts';
@@ -18,7 +19,7 @@ export type Pod = KubeObject & {
   readonly status?: {
     readonly phase?: string;
     readonly podIP?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly conditions?: readonly Condition[];
     readonly containerStatuses?: readonly { readonly restartCount?: number }[];
   };
 };

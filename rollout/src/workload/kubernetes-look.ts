@@ -1,12 +1,13 @@
 import type { Lane } from '../lane.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
+import { conditionOf } from '../platform/kubernetes/conditions.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { laneSelector, marks } from '../platform/kubernetes/lane-names.ts';
 import { laneServices } from '../traffic/lane-services.ts';
 import { stateOf } from './kubernetes-autoscaler.ts';
 import { failureOf } from './kubernetes-failure.ts';
 import type { Autoscaler, Deployment, EndpointSlice, Pod } from './kubernetes-objects.ts';
-import { conditionOf, troubleOf } from './kubernetes-trouble.ts';
+import { troubleOf } from './kubernetes-trouble.ts';
 import type { LaneSeen, ServiceSeen } from './workload.ts';
 
 export type LaneObjects = {

@@ -1,14 +1,7 @@
 /** What we read of the cluster's objects; everything else in them is kept as it is. */
 import type { KubeObject } from '../platform/kubernetes/client.ts';
+import type { Condition } from '../platform/kubernetes/conditions.ts';
 import type { PodTemplate } from '../revision.ts';
-
-export type Condition = {
-  readonly type: string;
-  readonly status: 'True' | 'False' | 'Unknown';
-  readonly reason?: string;
-  readonly message?: string;
-  readonly lastTransitionTime?: string;
-};
 
 export type Deployment = KubeObject & {
   readonly spec: Readonly<Record<string, unknown>> & { readonly replicas?: number; readonly template: PodTemplate };

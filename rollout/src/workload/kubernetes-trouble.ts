@@ -1,5 +1,6 @@
 /** Why a service of a lane does not come up, read from what the cluster says of its Deployment and pods. */
-import type { Condition, ContainerStatus, Deployment, Pod, Probe, Terminated } from './kubernetes-objects.ts';
+import { conditionOf } from '../platform/kubernetes/conditions.ts';
+import type { ContainerStatus, Deployment, Pod, Probe, Terminated } from './kubernetes-objects.ts';
 import type { Failure } from './workload.ts';
 
 /** `ask`: what the pod's Events say is needed to tell. `logs`: whose last lines belong to it, `previous` those of before its restart. */
@@ -134,10 +135,6 @@ function deploymentTrouble({ metadata, status }: Deployment): Trouble | undefine
   const progress = conditionOf(status?.conditions, 'Progressing');
   if (progress?.reason !== 'ProgressDeadlineExceeded') return undefined;
   return { ...none, reason: 'deadline', what: `did not come up in time: ${progress.message ?? progress.reason}` };
-}
-
-export function conditionOf(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
-  return conditions?.find((condition) => condition.type === type);
 }
 
 /** What has no time has just begun. */

@@ -2,15 +2,14 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError } from '../../errors.ts';
 import type { KubeClient, KubeObject } from './client.ts';
+import { type Condition, conditionOf } from './conditions.ts';
 import { kinds } from './kinds.ts';
 import { isRouted } from './routed.ts';
 
 type Service = KubeObject & {
   readonly spec?: { readonly clusterIP?: string; readonly selector?: Readonly<Record<string, string>> };
 };
-type Pod = KubeObject & {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-};
+type Pod = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } };
 
 const connectMaxMs = 1_500;
 /** The nodes learn of a Service some time after the API server does. */
@@ -64,12 +63,8 @@ async function byPod(
   if (selector.length === 0) return undefined;
   const labels = selector.map(([key, value]) => `${key}=${value}`).join();
   const { items } = await there.list<Pod>(kinds.Pod, { labels }, signal);
-  const pod = items.find(isReady);
+  const pod = items.find(({ status }) => conditionOf(status?.conditions, 'Ready')?.status === 'True');
   return pod && { host: '127.0.0.1', port: await there.forward(pod.metadata.name, port) };
-}
-
-function isReady({ status }: Pod): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
 }
 
 function answers(host: string, port: number): Promise<boolean> {

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { instant } from '../lane.ts';
 import { probeHeader } from '../pin.ts';
-import type { RouterRequest } from '../platform/platform.ts';
 import { type Look, noEvidence } from '../policy/look.ts';
 import type { Phase } from '../policy/phase.ts';
 import { pinsAt } from '../policy/pins.ts';
 import type { Release } from '../policy/release.ts';
 import { revisionNamed } from '../simulate/named.ts';
+import type { RouterRequest } from '../traffic/traffic.ts';
 import { makeSyntheticSender } from './synthetic.ts';
 
 const holding: Phase = { kind: 'holding', step: 0, since: instant(0) };

@@ -2,7 +2,7 @@ import type { AppLock, Journal, WishBox } from '../journal/journal.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Processes } from '../metrics/processes.ts';
 import type { WorkQueue } from '../queue/queue.ts';
-import type { TrafficRouter } from '../traffic/traffic.ts';
+import type { RouterRequest, TrafficRouter } from '../traffic/traffic.ts';
 import type { ProbeAnswer, Workload } from '../workload/workload.ts';
 
 /** The ports that belong together, opened for one app. */
@@ -22,5 +22,3 @@ export interface Platform extends AsyncDisposable {
   /** Sends one request through the router, as a user would, and answers once it is over. */
   send(request: RouterRequest, signal: AbortSignal): Promise<ProbeAnswer>;
 }
-
-export type RouterRequest = { readonly path: string; readonly headers: Readonly<Record<string, string>> };

@@ -3,18 +3,17 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
+import type { RouterRequest } from './traffic.ts';
 
 export type ReplicaAnswer = { readonly status: number; readonly headers: IncomingMessage['headers'] };
-
-export type ReplicaRequest = { readonly path: string; readonly headers: Readonly<Record<string, string>> };
 
 export interface Replica {
   /** Address, for messages and for telling replicas apart. */
   readonly name: string;
   /** One request through its listener, as a user would send it; redirects are not followed. Rejects without an answer. The body is the caller's to read. */
-  open(asked: ReplicaRequest, signal: AbortSignal): Promise<IncomingMessage>;
+  open(asked: RouterRequest, signal: AbortSignal): Promise<IncomingMessage>;
   /** The same, without the body. */
-  get(asked: ReplicaRequest, signal: AbortSignal): Promise<ReplicaAnswer>;
+  get(asked: RouterRequest, signal: AbortSignal): Promise<ReplicaAnswer>;
   /** Its counters, as Prometheus text. Rejects without an answer. */
   counters(signal: AbortSignal): Promise<string>;
 }

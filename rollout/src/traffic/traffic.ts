@@ -11,6 +11,9 @@ export type TrafficSeen =
 /** What a router can be asked to do; an adapter that cannot says so as a value. */
 export type TrafficDone = { readonly kind: 'done' } | { readonly kind: 'unsupported'; readonly why: string };
 
+/** A GET as a user would send it. */
+export type RouterRequest = { readonly path: string; readonly headers: Readonly<Record<string, string>> };
+
 /** Splits HTTP traffic between the two lanes. It knows lanes and no roles: a repeated write stays right after a role swap. */
 export interface TrafficRouter {
   /** @throws {HeadgateError} `TRAFFIC_WRITE_REFUSED`, `TRAFFIC_UNREACHABLE` */

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drive, type Driven, drive } from '../engine.ts';
-import { isHeadgateError } from '../errors.ts';
+import { type ErrorCode, isHeadgateError } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
 import { drivingWith, type Hands, pollMs } from './hands.ts';
+
+/** What took the lock away may still be there when it is asked for again. */
+const stillAway: ReadonlySet<ErrorCode> = new Set(['JOURNAL_UNREADABLE', 'JOURNAL_UNWRITABLE', 'CLUSTER_UNREACHABLE']);
 
 /**
  * Drives, over the loss of its lock too, as to an API server that was away for longer than a lock lives: a candidate with weight must not
@@ -33,8 +36,7 @@ async function takeAgain({ ports, actor, signal }: Hands): Promise<Lease> {
       const acquired = await ports.lock.acquire(actor, signal);
       if (acquired.kind === 'held') return acquired.lease;
     } catch (error) {
-      // What took the lock may still be away.
-      if (!isHeadgateError(error) || !/^(JOURNAL|CLUSTER)_UN/.test(error.code)) throw error;
+      if (!isHeadgateError(error) || !stillAway.has(error.code)) throw error;
     }
     await sleep(pollMs, undefined, { signal });
   }

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findSupervisor, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
 import { anEar, type Heard } from '../src/notify/ear.rig.ts';
-import { acted, failures, headgate, type Ran, repository } from './from-sources.ts';
+import { repository } from './commands.ts';
+import { acted, failures, headgate, type Ran } from './from-sources.ts';
 import type { Report } from './report.ts';
 
 const againMaxMs = 3_000;

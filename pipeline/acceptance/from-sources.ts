@@ -1,11 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-
-export const repository = join(import.meta.dirname, '../..');
-const bin = join(repository, 'pipeline/dist/cli/bin.js');
+import { bin } from './commands.ts';
 
 export type Ran = {
   /** 128 for a process that was killed. */

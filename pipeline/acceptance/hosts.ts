@@ -2,7 +2,8 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Head, openRecords, parseSpec, readHead } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
-import { git, headgate, type Ran, repository, type Where } from './from-sources.ts';
+import { repository } from './commands.ts';
+import { git, headgate, type Ran, type Where } from './from-sources.ts';
 
 const release = 'release: { strategy: blue-green, bake: 1s, watch: 3s, keepWarm: 5m }\n';
 /** A unit test, which `check` runs. */

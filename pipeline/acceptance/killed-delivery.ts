@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stopSupervisor } from '@headgate/rollout';
 import { edit } from '../src/demo/versions.ts';
-import { acted, failures, git, type Ran, repository } from './from-sources.ts';
+import { repository } from './commands.ts';
+import { acted, failures, git, type Ran } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, openHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 

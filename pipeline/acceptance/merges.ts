@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stopSupervisor } from '@headgate/rollout';
 import { edit } from '../src/demo/versions.ts';
-import { acted, failures, git, repository } from './from-sources.ts';
+import { repository } from './commands.ts';
+import { acted, failures, git } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, openHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { stopSupervisor } from '@headgate/rollout';
 import { load } from 'js-yaml';
 import { edit } from '../src/demo/versions.ts';
-import { repository } from './from-sources.ts';
+import { repository } from './commands.ts';
 import { commit, handler, openHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 

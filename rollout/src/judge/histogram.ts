@@ -28,7 +28,9 @@ export function dense(sparse: SparseHistogram): Histogram {
 }
 
 export function total(histogram: Histogram): number {
-  return histogram.reduce((sum, count) => sum + count, 0);
+  let sum = 0;
+  for (const count of histogram) sum += count;
+  return sum;
 }
 
 /** How many took at least `edgeMs(edge)`. */
@@ -66,8 +68,8 @@ export function thresholds(past: Histogram, levels: readonly number[]): readonly
   });
 }
 
-/** How many lie above each edge. */
-function tailsOf(past: Histogram): readonly number[] {
+/** How many lie above each edge, all of them above the first. */
+export function tailsOf(past: Histogram): readonly number[] {
   const tails: number[] = new Array(bucketsTotal).fill(0);
   let sum = 0;
   for (let edge = past.length - 1; edge >= 0; edge--) {

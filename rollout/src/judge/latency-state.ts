@@ -1,7 +1,7 @@
 import { rollbackWeights } from './arms.ts';
 import type { Block, Line } from './block.ts';
 import { type Dispersion, designEffect, noDispersion } from './dispersion.ts';
-import { above, edgeFrom, edgeMs, type Histogram, type Threshold, thresholds, total } from './histogram.ts';
+import { edgeFrom, edgeMs, type Histogram, type Threshold, tailsOf, thresholds } from './histogram.ts';
 import { type Ledger, logSumExp, logWealth, openLedger } from './ledger.ts';
 import type { Pace } from './pace.ts';
 import type { PairCounts } from './verdict.ts';
@@ -92,13 +92,15 @@ export function logWealths({ rollback, promotion }: LatencyState): {
   return { worse: rollback.map(logWealth), good: promotion.map(logSumExp) };
 }
 
-/** Requests of the open block and those above the thresholds. */
-export function exceedances(
-  { live, candidate }: Omit<OpenBlock, 'seconds'>,
-  liveEdge: number,
-  candidateEdge: number,
-): Block {
-  return { nL: total(live), fL: above(live, liveEdge), nC: total(candidate), fC: above(candidate, candidateEdge) };
+/** Requests of the open block and those above a pair of thresholds. */
+export function exceedances({ live, candidate }: Omit<OpenBlock, 'seconds'>) {
+  const [inLive, inCandidate] = [tailsOf(live), tailsOf(candidate)];
+  return (liveEdge: number, candidateEdge: number): Block => ({
+    nL: inLive[0] ?? 0,
+    fL: inLive[liveEdge] ?? 0,
+    nC: inCandidate[0] ?? 0,
+    fC: inCandidate[candidateEdge] ?? 0,
+  });
 }
 
 /** Of the `k`-th threshold, `levels` first. */

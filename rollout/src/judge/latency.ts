@@ -2,7 +2,7 @@ import { blockGainMax, rollbackWeights, type WorseArms, worseGains } from './arm
 import { type Block, logBet } from './block.ts';
 import { credited } from './credit.ts';
 import { type Dispersion, disperse, noDispersion } from './dispersion.ts';
-import { above, addTo, type Histogram, total } from './histogram.ts';
+import { addTo, type Histogram, tailsOf, total } from './histogram.ts';
 import {
   candidateEdge,
   diagonal,
@@ -80,7 +80,8 @@ function closeBlock(state: LatencyState): [LatencyState, RuleVerdict] {
 function score(state: LatencyState, stakes: Outlook): LatencyState {
   const { open, settings } = state;
   const gainMax = blockGainMax(arms, open.seconds);
-  const blocks = stakes.map(({ edge }, k) => exceedances(open, edge, candidateEdge(settings, k, edge)));
+  const beyond = exceedances(open);
+  const blocks = stakes.map(({ edge }, k) => beyond(edge, candidateEdge(settings, k, edge)));
   const at = (k: number) => ({ block: blocks[k] ?? noBlock, stake: stakes[k] ?? { edge: 1, a: 0.99, kappa: 1 } });
   return {
     ...state,
@@ -110,9 +111,9 @@ function dispersed(
   stakes: Outlook,
   { live, seconds }: Pick<OpenBlock, 'live' | 'seconds'>,
 ): readonly Dispersion[] {
-  const requests = total(live);
+  const tails = tailsOf(live);
   return stakes.map(({ edge }, k) =>
-    disperse(state.dispersions[k] ?? noDispersion, { requests, failures: above(live, edge) }, seconds),
+    disperse(state.dispersions[k] ?? noDispersion, { requests: tails[0] ?? 0, failures: tails[edge] ?? 0 }, seconds),
   );
 }
 

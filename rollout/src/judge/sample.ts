@@ -80,5 +80,6 @@ export function checkSample(sample: Sample): void {
 
 function isSound(value: unknown): boolean {
   if (typeof value === 'number') return value >= 0 && value < Number.POSITIVE_INFINITY;
-  return value === null || typeof value !== 'object' || Object.values(value).every(isSound);
+  if (value === null || typeof value !== 'object') return true;
+  return (Array.isArray(value) ? value : Object.values(value)).every(isSound);
 }

@@ -141,9 +141,9 @@ function latencyFigures(before: latencyState.LatencyState, after: latencyState.L
   const candidate = change ? [] : dense(entry.candidate);
   const open = { live: sum(before.open.live, live), candidate: sum(before.open.candidate, candidate) };
   const stakes = latencyState.outlook(before);
+  const beyond = latencyState.exceedances(open);
   const blocks = stakes.map(({ edge }, k) =>
-    latencyState.exceedances(
-      open,
+    beyond(
       edge,
       edge + (k < latencyState.levels.length ? before.settings.toleratedShift : before.settings.unacceptableShift),
     ),

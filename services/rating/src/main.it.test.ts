@@ -17,12 +17,10 @@ let database: pg.Pool;
 beforeAll(async () => {
   [nats, postgres] = await Promise.all([startNats(), startPostgres()]);
   database = new pg.Pool({ connectionString: postgres.url });
-  // `end()` does not wait for sockets: the server that stops next may say its farewell to a client that is leaving.
-  database.on('connect', (client) => client.on('error', () => {}));
 }, 60_000);
 
 afterAll(async () => {
-  await database?.end();
+  if (database !== undefined) await leave(database);
   await Promise.all([nats, postgres].map((server) => server?.[Symbol.asyncDispose]()));
 });
 
@@ -37,6 +35,20 @@ function anApp(): { readonly app: string; readonly env: Record<string, string> }
 
 function score(by: string, points = 4): { items: { userId: string; serviceId: string; score: number }[] } {
   return { items: [{ userId: by, serviceId, score: points }] };
+}
+
+/** Ends the pool and its connections. `end()` alone does not wait for these: a server that stops next would send them an error. */
+async function leave(pool: pg.Pool): Promise<void> {
+  let open = pool.totalCount;
+  const left = new Promise<void>((resolve) => {
+    if (open === 0) resolve();
+    pool.on('remove', () => {
+      open -= 1;
+      if (open === 0) resolve();
+    });
+  });
+  await pool.end();
+  await left;
 }
 
 /** How many ratings this user gave: each test has users of its own. */

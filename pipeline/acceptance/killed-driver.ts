@@ -19,7 +19,7 @@ export async function killedDriver(report: Report, _runs: number, open: OpenStag
 }
 
 async function untilPromoted(report: Report, open: OpenStage): Promise<void> {
-  await using stage = await open('  steps: [50%]\n  bake: 2s\n  watch: 2s\n  keepWarm: 5m\n');
+  await using stage = await open('  latency: rollback\n  steps: [50%]\n  bake: 2s\n  watch: 2s\n  keepWarm: 5m\n');
   await stage.release('v1');
   const load = stage.load(200);
   let version = 'v2';
@@ -38,7 +38,7 @@ async function untilPromoted(report: Report, open: OpenStage): Promise<void> {
 
 /** A version that goes bad after its promotion: the driver dies while the former lane gets its traffic back. */
 async function inTheWatch(report: Report, open: OpenStage): Promise<void> {
-  await using stage = await open('  steps: [50%]\n  bake: 2s\n  watch: 40s\n  keepWarm: 5m\n');
+  await using stage = await open('  latency: rollback\n  steps: [50%]\n  bake: 2s\n  watch: 40s\n  keepWarm: 5m\n');
   await stage.release('v1');
   const load = stage.load(200);
   for (const moment of moments)

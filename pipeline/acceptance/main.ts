@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { ab } from './ab.ts';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
+import { clearWhenInterrupted } from './clearing.ts';
 import { openClusterStage } from './cluster/stage.ts';
 import { deliverAgain } from './deliver-again.ts';
 import { heldBack } from './held-back.ts';
@@ -78,17 +79,25 @@ const places: Readonly<Record<string, OpenStage>> = {
 };
 
 const { values, positionals } = parseArgs({
-  options: { runs: { type: 'string', default: '10' }, on: { type: 'string', default: 'local' } },
+  options: {
+    runs: { type: 'string', default: '10' },
+    on: { type: 'string', default: 'local' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
   allowPositionals: true,
 });
+const choice = `parts are ${Object.keys(parts).join(', ')}; places are ${Object.keys(places).join(', ')}`;
+if (values.help) {
+  process.stdout.write(`npm run acceptance -- [part …] [--runs n] [--on place]\n${choice}\n`);
+  process.exit(0);
+}
 const open = places[values.on];
 const unknown = positionals.filter((name) => !(name in parts));
 if (open === undefined || unknown.length > 0) {
-  process.stderr.write(
-    `Cannot play ${unknown.join(', ') || values.on}: parts are ${Object.keys(parts).join(', ')}; places are ${Object.keys(places).join(', ')}\n`,
-  );
+  process.stderr.write(`Cannot play ${unknown.join(', ') || values.on}: ${choice}\n`);
   process.exit(2);
 }
+clearWhenInterrupted();
 const report = new Report();
 for (const [name, part] of Object.entries(parts)) {
   if (positionals.length === 0 ? needCluster.includes(name) : !positionals.includes(name)) continue;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ensureSupervisor, openRecords, parseSpec, type Spec, stopSupervisor } from '@headgate/rollout';
 import { userRequest } from '../src/perf/ledger.ts';
 import { type Load, startLoad } from '../src/perf/open-loop.ts';
+import { clearing } from './clearing.ts';
 import { type Commands, openCommands, type Ran, type Running, repository, type Still, standStill } from './commands.ts';
 import { openVersions } from './versions.ts';
 
@@ -88,11 +89,11 @@ export async function openStage(release: string): Promise<Stage> {
   const repositories = `${new URL(registry).host}/${spec.app}`;
   return {
     ...stageAt({ file, spec, state, origin, headers: {}, env, nats, commands, repositories, sources }),
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]: clearing(async () => {
       commands[Symbol.dispose]();
       await stopSupervisor(state, AbortSignal.timeout(60_000));
       await rm(folder, { recursive: true, force: true });
       await rm(sources, { recursive: true, force: true });
-    },
+    }),
   };
 }

@@ -20,7 +20,7 @@ const plan = [
 
 /** Both lanes' streams and consumers must be the same before and after, and an outside client must see nothing but bad versions' own errors. */
 export async function tenReleases(report: Report, _runs: number, open: OpenStage): Promise<void> {
-  await using stage = await open('  steps: [25%, 50%]\n  bake: 4s\n  watch: 3s\n  keepWarm: 5m\n');
+  await using stage = await open('  latency: rollback\n  steps: [25%, 50%]\n  bake: 4s\n  watch: 3s\n  keepWarm: 5m\n');
   let before: string | undefined; // The first release makes both lanes.
   let load: ReturnType<Stage['load']> | undefined;
   for (const { version, how } of plan) {

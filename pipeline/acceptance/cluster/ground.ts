@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fromMachine } from '../../src/image/base.ts';
 import { pushImage } from '../../src/registry/client.ts';
+import { clearing } from '../clearing.ts';
 import { buildNats, buildPostgres } from './server-images.ts';
 
 /** What `cluster:up` says of the cluster. */
@@ -39,9 +40,9 @@ export async function openGround(namespace: string): Promise<Ground> {
     cluster,
     namespace,
     kubectl,
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]: clearing(async () => {
       await kubectl(['delete', 'namespace', namespace, '--wait=true', '--timeout=120s']);
-    },
+    }),
   };
   try {
     const images = await pushServers(cluster.registry);

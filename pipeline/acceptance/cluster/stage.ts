@@ -7,6 +7,7 @@ import { openRecords } from '@headgate/rollout';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
 import { pushImage } from '../../src/registry/client.ts';
+import { clearing } from '../clearing.ts';
 import { bin, openCommands, repository, standStill } from '../commands.ts';
 import { cache, readSpec, type Stage, stageAt } from '../stage.ts';
 import { driverRoles, forget, variablesOf } from './account.ts';
@@ -43,13 +44,14 @@ export async function openClusterStage(release: string, driver: 'controller' | '
     const manifests = join('services', service, 'deploy');
     await cp(join(repository, manifests), join(folder, manifests), { recursive: true });
   }
+  const away = clearing(() => clear(ground, [folder, sources]));
   try {
     await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
     await bootstrap(file);
     if (driver === 'controller') await startController(ground, sources);
-    return await stageOn(ground, { file, folder, sources }, driver);
+    return await stageOn(ground, { file, folder, sources, away }, driver);
   } catch (error) {
-    await clear(ground, [folder, sources]);
+    await away();
     throw error;
   }
 }
@@ -66,11 +68,17 @@ async function clear(ground: Ground, folders: readonly string[]): Promise<void> 
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
 
-type Written = { readonly file: string; readonly folder: string; readonly sources: string };
+type Written = {
+  readonly file: string;
+  readonly folder: string;
+  readonly sources: string;
+  /** Takes away all of the stage but its commands. */
+  readonly away: () => Promise<void>;
+};
 
 async function stageOn(
   ground: Ground,
-  { file, folder, sources }: Written,
+  { file, folder, sources, away }: Written,
   driver: 'controller' | 'cli',
 ): Promise<ClusterStage> {
   const { cluster, kubectl, namespace } = ground;
@@ -98,7 +106,7 @@ async function stageOn(
     processesOf: (...selection) => processesOf(ground, selection),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
-      await clear(ground, [folder, sources]);
+      await away();
     },
   };
 }

@@ -64,6 +64,25 @@ describe('forecastOf()', () => {
     expect(of(after, 0)?.ms).toBe(170_000);
   });
 
+  test('waits for latencies where promotion does: a tail that hardly falls says little for long', () => {
+    const settings = { ...defaultJudge, slow: ['latency'] } as const;
+    const live = { requests: 10_000, failed: 10, refused: 0 };
+    // 20 ms, but 6 % take something between 0.2 and 4 s: of these nearly as many lie above 1.48 times live's p95 as above it.
+    const slow = Array.from({ length: 60 }, (_, k) => [108 + k, 10] as const);
+    const latency = { live: [[61, 9_400] as const, ...slow], seconds: 10 };
+    const prime = { kind: 'prime', at: 0, ...countsOnly, seconds: 10, live, latency } as const;
+    const seen = Array.from({ length: 6 }, () => prime).reduce(foldEvidence, startEvidence(settings));
+    const patient = Array.from({ length: 6 }, () => prime).reduce(
+      foldEvidence,
+      startEvidence({ ...settings, latencyPromotes: false }),
+    );
+    const [waits, not] = [seen, patient].map((state) => forecastOf(state, plan, starting));
+
+    expect(not?.requests).toBeLessThan(2_500);
+    expect(waits?.requests).toBeGreaterThan(not?.requests ?? 0);
+    expect(waits?.ms).toBeGreaterThanOrEqual((1_000 * (waits?.requests ?? 0)) / (1_000 * 0.5));
+  });
+
   test('has nothing to say without users, and where nothing is compared by their requests', () => {
     expect(forecastOf(startEvidence(defaultJudge), plan, starting)).toBeUndefined();
     expect(forecastOf(liveAt(100), { ...plan, steps: [] }, starting)).toBeUndefined();

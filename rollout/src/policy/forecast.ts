@@ -1,5 +1,6 @@
 import { lineAt } from '../judge/block.ts';
 import { outlook } from '../judge/failures.ts';
+import { read as readLatency } from '../judge/latency.ts';
 import { ruleWeights } from '../judge/merge.ts';
 import { neededToPromote, neededToRollBack } from '../judge/needed.ts';
 import { probeWeight } from '../judge/rules.ts';
@@ -39,6 +40,24 @@ function minutes(ms: number): string {
 
 /** `undefined` without users' requests, and where nothing is compared by them. */
 export function forecastOf(state: EvidenceState, plan: Plan, phase: Phase): Forecast | undefined {
+  const forecast = failuresForecast(state, plan, phase);
+  const step = stepOf(phase) ?? 0;
+  const weight = (plan.steps[step] ?? 0) / 100;
+  if (forecast === undefined || weight === 0) return forecast;
+  const requests = Math.max(forecast.requests, latencyNeeds(state.judge, weight));
+  return { ...forecast, requests, ms: Math.max(forecast.ms, (1_000 * requests) / (forecast.perSec * weight)) };
+}
+
+/** Candidate's requests until no latency that promotion waits for is in doubt; 0 where none is compared. */
+function latencyNeeds({ rules, settings, thin }: EvidenceState['judge'], weight: number): number {
+  if (!settings.latencyPromotes || thin) return 0;
+  return Math.max(
+    0,
+    ...rules.map((rule) => (rule.kind === 'latency' ? (readLatency({ ...rule.state, weight }).needCandidate ?? 0) : 0)),
+  );
+}
+
+function failuresForecast(state: EvidenceState, plan: Plan, phase: Phase): Forecast | undefined {
   const step = stepOf(phase);
   const perSec = state.judge.thin ? 2 * (plan.synthetic?.perSec ?? 0) : usersPerSec(state);
   const [first = 0] = plan.steps;
@@ -108,6 +127,6 @@ const rateKnownSec = 30;
 export function isTooThin(state: EvidenceState, { plan, startedAt, state: { phase } }: Release, now: Instant): boolean {
   if (state.judge.settings.compare !== 'both' || phase.kind !== 'holding') return false;
   if (state.history.reduce((sum, { seconds }) => sum + seconds, 0) < rateKnownSec) return false;
-  const forecast = forecastOf(state, plan, phase);
+  const forecast = failuresForecast(state, plan, phase); // Latencies are not what synthetic requests are compared by.
   return forecast === undefined || forecast.ms > startedAt + plan.deadlineMs - now;
 }

@@ -1,27 +1,65 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Head, openRecords, parseSpec, readHead } from '@headgate/rollout';
+import { findSupervisor, type Head, openRecords, readHead, stopSupervisor } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
+import { userRequest } from '../src/perf/ledger.ts';
+import { type Load, startLoad } from '../src/perf/open-loop.ts';
+import { clearing } from './clearing.ts';
 import { repository } from './commands.ts';
 import { git, headgate, type Ran, type Where } from './from-sources.ts';
+import { readSpec } from './stage.ts';
 
+/** What the hosts' releases are by default: short ones. */
 const release = 'release: { strategy: blue-green, bake: 1s, watch: 3s, keepWarm: 5m }\n';
 /** A unit test, which `check` runs. */
 const unitTest = "require('node:test')('adds', () => require('node:assert').equal(1 + 1, 2));\n";
 /** A source of the rating service that is edited, a number at a time. */
 export const handler = 'services/rating/src/handlers/handler.ts';
 
-/** Two hosts, each with a clone and a cache of its own, that share what a cluster would hold: journal, lock, lanes and registry. */
-export type Hosts = { readonly a: string; readonly b: string; readonly head: () => Promise<Head> };
+/** Two hosts, each with a clone and a cache of its own, that share journal, lock, lanes and registry. */
+export interface Hosts extends AsyncDisposable {
+  readonly a: string;
+  readonly b: string;
+  readonly head: () => Promise<Head>;
+  /** Users' requests to what is live, after the first release. */
+  load(perSecond: number): Promise<Load>;
+}
 
-/** Below the repository, so that packages are found. */
-export async function openHosts(folder: string): Promise<Hosts> {
+/** `state`: what they keep is below a folder of that name, which parts of one run have each for themselves. */
+export type OpenHosts = (state: string) => Promise<Hosts>;
+
+/** Both share the local platform of the first. */
+export const openHosts: OpenHosts = async (state) => {
+  const example = await readFile(join(repository, 'headgate.yaml'), 'utf8');
+  const { folder, a, b, spec } = await twoClones(state, example.slice(0, example.indexOf('release:')));
+  await mkdir(join(b, '.headgate'));
+  for (const name of ['journal', 'supervisor.sock'])
+    await symlink(join(a, '.headgate', name), join(b, '.headgate', name));
+  const { journal } = openRecords(spec, join(a, '.headgate'));
+  return {
+    a,
+    b,
+    head: () => readHead(journal, spec.app, AbortSignal.timeout(5_000)),
+    async load(perSecond) {
+      const running = await findSupervisor(join(a, '.headgate'), AbortSignal.timeout(5_000));
+      if (running === undefined) throw new Error('The local platform does not run before the first release');
+      return startLoad({ origin: running.urls.http, headers: {}, perSecond, make: userRequest });
+    },
+    [Symbol.asyncDispose]: clearing(async () => {
+      for (const name of ['.headgate', '.headgate/staging'])
+        await stopSupervisor(join(a, name), AbortSignal.timeout(60_000));
+      await rm(folder, { recursive: true, force: true });
+    }),
+  };
+};
+
+/** `app`: headgate.yaml as far as its release. */
+export async function twoClones(state: string, app: string) {
+  const folder = join(repository, '.headgate', `${state}${process.pid}`); // Below the repository, so that packages are found.
   const [a, b] = [join(folder, 'a'), join(folder, 'b')];
   await makeVersion(repository, a, []);
-  const example = await readFile(join(repository, 'headgate.yaml'), 'utf8');
-  const app = `${example.slice(0, example.indexOf('release:'))}${release}`;
   const files = {
-    'headgate.yaml': app,
+    'headgate.yaml': `${app}${release}`,
     'package.json': '{ "type": "commonjs", "scripts": { "check": "node --test unit.test.js" } }\n',
     'package-lock.json': '{}\n',
     'unit.test.js': unitTest,
@@ -31,13 +69,7 @@ export async function openHosts(folder: string): Promise<Hosts> {
   await git(a, 'init', '--quiet', '--initial-branch=main');
   await commit(a, 'the first');
   await git(folder, 'clone', '--quiet', a, b);
-  await mkdir(join(b, '.headgate'));
-  for (const name of ['journal', 'supervisor.sock'])
-    await symlink(join(a, '.headgate', name), join(b, '.headgate', name));
-  const parsed = parseSpec(app, { file: 'headgate.yaml' });
-  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-  const { journal } = openRecords(parsed.spec, join(a, '.headgate'));
-  return { a, b, head: () => readHead(journal, parsed.spec.app, AbortSignal.timeout(5_000)) };
+  return { folder, a, b, spec: await readSpec(join(a, 'headgate.yaml')) };
 }
 
 export function deliver(cwd: string, where: Omit<Where, 'cwd'> = {}): Promise<Ran> {

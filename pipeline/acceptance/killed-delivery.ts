@@ -1,31 +1,27 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { stopSupervisor } from '@headgate/rollout';
 import { edit } from '../src/demo/versions.ts';
-import { repository } from './commands.ts';
 import { acted, failures, git, type Ran } from './from-sources.ts';
-import { commit, deliver, type Hosts, handler, openHosts } from './hosts.ts';
+import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
+import type { OpenStage } from './stage.ts';
 
 /** Results of pure steps go through the registry, so that another host finds them. */
 const env = { HEADGATE_CACHE_KEY: 'a secret that the hosts share' };
 
 /** `headgate run deliver` is killed -9 at random moments; another host ends it, does each effect once and repeats nothing that others can see done. */
-export async function killedDelivery(report: Report, runs: number): Promise<void> {
-  const folder = join(repository, '.headgate', `k${process.pid}`);
-  try {
-    const hosts = await openHosts(folder);
-    await deliver(hosts.a, { env });
-    await edit(hosts.a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
-    await commit(hosts.a, 'to see how long it takes');
-    const whole = await deliver(hosts.a, { env });
-    report.check(`a delivery that nobody kills takes ${whole.ms} ms`, whole.code === 0, failures(whole));
-    for (let run = 0; run < runs; run++)
-      await trial(report, hosts, { limit: 101 + run, afterMs: Math.random() * whole.ms });
-  } finally {
-    await stopSupervisor(join(folder, 'a', '.headgate'), AbortSignal.timeout(60_000));
-    await rm(folder, { recursive: true, force: true });
-  }
+export async function killedDelivery(
+  report: Report,
+  runs: number,
+  _open: OpenStage,
+  openHosts: OpenHosts,
+): Promise<void> {
+  await using hosts = await openHosts('k');
+  await deliver(hosts.a, { env });
+  await edit(hosts.a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
+  await commit(hosts.a, 'to see how long it takes');
+  const whole = await deliver(hosts.a, { env });
+  report.check(`a delivery that nobody kills takes ${whole.ms} ms`, whole.code === 0, failures(whole));
+  for (let run = 0; run < runs; run++)
+    await trial(report, hosts, { limit: 101 + run, afterMs: Math.random() * whole.ms });
 }
 
 type Trial = { readonly limit: number; readonly afterMs: number };

@@ -7,9 +7,11 @@ import { ab } from './ab.ts';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
 import { clearWhenInterrupted } from './clearing.ts';
-import { openClusterStage } from './cluster/stage.ts';
+import { openClusterHosts } from './cluster/hosts.ts';
+import { type Driver, openClusterStage } from './cluster/stage.ts';
 import { deliverAgain } from './deliver-again.ts';
 import { heldBack } from './held-back.ts';
+import { type OpenHosts, openHosts } from './hosts.ts';
 import { idle } from './idle.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
@@ -57,7 +59,10 @@ const parts = {
   'held-back': heldBack,
   'other-writer': otherWriter,
   rivals,
-} as const satisfies Record<string, (report: Report, runs: number, open: OpenStage) => Promise<void>>;
+} as const satisfies Record<
+  string,
+  (report: Report, runs: number, open: OpenStage, openHosts: OpenHosts) => Promise<void>
+>;
 
 const needCluster: readonly string[] = [
   'kubernetes',
@@ -70,12 +75,17 @@ const needCluster: readonly string[] = [
   'rivals',
 ];
 
-const onCluster: OpenStage = (release) => openClusterStage(release, 'controller');
+type Place = { readonly stage: OpenStage; readonly hosts: OpenHosts };
 
-const places: Readonly<Record<string, OpenStage>> = {
-  local: openStage,
-  controller: onCluster,
-  cli: (release) => openClusterStage(release, 'cli'),
+const clusterWith = (driver: Driver): Place => ({
+  stage: (release) => openClusterStage(release, driver),
+  hosts: (state) => openClusterHosts(state, driver),
+});
+
+const places: Readonly<Record<string, Place>> = {
+  local: { stage: openStage, hosts: openHosts },
+  controller: clusterWith('controller'),
+  cli: clusterWith('cli'),
 };
 
 const { values, positionals } = parseArgs({
@@ -91,9 +101,9 @@ if (values.help) {
   process.stdout.write(`npm run acceptance -- [part …] [--runs n] [--on place]\n${choice}\n`);
   process.exit(0);
 }
-const open = places[values.on];
+const place = places[values.on];
 const unknown = positionals.filter((name) => !(name in parts));
-if (open === undefined || unknown.length > 0) {
+if (place === undefined || unknown.length > 0) {
   process.stderr.write(`Cannot play ${unknown.join(', ') || values.on}: ${choice}\n`);
   process.exit(2);
 }
@@ -104,7 +114,8 @@ for (const [name, part] of Object.entries(parts)) {
   process.stdout.write(`\n${name}\n`);
   const begun = performance.now();
   try {
-    await part(report, Number(values.runs), needCluster.includes(name) && values.on === 'local' ? onCluster : open);
+    const { stage, hosts } = needCluster.includes(name) && values.on === 'local' ? clusterWith('controller') : place;
+    await part(report, Number(values.runs), stage, hosts);
   } catch (error) {
     report.check(
       `${name} came to its end`,

@@ -1,31 +1,23 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stopSupervisor } from '@headgate/rollout';
 import { edit } from '../src/demo/versions.ts';
-import { repository } from './commands.ts';
+import { isFailed } from '../src/perf/ledger.ts';
 import { acted, failures, git } from './from-sources.ts';
-import { commit, deliver, type Hosts, handler, openHosts } from './hosts.ts';
+import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
+import type { OpenStage } from './stage.ts';
 
 const apartMs = 5_000;
 
 /** What merges lead to: who goes first, what is refused as older, what stops where, and that everything before it is untouched. */
-export async function merges(report: Report): Promise<void> {
-  // Below the repository, so that packages are found.
-  const folder = join(repository, '.headgate', `m${process.pid}`);
-  try {
-    const hosts = await openHosts(folder);
-    const first = await deliver(hosts.a);
-    report.check('the first commit is released', first.code === 0, failures(first));
-    await configAlone(report, hosts);
-    await twoMerges(report, hosts);
-    await olderLast(report, hosts);
-    await stopsAtItsPlace(report, hosts);
-  } finally {
-    await stopSupervisor(join(folder, 'a', '.headgate'), AbortSignal.timeout(60_000));
-    await rm(folder, { recursive: true, force: true });
-  }
+export async function merges(report: Report, _runs: number, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
+  await using hosts = await openHosts('m');
+  const first = await deliver(hosts.a);
+  report.check('the first commit is released', first.code === 0, failures(first));
+  await configAlone(report, hosts);
+  await twoMerges(report, hosts);
+  await olderLast(report, hosts);
+  await stopsAtItsPlace(report, hosts);
+  await goesBack(report, hosts);
 }
 
 async function configAlone(report: Report, { a, head }: Hosts): Promise<void> {
@@ -122,4 +114,47 @@ async function stopsAtItsPlace(report: Report, { a, head }: Hosts): Promise<void
     );
   }
   report.check('and nothing live or on record has changed', JSON.stringify(await head()) === before);
+}
+
+/** What only a lane can show: the release goes back, and what was live stays it. */
+async function goesBack(report: Report, { a, head, load }: Hosts): Promise<void> {
+  const late = {
+    file: 'services/rating/src/dispatch.ts',
+    find: 'store: RatingRepository): Promise<Reply> {\n',
+    replace:
+      "store: RatingRepository): Promise<Reply> {\n  if (process.uptime() > 25 && store !== undefined) return refusalOf(500, [{ path: '', message: 'broken' }]);\n",
+  };
+  const canary = { file: 'headgate.yaml', find: 'strategy: blue-green, bake: 1s', replace: 'steps: [25%], bake: 90s' };
+  const nowhere = {
+    file: 'headgate.yaml',
+    find: '    source: services/rating\n',
+    replace: '    source: services/rating\n    env: { DATABASE_URL: postgres://nobody@127.0.0.1:1/none }\n',
+  };
+  const users = await load(50);
+  for (const { what, edits } of [
+    { what: 'a deployment that never gets ready', edits: [nowhere] },
+    { what: 'a canary that fails', edits: [late, canary] },
+  ]) {
+    const before = await head();
+    for (const one of edits) await edit(a, one);
+    const id = await commit(a, what);
+    const ran = await deliver(a);
+    await git(a, 'reset', '--quiet', '--hard', 'HEAD~1');
+    const { history, live } = await head();
+    const last = history.at(-1);
+    report.check(
+      `${what} exits 11`,
+      ran.code === 11 && last?.commit === id && last.outcome === 'rolledBack',
+      `${ran.code} ${last?.text} ${failures(ran)}`,
+    );
+    report.check('and what was live stays it', live !== undefined && live === before.live);
+  }
+  const failed = (await users.stop()).filter(isFailed);
+  const bad = new Set((await head()).quarantined.map(({ revision }) => revision));
+  const others = failed.filter(({ revision }) => !bad.has(revision ?? 'none'));
+  report.check(
+    'and its users see no errors but those of the bad version',
+    others.length === 0,
+    `${failed.length} failed, ${others.length} of them elsewhere`,
+  );
 }

@@ -1,44 +1,37 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { stopSupervisor } from '@headgate/rollout';
 import { load } from 'js-yaml';
 import { edit } from '../src/demo/versions.ts';
 import { repository } from './commands.ts';
-import { commit, handler, openHosts } from './hosts.ts';
+import { commit, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
+import type { OpenStage } from './stage.ts';
 
 const staging = 'environments: { staging: { release: { watch: 1s, keepWarm: 5s } } }\n';
 const outputMaxBytes = 64 * 1_048_576;
 
 /** A commit becomes a release through the lines of the workflow, as GitHub's runner starts them, and through the Jenkinsfile, as Groovy runs it. */
-export async function throughCi(report: Report): Promise<void> {
-  const folder = join(repository, '.headgate', `c${process.pid}`);
-  const states = ['.headgate', '.headgate/staging'].map((name) => join(folder, 'a', name));
-  try {
-    const { a, head } = await openHosts(folder);
-    const first = await aWorkspace(a);
-    const { result, told } = await playJenkinsfile(a);
-    const { live, lanes } = await head();
-    report.check('the Jenkinsfile ends with SUCCESS', result === 'SUCCESS', told);
-    report.check('and its commit is live', live !== undefined && lanes[live]?.commit === first);
+export async function throughCi(report: Report, _runs: number, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
+  await using hosts = await openHosts('c');
+  const { a, head } = hosts;
+  const first = await aWorkspace(a);
+  const { result, told } = await playJenkinsfile(a);
+  const { live, lanes } = await head();
+  report.check('the Jenkinsfile ends with SUCCESS', result === 'SUCCESS', told);
+  report.check('and its commit is live', live !== undefined && lanes[live]?.commit === first);
 
-    await edit(a, { file: 'headgate.yaml', find: staging, replace: '' });
-    await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
-    const second = await commit(a, 'by the workflow');
-    const job = await playJob(a, 'run deliver');
-    const after = await head();
-    const has = (name: string, value: string) =>
-      new RegExp(`^${name}<<(\\S+)\\n${value}\\n\\1$`, 'm').test(job.outputs);
-    report.check("the workflow's own line exits 0", job.code === 0, job.code === 0 ? '' : job.all.slice(-2_000));
-    report.check('and its commit is live', after.live !== undefined && after.lanes[after.live]?.commit === second);
-    report.check('outputs are in the file of the runner', has('outcome', 'done') && has('exit-code', '0'), job.outputs);
-    report.check('and so is the summary', /^## deliver-ratings: done in /m.test(job.summary));
-  } finally {
-    for (const state of states) await stopSupervisor(state, AbortSignal.timeout(60_000));
-    await rm(folder, { recursive: true, force: true });
-  }
+  await edit(a, { file: 'headgate.yaml', find: staging, replace: '' });
+  await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
+  const second = await commit(a, 'by the workflow');
+  const job = await playJob(a, 'run deliver');
+  const after = await head();
+  const has = (name: string, value: string) => new RegExp(`^${name}<<(\\S+)\\n${value}\\n\\1$`, 'm').test(job.outputs);
+  report.check("the workflow's own line exits 0", job.code === 0, job.code === 0 ? '' : job.all.slice(-2_000));
+  report.check('and its commit is live', after.live !== undefined && after.lanes[after.live]?.commit === second);
+  report.check('outputs are in the file of the runner', has('outcome', 'done') && has('exit-code', '0'), job.outputs);
+  report.check('and so is the summary', /^## deliver-ratings: done in /m.test(job.summary));
 }
 
 /** Of a checkout of this repository, with the services of that app. @returns its commit */

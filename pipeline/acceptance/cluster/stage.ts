@@ -13,7 +13,8 @@ import { cache, readSpec, type Stage, stageAt } from '../stage.ts';
 import { driverRoles, forget, variablesOf } from './account.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 
-const host = 'ratings.test';
+/** Whose requests the gateway gives to the app. */
+export const host = 'ratings.test';
 const database = 'postgres://headgate@postgres:5432/ratings';
 
 /** A stage on the test cluster. Its commands run outside of it, each with the rights of who gives it: a releaser, or with `cli` a driver. */
@@ -26,34 +27,61 @@ export interface ClusterStage extends Stage {
   processesOf(...selection: string[]): Promise<readonly number[]>;
 }
 
-export async function openClusterStage(release: string, driver: 'controller' | 'cli'): Promise<ClusterStage> {
-  const { registry, kubeconfig } = await readCluster();
-  // For this process and for the commands that it starts.
-  process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
-  process.env['KUBECONFIG'] = kubeconfig;
+/** Who drives the releases of an app: controllers in the cluster, or the command that begins one. */
+export type Driver = 'controller' | 'cli';
+
+export async function openClusterStage(release: string, driver: Driver): Promise<ClusterStage> {
+  await enterCluster();
   process.env['HEADGATE_POD_NETWORK'] = '1';
-  process.env['PATH'] = [join(kubeCache, 'bin'), process.env['PATH']].join(delimiter); // The cluster's own kubectl.
   const namespace = `acceptance-${process.pid}`;
   const ground = await openGround(namespace);
   const folder = await mkdtemp(join(tmpdir(), 'headgate-acceptance-'));
   const sources = join(repository, '.headgate', `acceptance-${process.pid}`);
   await mkdir(sources, { recursive: true });
   const file = join(folder, 'headgate.yaml');
-  await writeFile(file, specText(namespace, driver, release));
+  await writeFile(file, `${appText(namespace, driver)}release:\n${release}`);
   for (const service of ['proxy', 'rating']) {
     const manifests = join('services', service, 'deploy');
     await cp(join(repository, manifests), join(folder, manifests), { recursive: true });
   }
   const away = clearing(() => clear(ground, [folder, sources]));
   try {
-    await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
-    await bootstrap(file);
-    if (driver === 'controller') await startController(ground, sources);
+    await furnish(ground, { file, sources }, driver);
     return await stageOn(ground, { file, folder, sources, away }, driver);
   } catch (error) {
     await away();
     throw error;
   }
+}
+
+/** For this process and for the commands that it starts. */
+export async function enterCluster(): Promise<void> {
+  const { registry, kubeconfig } = await readCluster();
+  process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
+  process.env['KUBECONFIG'] = kubeconfig;
+  process.env['PATH'] = [join(kubeCache, 'bin'), process.env['PATH']].join(delimiter); // The cluster's own kubectl.
+}
+
+/** What an app needs in its namespace before its first release. */
+export async function furnish(
+  ground: Ground,
+  { file, sources }: Pick<Written, 'file' | 'sources'>,
+  driver: Driver,
+): Promise<void> {
+  await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
+  await bootstrap(file);
+  if (driver === 'controller') await startController(ground, sources);
+}
+
+/** Variables of the commands, with the rights of a driver and of a person who only releases: with `cli` they are the same. */
+export async function accounts(ground: Ground, app: string, { folder, driver }: { folder: string; driver: Driver }) {
+  const { namespace } = ground;
+  const roles = driverRoles(app, namespace);
+  const releaser = [{ namespace, role: `headgate-${app}-releaser` }];
+  return {
+    driver: await variablesOf(ground, 'driver', { folder, roles }),
+    person: await variablesOf(ground, 'person', { folder, roles: driver === 'cli' ? roles : releaser }),
+  };
 }
 
 /** The one command that is given by an administrator. */
@@ -62,7 +90,7 @@ async function bootstrap(file: string): Promise<void> {
   await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...entrance]);
 }
 
-async function clear(ground: Ground, folders: readonly string[]): Promise<void> {
+export async function clear(ground: Ground, folders: readonly string[]): Promise<void> {
   await forget(ground, 'controller', 'driver', 'person');
   await ground[Symbol.asyncDispose]();
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
@@ -79,15 +107,12 @@ type Written = {
 async function stageOn(
   ground: Ground,
   { file, folder, sources, away }: Written,
-  driver: 'controller' | 'cli',
+  driver: Driver,
 ): Promise<ClusterStage> {
   const { cluster, kubectl, namespace } = ground;
   const spec = await readSpec(file);
   const pace = { untilMs: 120_000, lookEveryMs: 200 };
-  const roles = driverRoles(spec.app, namespace);
-  const env = await variablesOf(ground, 'driver', { folder, roles });
-  const releaser = [{ namespace, role: `headgate-${spec.app}-releaser` }];
-  const person = await variablesOf(ground, 'person', { folder, roles: driver === 'cli' ? roles : releaser });
+  const { driver: env, person } = await accounts(ground, spec.app, { folder, driver });
   const records = openRecords(spec, folder);
   const commands = openCommands({ file, app: spec.app, records, env: person, pace });
   const [origin = ''] = cluster.gateways;
@@ -139,7 +164,8 @@ async function startController({ cluster, kubectl }: Ground, folder: string): Pr
   await kubectl(['rollout', 'status', 'deployment/headgate-controller', '--timeout=120s']);
 }
 
-function specText(namespace: string, driver: string, release: string): string {
+/** headgate.yaml as far as its release. */
+export function appText(namespace: string, driver: Driver): string {
   return `app: ratings
 services:
   proxy:
@@ -161,6 +187,5 @@ kubernetes:
     gateway-api: { route: ratings }
     replicas: { namespace: gateway, service: traefik, listener: web, metrics: traefik }
   driver: ${driver}
-release:
-${release}`;
+`;
 }

@@ -1,0 +1,40 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openRecords, readHead } from '@headgate/rollout';
+import { userRequest } from '../../src/perf/ledger.ts';
+import { startLoad } from '../../src/perf/open-loop.ts';
+import { clearing } from '../clearing.ts';
+import { type Hosts, twoClones } from '../hosts.ts';
+import { openGround } from './ground.ts';
+import { accounts, appText, clear, type Driver, enterCluster, furnish, host } from './stage.ts';
+
+/** Two hosts outside of the test cluster, to which both deliver with the rights of a releaser, or with `cli` of a driver. */
+export async function openClusterHosts(state: string, driver: Driver): Promise<Hosts> {
+  await enterCluster();
+  const namespace = `acceptance-${state}${process.pid}`;
+  const ground = await openGround(namespace);
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-acceptance-'));
+  const clones = await twoClones(state, appText(namespace, driver));
+  const { a, b, spec } = clones;
+  const away = clearing(() => clear(ground, [folder, clones.folder]));
+  try {
+    await furnish(ground, { file: join(a, 'headgate.yaml'), sources: clones.folder }, driver);
+    const { person } = await accounts(ground, spec.app, { folder, driver });
+    // For all commands of this run: those of a pipeline are given without a stage.
+    process.env['HEADGATE_KUBECONFIG'] = person['HEADGATE_KUBECONFIG'];
+    process.env['HEADGATE_REGISTRY'] = `${ground.cluster.registry}/ratings`;
+    const { journal } = openRecords(spec, a);
+    const [origin = ''] = ground.cluster.gateways;
+    return {
+      a,
+      b,
+      head: () => readHead(journal, spec.app, AbortSignal.timeout(5_000)),
+      load: async (perSecond) => startLoad({ origin, headers: { host }, perSecond, make: userRequest }),
+      [Symbol.asyncDispose]: away,
+    };
+  } catch (error) {
+    await away();
+    throw error;
+  }
+}

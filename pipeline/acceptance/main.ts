@@ -20,6 +20,7 @@ import { killedDelivery } from './killed-delivery.ts';
 import { killedDriver } from './killed-driver.ts';
 import { killedRun } from './killed-run.ts';
 import { kubernetes } from './kubernetes.ts';
+import { laneLife } from './lane-life.ts';
 import { littleTraffic } from './little-traffic.ts';
 import { merges } from './merges.ts';
 import { neverStarts } from './never-starts.ts';
@@ -55,6 +56,7 @@ const parts = {
   idle,
   'server-away': serverAway,
   'never-starts': neverStarts,
+  'lane-life': laneLife,
   'status-start': statusStart,
   'held-back': heldBack,
   'other-writer': otherWriter,
@@ -69,6 +71,7 @@ const needCluster: readonly string[] = [
   'idle',
   'server-away',
   'never-starts',
+  'lane-life',
   'status-start',
   'held-back',
   'other-writer',

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Head } from '@headgate/rollout';
 import { isFailed } from '../src/perf/ledger.ts';
 import { requestsOf } from './cluster/audit.ts';
+import { whileHeld } from './cluster/fault.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { driverOf } from './kubernetes.ts';
 import { median, type Report } from './report.ts';
@@ -9,11 +10,13 @@ import { median, type Report } from './report.ts';
 const perSecond = 100;
 const runsMax = 3;
 const idleMs = 60_000;
+const blindAfterMs = 30_000;
+const blindMs = 60_000;
 
 /** One way in which delivery tools differ. `figures`: what one run of it showed, in the unit of `unit`. */
 type Row = {
   readonly name: string;
-  readonly unit: 's' | 'requests' | 'requests/s';
+  readonly unit: 's' | 'requests' | 'requests/s' | 'mistakes';
   readonly aim: number;
   readonly figures: readonly number[];
 };
@@ -26,7 +29,7 @@ export async function rivals(report: Report, runs: number): Promise<void> {
   );
   const first = await stage.release('v1');
   report.check('the first release is promoted', first.code === 0, first.err.trim());
-  const cases = [allFail, driverKilled, crashes, idle, good];
+  const cases = [allFail, metricsKilled, driverKilled, crashes, idle, good];
   const rows: Row[] = [];
   for (const play of cases) {
     const seen: (readonly Row[])[] = [];
@@ -59,6 +62,31 @@ const allFail: Play = async (stage) => {
     { name: 'the same: failed requests', unit: 'requests', aim: 12, figures: [failed.length] },
   ];
 };
+
+/** The weight moves, nobody is told why it does not, or it does not go on afterwards: each is a mistake. */
+const metricsKilled: Play = async (stage, run) => {
+  const load = stage.load(perSecond);
+  const releasing = stage.start('release', ...(await stage.images(`v${run + 2}`)), '--insist', '--reason', 'blind');
+  const { release } = await stage.until((head) => head.release?.state.phase.kind === 'holding');
+  const isFirstStep = ({ release: now }: Head) =>
+    now?.id === release?.id && now?.state.phase.kind === 'holding' && now.state.phase.step === 0;
+  await sleep(blindAfterMs);
+  const mistakes = await whileHeld('metrics', async () => {
+    await sleep(blindMs); // The next step, which is due after 60 s, falls into it.
+    const { out } = await stage.run('status');
+    return [isFirstStep(await stage.head()), /because +.*\b(read|counts|metrics)\b/.test(out)];
+  });
+  mistakes.push(await stage.until((head) => !isFirstStep(head)).then(isGoingOn, () => false));
+  await stage.run('rollback', '--reason', 'seen');
+  await releasing.ended;
+  await load.stop();
+  const figures = [mistakes.filter((right) => !right).length];
+  return [{ name: 'healthy version, metrics killed: moves, silence, stays', unit: 'mistakes', aim: 0, figures }];
+};
+
+function isGoingOn({ release }: Head): boolean {
+  return release?.state.phase.kind === 'settling' || release?.state.phase.kind === 'holding';
+}
 
 /** The version is bad from its first request; whoever drives dies 1 s after it got 5 %. */
 const driverKilled: Play = async (stage) => {

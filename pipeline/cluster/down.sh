@@ -42,6 +42,7 @@ if [ "$(id -u)" = 0 ]; then
   done
   if [ "$mode" = full ] && [ -x "$CACHE/bin/nft" ]; then
     for f in ip ip6; do "$CACHE/bin/nft" delete table $f kube-proxy 2>/dev/null; done
+    "$CACHE/bin/nft" delete table ip "$FAULT_TABLE" 2>/dev/null
   fi
   # cgroups of pods
   if [ "$mode" = full ]; then

@@ -34,6 +34,7 @@ GATEWAY_PORT=${HEADGATE_KUBE_GATEWAY_PORT:-8000}
 INGRESS_PORT=${HEADGATE_KUBE_INGRESS_PORT:-8001}
 TRAEFIK_API_PORT=${HEADGATE_KUBE_TRAEFIK_API_PORT:-8002}
 RELAY_PORT=${HEADGATE_KUBE_RELAY_PORT:-6543}                 # what the second replica hears of the apiserver
+FAULT_TABLE=headgate-fault                                   # of nft: what fault.sh drops
 REGISTRY_PORT=${HEADGATE_KUBE_REGISTRY_PORT:-5000}
 
 export PATH="$CACHE/bin:$PATH:/usr/sbin:/sbin"

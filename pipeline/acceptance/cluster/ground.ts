@@ -41,7 +41,7 @@ export async function openGround(namespace: string): Promise<Ground> {
     namespace,
     kubectl,
     [Symbol.asyncDispose]: clearing(async () => {
-      await kubectl(['delete', 'namespace', namespace, '--wait=true', '--timeout=120s']);
+      await kubectl(['delete', 'namespace', namespace, '--wait=true', '--timeout=120s', '--ignore-not-found']);
     }),
   };
   try {

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { whileHeld } from './cluster/fault.ts';
+import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
+import { checkOutside } from './outside.ts';
+import type { Report } from './report.ts';
+
+const serverAwayMs = 120_000;
+/** A node that says nothing for 50 s is taken for lost, and its pods serve nobody. */
+const nodeLostMs = 90_000;
+const endMaxMs = 120_000;
+
+/** What happens to lanes on a cluster while a release runs, and after it. */
+export async function laneLife(report: Report): Promise<void> {
+  await using stage = await openClusterStage(
+    '  latency: rollback\n  steps: [50%]\n  bake: 30s\n  watch: 2s\n  keepWarm: 5s\n',
+    'controller',
+  );
+  const first = await stage.release('v1');
+  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  const load = stage.load(100);
+  await evicted(stage, report);
+  await afterKeepWarm(stage, report);
+  await serverDown(stage, report);
+  await checkOutside({ ...stage, load }, report);
+  await nodeLost(stage, report);
+  await namespaceDeleted(stage, report);
+}
+
+async function evicted(stage: ClusterStage, report: Report): Promise<void> {
+  const releasing = await holding(stage, 'v2');
+  const { release } = await stage.head();
+  for (const service of ['proxy', 'rating']) {
+    const of = `headgate.dev/lane=${release?.candidate},app.kubernetes.io/name=${service}`;
+    const pods = await stage.kubectl(['get', 'pods', '--selector', of, '-o', 'jsonpath={.items[*].metadata.name}']);
+    const [name = ''] = pods.split(' ');
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: stage.namespace } };
+    const path = `/api/v1/namespaces/${stage.namespace}/pods/${name}/eviction`;
+    await stage.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
+  }
+  const { code, out, err } = await releasing.ended;
+  report.check(
+    'a proxy and a worker of the candidate are evicted: it is promoted',
+    code === 0,
+    code === 0 ? '' : out + err,
+  );
+}
+
+/** The revision before live is nowhere any more: it comes back into the idle lane. */
+async function afterKeepWarm(stage: ClusterStage, report: Report): Promise<void> {
+  const [first] = (await stage.head()).history;
+  const before = await stage.head();
+  const idle = before.live === 'blue' ? 'green' : 'blue';
+  const isEmpty = await untilEmpty(stage, idle);
+  report.check('the lane that was kept warm is scaled to zero', isEmpty);
+  const back = await stage.run('rollback', '--reason', 'too late for the warm lane');
+  const after = await stage.head();
+  report.check(
+    'after keepWarm a rollback brings the revision before live into the idle lane',
+    back.code === 0 && after.live === idle && after.lanes[idle]?.id === first?.revision,
+    `${before.live} -> ${after.live} ${back.out}${back.err}`,
+  );
+}
+
+async function untilEmpty({ kubectl }: ClusterStage, lane: string): Promise<boolean> {
+  const sizes = [
+    'get',
+    'deployments',
+    '--selector',
+    `headgate.dev/lane=${lane}`,
+    '-o',
+    'jsonpath={.items[*].spec.replicas}',
+  ];
+  for (const end = Date.now() + endMaxMs; Date.now() < end; await sleep(1_000))
+    if (/^(0 ?)+$/.test(await kubectl(sizes))) return true;
+  return false;
+}
+
+async function serverDown(stage: ClusterStage, report: Report): Promise<void> {
+  const releasing = await holding(stage, 'v3');
+  await whileHeld('kube-apiserver', () => sleep(serverAwayMs));
+  const { code, out, err } = await releasing.ended;
+  report.check(
+    `the API server is away for ${serverAwayMs / 1_000} s: the release goes on afterwards, and is promoted`,
+    code === 0,
+    code === 0 ? '' : out + err,
+  );
+}
+
+/** The only node is: both lanes are away, so that nothing can be said against either. */
+async function nodeLost(stage: ClusterStage, report: Report): Promise<void> {
+  const releasing = await holding(stage, 'v4');
+  const load = stage.load(50);
+  await whileHeld('kubelet', () => sleep(nodeLostMs));
+  const { code, out, err } = await releasing.ended;
+  const failed = (await load.stop()).filter(({ status }) => status === 503).length;
+  report.check(
+    'the node of both lanes is lost and comes back: the release goes on, and is promoted',
+    code === 0 && failed > 0,
+    `${failed} answered 503 meanwhile${code === 0 ? '' : out + err}`,
+  );
+}
+
+async function namespaceDeleted(stage: ClusterStage, report: Report): Promise<void> {
+  const releasing = await holding(stage, 'v5');
+  await stage.kubectl(['delete', 'namespace', stage.namespace, '--wait=false']);
+  const gone = Date.now();
+  const { code, err } = await Promise.race([releasing.ended, sleep(endMaxMs, { code: 0, err: 'it did not end' })]);
+  report.check(
+    'the namespace is deleted: whoever waits for the release hears of it',
+    code !== 0 && err.includes(stage.namespace),
+    `${Date.now() - gone} ms, exit code ${code}: ${err.trim()}`,
+  );
+}
+
+async function holding(stage: ClusterStage, version: string) {
+  const releasing = stage.start('release', ...(await stage.images(version)), '--insist', '--reason', version);
+  await stage.until(({ release }) => release?.reason === version && release.state.phase.kind === 'holding');
+  return releasing;
+}

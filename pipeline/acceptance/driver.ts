@@ -3,8 +3,10 @@
  * Started by killed-driver.ts as a process of its own: `driver.ts <file> <state> <moment> <phase> <service=image> …`.
  */
 import { readFile } from 'node:fs/promises';
-import { type Hands, type Head, openPlatform, type Platform, parseSpec, templateOf } from '@headgate/rollout';
+import { dirname } from 'node:path';
+import { type Hands, type Head, openPlatform, type Platform, parseSpec } from '@headgate/rollout';
 import { releaseImages } from '../src/deploy/revise.ts';
+import { renderTemplate } from '../src/deploy/template.ts';
 
 const [file = '', state = '', moment = '', phase = '', ...images] = process.argv.slice(2);
 const parsed = parseSpec(await readFile(file, 'utf8'), { file });
@@ -24,7 +26,7 @@ const hands: Hands = {
 };
 const wanted = {
   commit: undefined,
-  template: templateOf(spec),
+  template: await renderTemplate(spec, { root: dirname(file), env: process.env }, signal),
   verifyKey: undefined,
   ancestry: 'unknown',
   reason: 'a driver that dies',

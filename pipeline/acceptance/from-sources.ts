@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { bin } from './commands.ts';
@@ -10,7 +11,7 @@ export type Ran = {
   readonly ms: number;
   readonly all: string;
   /** Lines of it that are JSON. */
-  readonly events: readonly Readonly<Record<string, unknown>>[];
+  readonly events: readonly Event[];
 };
 
 export type Where = {
@@ -18,22 +19,31 @@ export type Where = {
   readonly env?: Readonly<Record<string, string>>;
   /** Kills it with SIGKILL. */
   readonly killed?: AbortSignal;
+  /** Kills it with SIGKILL at the first event of which this is true. */
+  readonly killedAt?: (event: Event) => boolean;
 };
 
+export type Event = Readonly<Record<string, unknown>>;
+
 /** `headgate <args>` in a process of its own. */
-export async function headgate({ cwd, env = {}, killed }: Where, ...args: readonly string[]): Promise<Ran> {
+export async function headgate(where: Where, ...args: readonly string[]): Promise<Ran> {
+  const { cwd, env = {}, killed, killedAt = () => false } = where;
   const begun = performance.now();
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
   const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env }, stdio });
   killed?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  const lines = out.split('\n').filter((line) => line.startsWith('{'));
-  return {
-    code: child.exitCode ?? 128,
-    ms: Math.round(performance.now() - begun),
-    all: out + err,
-    events: lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-  };
+  const lines: string[] = [];
+  const events: Event[] = [];
+  const reader = createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(line);
+    if (!line.startsWith('{')) return;
+    const event = JSON.parse(line) as Event;
+    events.push(event);
+    if (killedAt(event)) child.kill('SIGKILL');
+  });
+  const [err] = await Promise.all([text(child.stderr), once(reader, 'close'), once(child, 'close')]);
+  const ms = Math.round(performance.now() - begun);
+  return { code: child.exitCode ?? 128, ms, all: `${lines.join('\n')}\n${err}`, events };
 }
 
 /** Steps that did something: an effect that acted, or a pure step that was not taken from the cache. */

@@ -23,6 +23,8 @@ export interface Hosts extends AsyncDisposable {
   readonly head: () => Promise<Head>;
   /** Users' requests to what is live, after the first release. */
   load(perSecond: number): Promise<Load>;
+  /** On a cluster: how often a Deployment of the app got other pods, by the API server's own count. */
+  rolled?(): Promise<number>;
 }
 
 /** `state`: what they keep is below a folder of that name, which parts of one run have each for themselves. */

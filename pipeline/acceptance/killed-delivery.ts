@@ -1,5 +1,5 @@
 import { edit } from '../src/demo/versions.ts';
-import { acted, failures, git, type Ran } from './from-sources.ts';
+import { acted, failures, git, type Ran, type Where } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 import type { OpenStage } from './stage.ts';
@@ -7,7 +7,10 @@ import type { OpenStage } from './stage.ts';
 /** Results of pure steps go through the registry, so that another host finds them. */
 const env = { HEADGATE_CACHE_KEY: 'a secret that the hosts share' };
 
-/** `headgate run deliver` is killed -9 at random moments; another host ends it, does each effect once and repeats nothing that others can see done. */
+/**
+ * `headgate run deliver` is killed -9 where each step begins and ends, and at random moments; another host ends it, does each effect once and
+ * repeats nothing that others can see done.
+ */
 export async function killedDelivery(
   report: Report,
   runs: number,
@@ -16,34 +19,58 @@ export async function killedDelivery(
 ): Promise<void> {
   await using hosts = await openHosts('k');
   await deliver(hosts.a, { env });
-  await edit(hosts.a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
+  await edit(hosts.a, limitOf(101));
   await commit(hosts.a, 'to see how long it takes');
+  const before = await hosts.rolled?.();
   const whole = await deliver(hosts.a, { env });
+  const rolls = ((await hosts.rolled?.()) ?? 0) - (before ?? 0);
   report.check(`a delivery that nobody kills takes ${whole.ms} ms`, whole.code === 0, failures(whole));
-  for (let run = 0; run < runs; run++)
-    await trial(report, hosts, { limit: 101 + run, afterMs: Math.random() * whole.ms });
+  const moments = [...boundaries(whole), ...Array.from({ length: runs }, () => after(Math.random() * whole.ms))];
+  for (const [k, moment] of moments.entries()) await trial(report, hosts, { limit: 102 + k, moment, rolls });
 }
 
-type Trial = { readonly limit: number; readonly afterMs: number };
+type Moment = { readonly name: string; readonly kill: () => Pick<Where, 'killed' | 'killedAt'> };
 
-async function trial(report: Report, { a, b, head }: Hosts, { limit, afterMs }: Trial): Promise<void> {
-  await edit(a, {
-    file: handler,
-    find: `const LIMIT_DEFAULT = ${limit};`,
-    replace: `const LIMIT_DEFAULT = ${limit + 1};`,
-  });
-  const id = await commit(a, `limit ${limit + 1}`);
+/** Where each step that did something began and ended. */
+function boundaries(whole: Ran): readonly Moment[] {
+  return whole.events
+    .filter(({ kind, acted: did }) => kind === 'step.start' || (kind === 'step.done' && did === true))
+    .map(({ kind, step }) => ({
+      name: `at ${kind} of ${step}`,
+      kill: () => ({ killedAt: (event) => event['kind'] === kind && event['step'] === step }),
+    }));
+}
+
+function after(ms: number): Moment {
+  const whole = Math.round(ms);
+  return { name: `after ${whole} ms`, kill: () => ({ killed: AbortSignal.timeout(whole) }) };
+}
+
+function limitOf(limit: number) {
+  const to = (value: number) => `const LIMIT_DEFAULT = ${value};`;
+  return { file: handler, find: to(limit - 1), replace: to(limit) };
+}
+
+/** `rolls`: how often Deployments get other pods in a delivery that nobody disturbs, where that is counted. */
+type Trial = { readonly limit: number; readonly moment: Moment; readonly rolls: number };
+
+async function trial(report: Report, hosts: Hosts, { limit, moment, rolls }: Trial): Promise<void> {
+  const { a, b, head } = hosts;
+  await edit(a, limitOf(limit));
+  const id = await commit(a, `limit ${limit}`);
   await git(b, 'pull', '--quiet');
-  const killed = await deliver(a, { env, killed: AbortSignal.timeout(Math.round(afterMs)) });
+  const before = (await hosts.rolled?.()) ?? 0;
+  const killed = await deliver(a, { env, ...moment.kill() });
   const next = await deliver(b, { env });
+  const rolled = ((await hosts.rolled?.()) ?? 0) - before;
   const { history, live, lanes } = await head();
   const releases = history.filter((one) => one.commit === id).map(({ outcome }) => outcome);
   const twice = repeated(killed, next);
   const isEnded = next.code === 0 && live !== undefined && lanes[live]?.commit === id;
-  const told = `${Math.round(afterMs)} ms; first: ${acted(killed)}; then: ${acted(next)}; releases: ${releases.join()} ${failures(next)}`;
+  const told = `first: ${acted(killed)}; then: ${acted(next)}; releases: ${releases.join()}; ${rolled} rolls of ${rolls} ${failures(next)}`;
   report.check(
-    'killed, and ended by another host',
-    isEnded && releases.join() === 'promoted' && twice === '',
+    `killed ${moment.name}, and ended by another host`,
+    isEnded && releases.join() === 'promoted' && twice === '' && rolled === rolls,
     `${twice}${told}`,
   );
 }

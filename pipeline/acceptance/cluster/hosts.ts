@@ -31,6 +31,12 @@ export async function openClusterHosts(state: string, driver: Driver): Promise<H
       b,
       head: () => readHead(journal, spec.app, AbortSignal.timeout(5_000)),
       load: async (perSecond) => startLoad({ origin, headers: { host }, perSecond, make: userRequest }),
+      async rolled() {
+        const revisions = 'jsonpath={.items[*].metadata.annotations.deployment\\.kubernetes\\.io/revision}';
+        const of = ['--selector', 'headgate.dev/lane'];
+        const counts = await ground.kubectl(['get', 'deployments', ...of, '-o', revisions]);
+        return counts.split(' ').reduce((sum, count) => sum + Number(count), 0);
+      },
       [Symbol.asyncDispose]: away,
     };
   } catch (error) {

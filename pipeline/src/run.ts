@@ -15,7 +15,7 @@ import type { Needs } from './run/attempt.ts';
 import type { Environment } from './run/environment.ts';
 import { executeStep } from './run/execute.ts';
 import { redactor } from './run/redact.ts';
-import { emitter, type Given, type Session, type StepResult } from './run/session.ts';
+import { emitter, type Given, logsFolder, type Session, type StepResult } from './run/session.ts';
 import { Slots } from './run/slots.ts';
 import { clearDeadWork, workFolder } from './run/work.ts';
 import { sha256, Workspace } from './run/workspace.ts';
@@ -80,7 +80,7 @@ export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunR
     secrets: options.secrets ?? {},
     redact,
     emit,
-    folders: { logs: join(options.root, 'out', 'logs'), work: workFolder(join(state, 'work'), id) },
+    folders: { logs: logsFolder(options.root), work: workFolder(join(state, 'work'), id) },
     signal: options.signal,
   };
   await clearDeadWork(join(state, 'work'));

@@ -38,6 +38,7 @@ export const subcommands = {
     load: () => import('./why.ts'),
     summary: 'what was decided in a release, and from which evidence; of a step: which inputs were new',
   },
+  logs: { load: () => import('./logs.ts'), summary: 'the whole log of a step, of the last run' },
   judge: {
     load: () => import('./judge.ts'),
     summary: 'replay: what was counted before, judged again, also with other settings',

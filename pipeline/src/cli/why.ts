@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   explain,
   type Head,
@@ -10,10 +9,10 @@ import {
   readStory,
   strip,
 } from '@headgate/rollout';
-import { readRuns } from '../journal/runs.ts';
-import { explainStep, findStep } from '../report/why.ts';
+import { explainStep } from '../report/why.ts';
 import { type App, appOptions, openApp, openJournal } from './open.ts';
 import { clock } from './present.ts';
+import { recordedStep } from './recorded-step.ts';
 import { flag, type Shell, type Subcommand } from './shell.ts';
 
 export const command: Subcommand = {
@@ -56,13 +55,7 @@ export const command: Subcommand = {
 };
 
 async function whyStep(step: string, { folder }: App, json: boolean, shell: Shell): Promise<number> {
-  const runs = join(folder, '.headgate', 'runs');
-  const story = await findStep(step, readRuns(runs));
-  if (story === undefined) {
-    throw new HeadgateError('USAGE', `Cannot tell why as no run on record has a step "${step}"`, {
-      hint: 'run `headgate run deliver --plan` for the steps, and for what a run would do',
-    });
-  }
+  const story = await recordedStep(step, folder);
   shell.out(json ? `${JSON.stringify(story)}\n` : `${explainStep(story).join('\n')}\n`);
   return 0;
 }

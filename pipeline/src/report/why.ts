@@ -30,6 +30,15 @@ export async function findStep(step: string, runs: AsyncIterable<readonly RunEve
   return story;
 }
 
+/** The steps of all runs, each once. */
+export async function stepsIn(runs: AsyncIterable<readonly RunEvent[]>): Promise<readonly string[]> {
+  const known = new Set<string>();
+  for await (const all of runs) {
+    for (const event of all) if (event.kind === 'run.start') for (const step of event.steps) known.add(step);
+  }
+  return [...known];
+}
+
 /** The last time that this step's turn came, in a journal that may hold several attempts at one run. */
 function storyIn(step: string, all: readonly RunEvent[]): StepStory | undefined {
   const from = all.findLastIndex((event) => event.kind === 'run.start' && event.steps.includes(step));

@@ -41,7 +41,12 @@ export type Session = {
 
 export type Emit = (happening: Happening) => void;
 
-export function logFile({ folders }: Pick<Session, 'folders'>, step: string): string {
+/** Where the logs of a run lie, on every host. */
+export function logsFolder(root: string): string {
+  return join(root, 'out', 'logs');
+}
+
+export function logFile({ folders }: { readonly folders: Pick<Session['folders'], 'logs'> }, step: string): string {
   return join(folders.logs, `${fileName(step)}.log`);
 }
 

@@ -1,0 +1,15 @@
+import { join } from 'node:path';
+import { HeadgateError } from '@headgate/rollout';
+import { readRuns } from '../journal/runs.ts';
+import { findStep, type StepStory, stepsIn } from '../report/why.ts';
+
+/** A step in the newest run that had it. `folder` is that of headgate.yaml. @throws {HeadgateError} `USAGE` */
+export async function recordedStep(step: string, folder: string): Promise<StepStory> {
+  const runs = join(folder, '.headgate', 'runs');
+  const story = await findStep(step, readRuns(runs));
+  if (story !== undefined) return story;
+  const known = (await stepsIn(readRuns(runs))).join(', ');
+  throw new HeadgateError('USAGE', `Cannot look at step "${step}" as no run on record has it`, {
+    hint: known === '' ? 'run `headgate run deliver` first' : `name one of these: ${known}`,
+  });
+}

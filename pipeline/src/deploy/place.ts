@@ -8,7 +8,7 @@ export type Place = {
   readonly root: string;
   /** What may be kept between runs: base images, unpacked images. */
   readonly cache: string;
-  /** What builds images: `oci` or `buildah`. */
+  /** What builds images: `oci`, `buildah` or `docker`. */
   readonly builder: string;
   /** `host:port/prefix` of the release registry; `undefined` while the local platform, which has it, does not run. */
   readonly registry: string | undefined;

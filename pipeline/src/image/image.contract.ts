@@ -6,14 +6,14 @@ import type { BaseImage, BuildRequest, ImageBuilder } from './image.ts';
 import { type LayerEntry, writeLayer } from './layer.ts';
 import { readBlob, readLayout } from './layout.ts';
 
-const signal = AbortSignal.timeout(60_000);
-
 /** What every builder must do, whatever it builds with. */
 export function describeImageBuilder(name: string, open: (base: BaseImage) => Promise<ImageBuilder>): void {
   describe(`${name} as an ImageBuilder`, () => {
     let folder: string;
     let builder: ImageBuilder;
+    let signal: AbortSignal;
     beforeEach(async () => {
+      signal = AbortSignal.timeout(30_000);
       folder = await mkdtemp(join(tmpdir(), 'headgate-image-'));
       builder = await open(tinyBase(folder));
     });

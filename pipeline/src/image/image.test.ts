@@ -13,7 +13,7 @@ describe('openImageBuilder()', () => {
     await expect(opening).rejects.toMatchObject({
       code: 'UNKNOWN_KIND',
       message: 'Cannot build images as the builder must be known: current value is "kaniko"',
-      hint: 'use one of oci, buildah, memory',
+      hint: 'use one of oci, buildah, docker, memory',
     });
   });
 });

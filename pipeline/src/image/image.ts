@@ -43,6 +43,7 @@ type BuilderModule = { readonly openImageBuilder: (options: BuilderOptions) => I
 const modules = {
   oci: () => import('./oci.ts'),
   buildah: () => import('./buildah.ts'),
+  docker: () => import('./docker.ts'),
   memory: () => import('./memory.ts'),
 } satisfies Record<string, () => Promise<BuilderModule>>;
 

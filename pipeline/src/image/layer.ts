@@ -25,16 +25,20 @@ export type Layer = {
 };
 
 /** `level` is gzip's, 1 to 9. A failed or aborted write leaves no file. */
-export async function writeLayer(
-  entries: readonly LayerEntry[],
-  { file, level, signal }: { file: string; level: number; signal: AbortSignal },
-): Promise<Layer> {
+export function writeLayer(entries: readonly LayerEntry[], options: WriteOptions): Promise<Layer> {
+  return gzipLayer(tarOf(entries), options);
+}
+
+type WriteOptions = { readonly file: string; readonly level: number; readonly signal: AbortSignal };
+
+/** Gzips a tar that is there already; `writeLayer` for the rest. */
+export async function gzipLayer(tar: Readable, { file, level, signal }: WriteOptions): Promise<Layer> {
   const inside = createHash('sha256');
   const outside = createHash('sha256');
   const written = createWriteStream(file);
   try {
     await pipeline(
-      hashing(tarOf(entries), inside),
+      hashing(tar, inside),
       createGzip({ level }),
       (source: AsyncIterable<Uint8Array>) => hashing(source, outside),
       written,

@@ -11,5 +11,5 @@ export {
 } from './find.ts';
 export { startNats } from './nats.ts';
 export { freePort, startPostgres } from './postgres.ts';
-export { type Exit, type RunningServer, tied } from './process.ts';
+export { type Exit, type RunningServer, running, tied } from './process.ts';
 export { startRegistry } from './registry.ts';

@@ -18,6 +18,7 @@ export type { Handled, Hands } from './hands/hands.ts';
 export { needsRestore, restore, startRelease } from './hands/release.ts';
 export { type ApplyRoll, previewRoll, roll, unroll } from './hands/roll.ts';
 export { settled } from './hands/settled.ts';
+export { unlock } from './hands/unlock.ts';
 export { waitFor } from './hands/wait.ts';
 export { openFileJournal } from './journal/file.ts';
 export type { Records } from './journal/journal.ts';

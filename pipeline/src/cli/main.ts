@@ -27,6 +27,7 @@ export const subcommands = {
   },
   hold: { load: () => import('./hold.ts'), summary: 'stop steps, never a rollback' },
   resume: { load: () => import('./resume.ts'), summary: 'let steps go on' },
+  unlock: { load: () => import('./unlock.ts'), summary: 'take the lock from a driver that is dead or hangs' },
   pin: {
     load: () => import('./pin.ts'),
     summary: 'send a header or cookie to a role or revision: A/B, preview, kill switch',

@@ -16,7 +16,11 @@ export async function readStatus(
   signal: AbortSignal,
   now: number = Date.now(),
 ): Promise<StatusFacts> {
-  const [head, driver] = await Promise.all([readHead(records.journal, spec.app, signal), records.lock.holder(signal)]);
+  const [head, holding] = await Promise.all([
+    readHead(records.journal, spec.app, signal),
+    records.lock.holding(signal),
+  ]);
+  const driver = holding?.holder;
   const entries =
     head.release === undefined ? [] : toEntries(await records.journal.readEvidence(head.release.id, signal));
   const state = fold(entries);

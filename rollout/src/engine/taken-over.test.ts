@@ -52,7 +52,7 @@ test('who loses the lock takes it again when it is free, and sees the release to
 
   expect(await releasing).toMatchObject({ kind: 'ended', head: { history: [{}, { outcome: 'promoted' }] } });
   expect(said).toContain('the lock was lost; this command goes on when it is free');
-  expect(await ports.lock.holder(AbortSignal.timeout(1_000))).toBeUndefined();
+  expect(await ports.lock.holding(AbortSignal.timeout(1_000))).toBeUndefined();
 }, 60_000);
 
 test('who loses the lock before the release has begun says so, and begins nothing', async () => {

@@ -63,7 +63,7 @@ async function heard(hands: Hands, wish: string, kind: Kind): Promise<Handled> {
 }
 
 async function worry(hands: Hands, wish: string, kind: Kind): Promise<void> {
-  const driver = (await hands.ports.lock.holder(hands.signal)) ?? 'the controller';
+  const driver = (await hands.ports.lock.holding(hands.signal))?.holder ?? 'the controller';
   const isTaken = (await headOf(hands)).release?.state.pins.some((one) => one.wish === wish) === true;
   hands.say(isTaken ? 'the router has not confirmed it yet' : `${driver} has not taken this up yet; still waiting`);
   if (kind === 'rollback') await closeByHand(hands);

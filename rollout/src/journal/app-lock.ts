@@ -33,10 +33,14 @@ export function fileAppLock(folder: string, times: LeaseTimes = leaseTimes): App
   return {
     acquire: (holder, signal) =>
       writing(`the lock "${folder}"`, signal, () => acquire(folder, times, observer, holder, signal)),
-    holder: (signal) =>
+    holding: (signal) =>
       reading(`the lock "${folder}"`, signal, async () => {
         const seen = await readClaim(folder);
-        return seen.text === undefined || (await observer.isGivenUp(seen)) ? undefined : parse(seen.text).holder;
+        if (seen.text === undefined || (await observer.isGivenUp(seen))) return undefined;
+        const { holder, since } = parse(seen.text);
+        const renewal = `${seen.number}/${await beatOf(seen, folder)}`;
+        const end = (ending: AbortSignal) => writing(`the lock "${folder}"`, ending, () => release(seen, folder));
+        return { holder, since, renewal, end };
       }),
   };
 }
@@ -48,7 +52,7 @@ async function acquire(
   holder: string,
   signal: AbortSignal,
 ): Promise<Acquired> {
-  const text = `${await ownMark()} ${holder.slice(0, holderLengthMax)}`;
+  const text = `${await ownMark()} ${Date.now()} ${holder.slice(0, holderLengthMax)}`;
   for (let tries = 0; tries < triesMax; tries++) {
     signal.throwIfAborted();
     const seen = await readClaim(folder);
@@ -61,9 +65,14 @@ async function acquire(
   return { kind: 'busy', holder: 'somebody who takes and gives it all the time' };
 }
 
-function parse(text: string): { mark: string; holder: string } {
-  const blank = text.indexOf(' ');
-  return { mark: text.slice(0, blank), holder: text.slice(blank + 1) };
+function parse(text: string): { mark: string; since: number; holder: string } {
+  const [mark = '', since, ...holder] = text.split(' ');
+  return { mark, since: Number(since), holder: holder.join(' ') };
+}
+
+/** When its holder renewed it last; 0 if it is gone. */
+async function beatOf(claim: Claim, folder: string): Promise<number> {
+  return (await unlessMissing(lstat(claimPath(claim, folder))))?.mtimeMs ?? 0;
 }
 
 /** Two clocks never meet: it compares the holder's last renewal with what it saw before, and counts time by its own. */
@@ -79,7 +88,7 @@ class Observer {
 
   async isGivenUp(claim: Claim): Promise<boolean> {
     if (!(await isAlive(parse(claim.text ?? '').mark))) return true;
-    const beat = (await unlessMissing(lstat(claimPath(claim, this.#folder))))?.mtimeMs ?? 0;
+    const beat = await beatOf(claim, this.#folder);
     const now = this.#times.now();
     if (this.#last?.number !== claim.number || this.#last.beat !== beat) {
       this.#last = { number: claim.number, beat, since: now };

@@ -54,11 +54,12 @@ export async function stillStands(claim: Claim, folder: string): Promise<boolean
   return all.includes(claim.number) && Math.max(...all) === claim.number;
 }
 
-/** Safe to repeat, and harmless when somebody has taken over. */
-export async function release(claim: Claim, folder: string): Promise<void> {
-  if (!(await stillStands(claim, folder))) return;
-  await createLink(folder, claim.number + 1, free);
+/** Safe to repeat, and harmless when somebody has taken over: then it is false. */
+export async function release(claim: Claim, folder: string): Promise<boolean> {
+  if (!(await stillStands(claim, folder))) return false;
+  const isFreed = await createLink(folder, claim.number + 1, free);
   await rm(join(folder, String(claim.number)), { force: true });
+  return isFreed;
 }
 
 /** The link itself: its time of change is the holder's heartbeat. */

@@ -100,7 +100,7 @@ describe('the file journal', () => {
       journal.read(signal()),
       journal.readEvidence(1, signal()),
       wishes.read(signal()),
-      lock.holder(signal()),
+      lock.holding(signal()),
     ]);
 
     expect(await readdir(root.path)).not.toContain(String(folders));

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import type { Records, Wish } from './journal.ts';
 import { limits } from './limits.ts';
@@ -185,13 +186,13 @@ function describeAppLock(name: string, open: () => Promise<Opened>): void {
       const first = await records.lock.acquire('eva@desk', signal());
 
       expect(await other.lock.acquire('ci', signal())).toEqual({ kind: 'busy', holder: 'eva@desk' });
-      expect(await other.lock.holder(signal())).toBe('eva@desk');
+      expect((await other.lock.holding(signal()))?.holder).toBe('eva@desk');
       await leaseOf(first)[Symbol.asyncDispose]();
 
-      expect(await other.lock.holder(signal())).toBeUndefined();
+      expect(await other.lock.holding(signal())).toBeUndefined();
       await using lease = leaseOf(await other.lock.acquire('ci', signal()));
       expect(lease.lost.aborted).toBe(false);
-      expect(await records.lock.holder(signal())).toBe('ci');
+      expect((await records.lock.holding(signal()))?.holder).toBe('ci');
     });
 
     test('acquire() gives the lock to one of many', async () => {
@@ -213,9 +214,26 @@ function describeAppLock(name: string, open: () => Promise<Opened>): void {
 
       await first[Symbol.asyncDispose]();
 
-      expect(await records.lock.holder(signal())).toBe('second');
+      expect((await records.lock.holding(signal()))?.holder).toBe('second');
       expect(first.lost.aborted).toBe(false);
       expect(second.lost.aborted).toBe(false);
+    });
+
+    test('holding() says since when, and end() takes the lock from that holder alone', async () => {
+      const { records, reopen } = await open();
+      const other = reopen();
+      const before = Date.now();
+      await using first = leaseOf(await records.lock.acquire('eva@desk', signal()));
+      const seen = await other.lock.holding(signal());
+
+      expect(await seen?.end(signal())).toBe(true);
+      await using second = leaseOf(await other.lock.acquire('ci', signal()));
+      expect(await seen?.end(signal())).toBe(false);
+
+      expect(Math.abs((seen?.since ?? 0) - before)).toBeLessThan(5_000);
+      expect((await records.lock.holding(signal()))?.holder).toBe('ci');
+      expect(second.lost.aborted).toBe(false);
+      if (!first.lost.aborted) await once(first.lost, 'abort', { signal: signal() }); // At its next renewal.
     });
 
     test('acquire() with an aborted signal takes nothing', async () => {
@@ -223,7 +241,7 @@ function describeAppLock(name: string, open: () => Promise<Opened>): void {
 
       await expect(records.lock.acquire('late', AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
 
-      expect(await records.lock.holder(signal())).toBeUndefined();
+      expect(await records.lock.holding(signal())).toBeUndefined();
     });
   });
 }

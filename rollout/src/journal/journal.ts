@@ -46,11 +46,22 @@ export interface Lease extends AsyncDisposable {
   readonly lost: AbortSignal;
 }
 
+/** That somebody holds the lock, as seen once. */
+export interface Holding {
+  readonly holder: string;
+  /** Milliseconds since the epoch, by the holder's clock. */
+  readonly since: number;
+  /** Another text after each renewal. */
+  readonly renewal: string;
+  /** Frees the lock of this holding and of no other: its driver stops before the next write. False if it was over. @throws {HeadgateError} `JOURNAL_UNWRITABLE` */
+  end(signal: AbortSignal): Promise<boolean>;
+}
+
 /** One lock per app, held only while somebody drives. */
 export interface AppLock {
   acquire(holder: string, signal: AbortSignal): Promise<Acquired>;
-  /** Who drives now, or `undefined`. */
-  holder(signal: AbortSignal): Promise<string | undefined>;
+  /** Who drives now; `undefined` for nobody, or nobody who renews. */
+  holding(signal: AbortSignal): Promise<Holding | undefined>;
 }
 
 /** The three that lie in one place. */

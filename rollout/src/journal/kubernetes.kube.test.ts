@@ -234,7 +234,7 @@ describe('the lock as a Lease', () => {
     expect(takenAt - stalledAt).toBeGreaterThanOrEqual(quick.givenUpMs - quick.renewMs);
     over.way.heal();
     await lease[Symbol.asyncDispose]();
-    expect(await over.near.lock.holder(signal())).toBe('near');
+    expect((await over.near.lock.holding(signal()))?.holder).toBe('near');
     await leaseOf(next)[Symbol.asyncDispose]();
   });
 
@@ -289,7 +289,7 @@ describe('the lock as a Lease', () => {
 
   test('a taking whose answer is lost can be repeated at once', async () => {
     await using over = await overAWay();
-    await over.far.lock.holder(signal()); // A connection that stands.
+    await over.far.lock.holding(signal()); // A connection that stands.
     over.way.mute();
     const acquire = over.far.lock.acquire('far', signal());
     await expect(acquire).rejects.toMatchObject({ code: 'JOURNAL_UNWRITABLE' });

@@ -15,5 +15,5 @@ test('takeOver() tells the former holder that the lock is lost', async () => {
   takeOver('next');
 
   expect(acquired.kind === 'held' && acquired.lease.lost.aborted).toBe(true);
-  expect(await lock.holder(signal)).toBe('next');
+  expect((await lock.holding(signal))?.holder).toBe('next');
 });

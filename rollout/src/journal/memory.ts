@@ -68,11 +68,11 @@ function memoryWishBox(): WishBox {
 }
 
 function memoryLock(): { lock: AppLock; takeOver(holder: string): Lease } {
-  let held: { readonly holder: string; readonly lost: AbortController } | undefined;
+  let held: { readonly holder: string; readonly since: number; readonly lost: AbortController } | undefined;
 
   function takeOver(holder: string): Lease {
     held?.lost.abort(lockLost('the lock'));
-    const mine = { holder, lost: new AbortController() };
+    const mine = { holder, since: Date.now(), lost: new AbortController() };
     held = mine;
     return {
       lost: mine.lost.signal,
@@ -87,9 +87,18 @@ function memoryLock(): { lock: AppLock; takeOver(holder: string): Lease } {
       signal.throwIfAborted();
       return held ? { kind: 'busy', holder: held.holder } : { kind: 'held', lease: takeOver(holder) };
     },
-    async holder(signal) {
+    async holding(signal) {
       signal.throwIfAborted();
-      return held?.holder;
+      const seen = held;
+      if (seen === undefined) return undefined;
+      const { holder, since } = seen;
+      const end = async () => {
+        if (held !== seen) return false;
+        seen.lost.abort(lockLost('the lock'));
+        held = undefined;
+        return true;
+      };
+      return { holder, since, renewal: holder, end };
     },
   };
   return { lock, takeOver };

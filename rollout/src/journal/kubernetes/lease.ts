@@ -4,7 +4,7 @@ import { withDeadline } from '../../deadline.ts';
 import type { KubeClient, KubeObject, Written } from '../../platform/kubernetes/client.ts';
 import { kinds } from '../../platform/kubernetes/kinds.ts';
 import type { LeaseTimes } from '../app-lock.ts';
-import type { Acquired, AppLock, Lease } from '../journal.ts';
+import type { Acquired, AppLock, Holding, Lease } from '../journal.ts';
 import { lockLost } from '../lost.ts';
 import { reading, writeTriesMax, writing } from './objects.ts';
 
@@ -21,6 +21,8 @@ type LeaseObject = KubeObject & {
 /** Tells two holders of one name apart: the same job may run twice. */
 const holdingMark = 'headgate.dev/holding';
 const retryMs = 500;
+/** What a lease says that nobody holds. */
+const free = { holderIdentity: '' };
 
 /** Expiry is measured by the observer's own clock, from the last change it saw: no two clocks are compared. */
 export function leaseIn(
@@ -77,11 +79,20 @@ export function leaseIn(
         }
         return { kind: 'busy', holder: 'somebody who takes and gives it all the time' };
       }),
-    holder: (signal) =>
+    holding: (signal) =>
       reading(what, signal, async () => {
         const seen = await look(signal);
-        return isHeld(seen) && !observer.isGivenUp(seen) ? holderOf(seen) : undefined;
+        return isHeld(seen) && !observer.isGivenUp(seen) ? holdingOf(client, seen, what) : undefined;
       }),
+  };
+}
+
+function holdingOf(client: KubeClient, seen: LeaseObject, what: string): Holding {
+  return {
+    holder: holderOf(seen),
+    since: Date.parse(seen.spec?.acquireTime ?? ''),
+    renewal: seen.metadata.resourceVersion ?? '',
+    end: (signal) => writing(what, signal, async () => (await change(client, seen, free, signal)).kind === 'written'),
   };
 }
 
@@ -147,7 +158,7 @@ function keep(client: KubeClient, taken: LeaseObject, begun: number, times: Leas
       await renewing;
       if (lost.signal.aborted) return;
       // Without an answer it runs out by itself.
-      await change(client, known, { holderIdentity: '' }, AbortSignal.timeout(times.renewMs)).catch(() => {});
+      await change(client, known, free, AbortSignal.timeout(times.renewMs)).catch(() => {});
     },
   };
 }

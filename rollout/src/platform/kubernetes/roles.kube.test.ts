@@ -50,7 +50,7 @@ describe('a viewer', () => {
     expect(await journal.read(signal())).toMatchObject({ head: 'head' });
     expect(await journal.readEvidence(1, signal())).toEqual([]);
     expect(await wishes.read(signal())).toMatchObject([{ actor: 'driver' }]);
-    expect(await lock.holder(signal())).toBeUndefined();
+    expect(await lock.holding(signal())).toBeUndefined();
   });
 
   test('cannot wish, write the journal or take the lock, and reads why', async () => {

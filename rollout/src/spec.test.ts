@@ -378,7 +378,7 @@ test.each([
     'notify: { webhook: "https://kim:pw@chat.example" }\nrelease:',
     '11:21 notify.webhook must be an address such as https://chat.example/hook, without user and password ("https://kim:pw@chat.example")',
   ],
-  ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of the file'],
+  ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of headgate.yaml'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],
 ])('parseSpec() refuses %j written as %j', (from, to, issue) => {
   expect(whole).toContain(from);

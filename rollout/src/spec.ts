@@ -1,17 +1,19 @@
 import { invariant } from './errors.ts';
 import type { Marker } from './pin.ts';
-import type { SpecIssue } from './spec/issues.ts';
-import { issuesOf } from './spec/issues.ts';
+import type { Source, SpecIssue } from './spec/issues.ts';
+import { issuesOf, startOf } from './spec/issues.ts';
 import { normalize } from './spec/normalize.ts';
-import type { WrittenSpec } from './spec/parse.ts';
 import { readEnvironments, readSpec } from './spec/parse.ts';
 import type { Broken } from './spec/rules.ts';
 import { rules } from './spec/rules.ts';
 import type { Finding, Node } from './spec/source.ts';
-import { describe, mergeTrees, nodeAt, readTree } from './spec/source.ts';
+import { describe, mergeTrees, moved, nodeAt, readTree } from './spec/source.ts';
+import type { Read, SpecValue } from './spec/values.ts';
+import { valuesOf } from './spec/values.ts';
 
 export type { SpecIssue } from './spec/issues.ts';
 export { formatIssues } from './spec/issues.ts';
+export type { SpecValue } from './spec/values.ts';
 
 /** headgate.yaml as the rest of Headgate knows it: nothing optional, units in the names. */
 export type Spec = {
@@ -122,7 +124,7 @@ export type ReleaseSpec = {
 };
 
 export type ParsedSpec =
-  | { readonly kind: 'spec'; readonly spec: Spec }
+  | { readonly kind: 'spec'; readonly spec: Spec; readonly values: readonly SpecValue[] }
   /** All that is wrong, in the order of the file; at least one. */
   | { readonly kind: 'issues'; readonly issues: readonly SpecIssue[] };
 
@@ -130,19 +132,32 @@ export type ParsedSpec =
  * headgate.yaml in three steps: parse (shape), rules (meaning), normalize (defaults). Never throws for what is written.
  * Every environment of the file is checked, because the one for production is rarely the one on the screen.
  *
- * @param options `file` is the name in the issues; `environment` is merged over the rest: maps key by key, lists whole.
+ * @param options `file` is the name in the issues; `environment` is merged over the rest: maps key by key, lists whole; and `local` over both.
  */
-export function parseSpec(text: string, options: { readonly file: string; readonly environment?: string }): ParsedSpec {
+export function parseSpec(
+  text: string,
+  options: { readonly file: string; readonly environment?: string; readonly local?: Source | undefined },
+): ParsedSpec {
+  const { file, environment, local } = options;
   const findings: Finding[] = [];
-  const tree = readTree(text, (finding) => findings.push(finding));
-  const written = tree && readAll(tree, options.environment, findings);
-  if (findings.length > 0) return { kind: 'issues', issues: issuesOf(findings, { text, file: options.file }) };
-  invariant(written !== undefined, 'Cannot read a spec as nothing was found wrong and nothing was read');
-  return { kind: 'spec', spec: normalize(written) };
+  const sources = [{ file, text }, ...(local === undefined ? [] : [local])];
+  const trees = sources.map((source, i) => {
+    const by = startOf(i, sources);
+    const tree = readTree(source.text, (finding) => findings.push({ ...finding, at: finding.at + by }));
+    return tree && moved(tree, by);
+  });
+  const [tree, over] = trees;
+  const read = tree && readAll(tree, { chosen: environment, local: over }, findings);
+  if (findings.length > 0) return { kind: 'issues', issues: issuesOf(findings, sources) };
+  invariant(read !== undefined, 'Cannot read a spec as nothing was found wrong and nothing was read');
+  const spec = normalize(read.written);
+  return { kind: 'spec', spec, values: valuesOf(read, { spec, environment, sources }) };
 }
 
+type Chosen = { readonly chosen: string | undefined; readonly local: Node | undefined };
+
 /** Reads what each environment makes of the file, and gives back the chosen one. */
-function readAll(tree: Node, chosen: string | undefined, findings: Finding[]): WrittenSpec | undefined {
+function readAll(tree: Node, { chosen, local }: Chosen, findings: Finding[]): Read | undefined {
   const { base, environments } = splitEnvironments(tree, findings);
   if (chosen !== undefined && !environments.has(chosen)) {
     const known = [...environments.keys()].join(', ') || 'none';
@@ -150,8 +165,8 @@ function readAll(tree: Node, chosen: string | undefined, findings: Finding[]): W
     findings.push({ path: ['environments'], rule, at: nodeAt(tree, ['environments']).node.place.keyAt, value: known });
   }
   // Alone, the rest of the file need not be whole when an environment is chosen: that one may bring what it lacks.
-  const plain = chosen === undefined ? readOne(base, findings) : undefined;
-  const merged = new Map([...environments].map(([name, over]) => [name, readOne(mergeTrees(base, over), findings)]));
+  const plain = chosen === undefined ? readOne({ base, local }, findings) : undefined;
+  const merged = new Map([...environments].map(([name, over]) => [name, readOne({ base, over, local }, findings)]));
   return chosen === undefined ? plain : merged.get(chosen);
 }
 
@@ -168,12 +183,20 @@ function splitEnvironments(tree: Node, findings: Finding[]): { base: Node; envir
 }
 
 /** Shape first, then every rule, whether or not the shape was right: all mistakes come out at once. */
-function readOne(tree: Node, findings: Finding[]): WrittenSpec | undefined {
+function readOne(layers: Layers, findings: Finding[]): Read | undefined {
+  const tree = mergeAll(layers);
   const written = readSpec(tree, [], (finding) => findings.push(finding));
   for (const broken of rules.flatMap((rule) => (written === undefined ? [] : rule(written)))) {
     findings.push(locate(tree, broken));
   }
-  return written;
+  return written && { written, tree, over: layers.over };
+}
+
+type Layers = { readonly base: Node; readonly over?: Node; readonly local: Node | undefined };
+
+function mergeAll({ base, over, local }: Layers): Node {
+  const tree = over === undefined ? base : mergeTrees(base, over);
+  return local === undefined ? tree : mergeTrees(tree, local);
 }
 
 /** A map or list is shown by its key, a part that is missing by the key of what it is missing from. */

@@ -1,10 +1,12 @@
-import { HeadgateError } from '@headgate/rollout';
+import { HeadgateError, type SpecValue } from '@headgate/rollout';
+import { redactDeep, redactor } from '../run/redact.ts';
+import { hiddenIn } from './hidden.ts';
 import { appOptions, openApp } from './open.ts';
-import type { Subcommand } from './shell.ts';
+import { flag, type Subcommand } from './shell.ts';
 
 export const command: Subcommand = {
   usage: 'show',
-  help: 'Prints the app with every default filled in, as JSON; or every mistake of headgate.yaml with line, rule and value (exit 64).',
+  help: 'Prints every value of the app with its source: headgate.yaml, over it the environment that -e names, over both headgate.local.yaml, the file of this machine alone; else the default. Or every mistake in them with line, rule and value (exit 64). With --json also the app as Headgate reads it. Secrets of services are hidden.',
   options: appOptions,
   positionals: { min: 1, max: 1 },
   async run(call, shell) {
@@ -13,8 +15,29 @@ export const command: Subcommand = {
         hint: 'run `headgate config show`',
       });
     }
-    const { spec } = await openApp(call, shell);
-    shell.out(`${JSON.stringify(spec, undefined, 2)}\n`);
+    const app = await openApp(call, shell);
+    const hidden = Object.entries(app.spec.services).flatMap(([name, { env }]) =>
+      Object.entries(hiddenIn(env)).map(([key, value]) => [`${name}.${key}`, value]),
+    );
+    const { spec, values } = redactDeep(app, redactor(Object.fromEntries(hidden)));
+    shell.out(flag(call, 'json') ? `${JSON.stringify({ spec, values }, undefined, 2)}\n` : table(values));
     return 0;
   },
 };
+
+function table(values: readonly SpecValue[]): string {
+  const [path, value] = (['path', 'value'] as const).map((column) =>
+    Math.max(...values.map((one) => one[column].length).filter((length) => length <= columnMaxChars)),
+  );
+  return values
+    .map((one) => `${one.path.padEnd(path ?? 0)}  ${one.value.padEnd(value ?? 0)}  ${sourceOf(one)}\n`)
+    .join('');
+}
+
+/** A longer text pushes its own line alone. */
+const columnMaxChars = 40;
+
+function sourceOf({ from }: SpecValue): string {
+  if (from === undefined) return 'default';
+  return `${from.file}:${from.line}${from.environment === undefined ? '' : ` environments.${from.environment}`}`;
+}

@@ -83,18 +83,6 @@ describe('main()', () => {
     expect(err.match(/headgate\.yaml:\d+:\d+/g)?.length).toBeGreaterThanOrEqual(3);
   });
 
-  test('config show prints every default', async () => {
-    await using shell = await aShell({ 'headgate.yaml': good });
-
-    const { code, out } = await shell.run('config', 'show');
-
-    expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({
-      app: 'ratings',
-      release: { steps: [5, 25, 50], watchMs: 600_000, keepWarmMs: 1_800_000 },
-    });
-  });
-
   test('status of an app that was never released exits 0 and starts nothing', async () => {
     await using shell = await aShell({ 'headgate.yaml': good });
 

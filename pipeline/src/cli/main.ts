@@ -48,7 +48,11 @@ export const subcommands = {
     load: () => import('./observe.ts'),
     summary: 'judge the live lane against itself: how often would a good release be rolled back',
   },
-  config: { load: () => import('./config.ts'), summary: 'headgate.yaml as Headgate reads it, every mistake at once' },
+  config: {
+    load: () => import('./config.ts'),
+    summary: 'every value of headgate.yaml with its source, or every mistake at once',
+  },
+  env: { load: () => import('./env.ts'), summary: 'what a service gets as variables, for eval and .env' },
   roll: {
     load: () => import('./roll.ts'),
     summary: 'on Kubernetes: rolling update of the live lane by Ansible, without steps or a judge',

@@ -9,7 +9,9 @@ import {
   parseSpec,
   type Records,
   type Spec,
+  type SpecValue,
 } from '@headgate/rollout';
+import { hasCode } from '../run/failure.ts';
 import { type Call, type Option, type Shell, text } from './shell.ts';
 
 /** Options that every command about an app takes. */
@@ -33,44 +35,65 @@ export type App = {
   readonly state: string;
 };
 
+/** `values`: what is in force, and who says so. */
+export type WrittenApp = App & { readonly values: readonly SpecValue[] };
+
 /** Reads the app's file. @throws {HeadgateError} `SPEC_INVALID` with every mistake, its place, its rule and its value */
-export async function openApp(call: Call, shell: Shell): Promise<App> {
+export async function openApp(call: Call, shell: Shell): Promise<WrittenApp> {
   const environment = text(call, 'environment');
-  const { file, parsed } = await parse(call, environment, shell);
+  const { file, name, local, parsed } = await parse(call, environment, shell);
   if (parsed.kind === 'issues') {
     throw new HeadgateError('SPEC_INVALID', `Cannot use "${file}":\n${formatIssues(parsed.issues)}`, {
       hint: 'mend these lines; nothing was done',
     });
   }
-  return appOf(parsed.spec, file, environment);
+  if (local !== undefined) shell.err(`${local.file} is merged over ${name}, on this machine alone\n`);
+  return appOf(parsed, file, environment);
 }
 
 /** The same app in another environment, or `undefined` if the file has none of that name. */
 export async function openEnvironment(call: Call, environment: string, shell: Shell): Promise<App | undefined> {
   const { file, parsed } = await parse(call, environment, shell);
   // Every environment is checked whenever the file is read, so nothing but its absence can be wrong here.
-  return parsed.kind === 'issues' ? undefined : appOf(parsed.spec, file, environment);
+  return parsed.kind === 'issues' ? undefined : appOf(parsed, file, environment);
 }
 
 /** Environments share nothing: each has a state of its own. */
-function appOf(spec: Spec, file: string, environment: string | undefined): App {
+function appOf(
+  { spec, values }: Pick<WrittenApp, 'spec' | 'values'>,
+  file: string,
+  environment: string | undefined,
+): WrittenApp {
   const state = join(dirname(file), '.headgate');
-  return { spec, folder: dirname(file), state: environment === undefined ? state : join(state, environment) };
+  return { spec, values, folder: dirname(file), state: environment === undefined ? state : join(state, environment) };
 }
 
 async function parse(call: Call, environment: string | undefined, shell: Shell) {
-  const file = resolve(shell.cwd, text(call, 'file') ?? 'headgate.yaml');
+  const name = text(call, 'file') ?? 'headgate.yaml';
+  const file = resolve(shell.cwd, name);
   const source = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new HeadgateError('SPEC_INVALID', `Cannot read the app as there is no file "${file}"`, {
       hint: 'go to the folder of headgate.yaml, or name it with --file',
       cause,
     });
   });
-  const parsed = parseSpec(source, {
-    file: text(call, 'file') ?? 'headgate.yaml',
-    ...(environment === undefined ? {} : { environment }),
+  const local = await readLocal(name, shell);
+  const parsed = parseSpec(source, { file: name, ...(environment === undefined ? {} : { environment }), local });
+  return { file, name, local, parsed };
+}
+
+/** What one machine has of its own: headgate.local.yaml beside headgate.yaml, which git does not see. `undefined` for none. */
+async function readLocal(name: string, shell: Shell): Promise<{ file: string; text: string } | undefined> {
+  const file = name.replace(/(\.ya?ml)?$/, '.local$1');
+  const path = resolve(shell.cwd, file);
+  const source = await readFile(path, 'utf8').catch((cause: unknown) => {
+    if (hasCode(cause, 'ENOENT')) return undefined;
+    throw new HeadgateError('SPEC_INVALID', `Cannot read "${path}" as it must be a file that this user may read`, {
+      hint: 'mend it, or take it away',
+      cause,
+    });
   });
-  return { file, parsed };
+  return source === undefined ? undefined : { file, text: source };
 }
 
 /** Journal, wishes and lock alone: enough for `status`, and starts nothing. */

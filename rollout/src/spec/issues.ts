@@ -17,10 +17,31 @@ export type SpecIssue = {
   readonly text: string;
 };
 
-/** In the order of the file, each once. */
-export function issuesOf(findings: readonly Finding[], { text, file }: { text: string; file: string }): SpecIssue[] {
+/** One file, and its name in messages. */
+export type Source = { readonly file: string; readonly text: string };
+
+/** In the order of the files, each once. */
+export function issuesOf(findings: readonly Finding[], sources: readonly Source[]): SpecIssue[] {
   const once = new Map(findings.map((finding) => [`${finding.at} ${finding.rule}`, finding]));
-  return [...once.values()].sort((a, b) => a.at - b.at).map((finding) => issueOf(finding, text, file));
+  return [...once.values()].sort((a, b) => a.at - b.at).map((finding) => issueOf(finding, sources));
+}
+
+/** Where each file begins, counted through all of them. The end of one is a place in it. */
+export function startOf(index: number, sources: readonly Source[]): number {
+  return sources.slice(0, index).reduce((sum, { text }) => sum + text.length + 1, 0);
+}
+
+/** The line of a place, counted from 1, and where that line is. */
+export function lineAt(at: number, sources: readonly Source[]) {
+  const index = sources.findLastIndex((_, i) => startOf(i, sources) <= at);
+  const { file, text } = sources[index] ?? { file: '', text: '' };
+  const before = text.slice(0, at - startOf(index, sources)).split(/\r\n|\n|\r/);
+  return {
+    file,
+    line: before.length,
+    column: (before.at(-1) ?? '').length + 1,
+    text: text.split(/\r\n|\n|\r/)[before.length - 1] ?? '',
+  };
 }
 
 /** For a terminal: place, rule and current value of each, and its line with a mark below. */
@@ -28,12 +49,8 @@ export function formatIssues(issues: readonly SpecIssue[]): string {
   return issues.map(formatIssue).join('\n\n');
 }
 
-function issueOf({ path, rule, at, value }: Finding, text: string, file: string): SpecIssue {
-  const before = text.slice(0, at).split(/\r\n|\n|\r/);
-  const line = before.length;
-  const column = (before.at(-1) ?? '').length + 1;
-  const whole = text.split(/\r\n|\n|\r/)[line - 1] ?? '';
-  return { file, line, column, path: formatPath(path), rule, value, text: whole };
+function issueOf({ path, rule, at, value }: Finding, sources: readonly Source[]): SpecIssue {
+  return { ...lineAt(at, sources), path: formatPath(path), rule, value };
 }
 
 function formatIssue({ file, line, column, path, rule, value, text }: SpecIssue): string {
@@ -48,7 +65,8 @@ function formatIssue({ file, line, column, path, rule, value, text }: SpecIssue)
   ].join('\n');
 }
 
-function formatPath(path: Path): string {
+/** As a person writes it: `release.steps[1]`. */
+export function formatPath(path: Path): string {
   return path.reduce<string>((before, part) => {
     if (typeof part === 'number') return `${before}[${part}]`;
     return before === '' ? part : `${before}.${part}`;

@@ -100,7 +100,7 @@ const release = fields({
 
 /** Taken off the top of the file before this table reads it, so whatever it meets here is one inside another. */
 const environments: Reader<never> = (node, path, report) => {
-  report({ path, rule: 'must stand at the top of the file', at: node.place.keyAt, value: undefined });
+  report({ path, rule: 'must stand at the top of headgate.yaml', at: node.place.keyAt, value: undefined });
   return undefined;
 };
 

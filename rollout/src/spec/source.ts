@@ -1,7 +1,7 @@
 import type { Event, ScalarEvent } from 'js-yaml';
 import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 
-/** Offsets into the text. `keyAt` is where the key stands under which a value is written; for the whole file it is 0. */
+/** Offsets into the files, one after the other. `keyAt` is where the key stands under which a value is written; for the whole file it is 0. */
 export type Place = { readonly at: number; readonly keyAt: number };
 
 /** YAML as written, before anybody knows what it means: every scalar is text, every node knows its place. */
@@ -54,6 +54,20 @@ export function readTree(text: string, report: Report): Node | undefined {
     const at = error.mark?.position ?? 0;
     report({ path: [], rule: `must be YAML: ${error.reason}`, at, value: undefined });
     return undefined;
+  }
+}
+
+/** A tree of a file that comes after others: `by` is where it begins. */
+export function moved(node: Node, by: number): Node {
+  const place = { at: node.place.at + by, keyAt: node.place.keyAt + by };
+  switch (node.kind) {
+    case 'map':
+      return { ...node, place, entries: new Map([...node.entries].map(([key, child]) => [key, moved(child, by)])) };
+    case 'list':
+      return { ...node, place, items: node.items.map((item) => moved(item, by)) };
+    case 'scalar':
+    case 'broken':
+      return { ...node, place };
   }
 }
 

@@ -29,6 +29,8 @@ export type Delivery = {
   readonly approve?: boolean;
   /** The app in its environment `staging`, if there is one and it is not the one that is delivered to. */
   readonly staging?: App | undefined;
+  /** Images by service that the performance gate takes for the old version, instead of what is live. It is played without a staging too. */
+  readonly against?: Readonly<Record<string, string>>;
   /** Hears of each release that has ended, however it did. */
   readonly onEnd?: (ended: EndedRelease) => void;
 };
@@ -67,7 +69,7 @@ type Ways = {
 };
 
 async function prepare(delivery: Delivery, target: Target, { registry, releaserOf }: Ways, shell: Shell) {
-  const { app, host, check, reason, approve = false, onEnd = () => {}, staging: before } = delivery;
+  const { app, host, check, reason, approve = false, onEnd = () => {}, against, staging: before } = delivery;
   const { spec, folder: root } = app;
   const { env, signal } = shell;
   const change = await host.change(signal);
@@ -80,11 +82,12 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const staging =
     before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
   const builder = env['HEADGATE_BUILDER'] || 'oci';
-  const place = { spec, root, cache: cacheFolder(shell), builder, registry, live: await liveImages(app, signal) };
+  const live = against ?? (await liveImages(app, signal));
+  const place = { spec, root, cache: cacheFolder(shell), builder, registry, live };
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
-  const pipeline = defineDelivery(place, releaser, { check, staging, sign, asking });
+  const pipeline = defineDelivery(place, releaser, { check, staging, compare: against && true, sign, asking });
   const cache = cacheFor(root, registry, shell);
   const targets = stepsOf(target, pipeline);
   return { pipeline, options: { root, change, env, cache, secrets: secretsOf(env), targets, signal } };
@@ -137,7 +140,8 @@ function registryOf({ spec }: App, url: string): string {
   return `${new URL(url).host}/${spec.app}`;
 }
 
-async function liveImages(app: App, signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined> {
+/** By service, each pinned; `undefined` before the first release. */
+export async function liveImages(app: App, signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined> {
   const head = await readHead(openJournal(app).journal, app.spec.app, signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
   return live === undefined

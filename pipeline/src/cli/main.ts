@@ -13,6 +13,10 @@ export const subcommands = {
     load: () => import('./run.ts'),
     summary: 'run a target: check, images, publish, staging, perf, production; deliver is all that apply',
   },
+  perf: {
+    load: () => import('./perf.ts'),
+    summary: 'the performance gate by hand: is what lies here slower than live',
+  },
   approve: { load: () => import('./approve.ts'), summary: 'say yes, or no, to a revision that a delivery asks about' },
   release: { load: () => import('./release.ts'), summary: 'start a release of given digests' },
   status: {

@@ -38,18 +38,18 @@ export const command: Subcommand = {
 export function parsePair(pair: string): [string, string] {
   const at = pair.indexOf('=');
   const [name, image] = [pair.slice(0, Math.max(0, at)), pair.slice(at + 1)];
-  const hint = 'run `headgate release --help`';
+  const hint = 'run the command with --help';
   if (name === '') {
     throw new HeadgateError(
       'USAGE',
-      `Cannot release this as an image is written <service>=<host/name@sha256:…>: current value is "${pair}"`,
+      `Cannot go on as an image is written <service>=<host/name@sha256:…>: current value is "${pair}"`,
       { hint },
     );
   }
   if (!/^[^@]+@sha256:[0-9a-f]{64}$/.test(image)) {
     throw new HeadgateError(
       'REFUSED',
-      `Cannot release service "${name}" as its image must be pinned by digest: current value is "${image}"`,
+      `Cannot use the image of "${name}" as it must be pinned by digest: current value is "${image}"`,
       { hint: 'write host/name@sha256:…' },
     );
   }

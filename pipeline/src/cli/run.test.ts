@@ -29,3 +29,36 @@ test('run deliver --plan tells every step, starts no server and leaves no file',
   expect([json.code, plain.code]).toEqual([0, 0]);
   expect(await readdir(shell.cwd, { recursive: true })).toEqual(before);
 });
+
+test('perf --plan is the way to the performance gate, without a staging and without a release', async () => {
+  await using shell = await aShell();
+  await makeVersion(repository, shell.cwd, []);
+  await writeFile(join(shell.cwd, 'headgate.yaml'), readFileSync(join(repository, 'headgate.yaml'), 'utf8'));
+  const image = (name: string) => `${name}=registry.example/ratings/${name}@sha256:${'a'.repeat(64)}`;
+
+  const { code, out } = await shell.run(
+    'perf',
+    '--against',
+    `${image('proxy')},${image('rating')}`,
+    '--plan',
+    '--json',
+  );
+
+  const steps = (JSON.parse(out) as { step: string }[]).map(({ step }) => step);
+  expect(steps).toEqual(['image:proxy', 'imagetest:proxy', 'image:rating', 'imagetest:rating', 'publish', 'perf']);
+  expect(code).toBe(0);
+});
+
+test.each([
+  { against: [], code: 64, says: 'as nothing of proxy, rating is live yet\n  name an image of each with --against' },
+  { against: ['--against', `proxi=r/p@sha256:${'a'.repeat(64)}`], code: 64, says: 'there is no such service' },
+  { against: ['--against', 'proxy=r/p:latest'], code: 12, says: 'must be pinned by digest' },
+])('perf $against exits $code before anything is started', async ({ against, code, says }) => {
+  await using shell = await aShell({ 'headgate.yaml': readFileSync(join(repository, 'headgate.yaml'), 'utf8') });
+
+  const ran = await shell.run('perf', ...against);
+
+  expect(ran.code).toBe(code);
+  expect(ran.err).toContain(says);
+  expect(await readdir(shell.cwd)).toEqual(['headgate.yaml']);
+});

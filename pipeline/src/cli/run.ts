@@ -102,7 +102,7 @@ async function report(host: CiHost, { target, record, result, ended, root }: Tol
   }
 }
 
-async function showPlan(delivery: Delivery, target: Target, json: boolean, shell: Shell): Promise<number> {
+export async function showPlan(delivery: Delivery, target: Target, json: boolean, shell: Shell): Promise<number> {
   const planned = await planDelivery(delivery, target, shell);
   shell.out(
     json

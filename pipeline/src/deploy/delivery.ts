@@ -15,6 +15,8 @@ export type DeliveryOptions = {
   readonly check: boolean;
   /** Releases into the environment `staging`, where there is one: production then comes after it and after the performance gate. */
   readonly staging?: Releaser | undefined;
+  /** Plays the performance gate even without an environment `staging`. */
+  readonly compare?: boolean | undefined;
   /** Published images are signed; `secret` names the key, in PEM. */
   readonly sign?: { readonly secret: string } | undefined;
   /** Asks the app's approvers, where it has some, before the release. */
@@ -28,7 +30,7 @@ export type DeliveryOptions = {
 export function defineDelivery(
   place: Place,
   releaser: Releaser,
-  { check, staging, sign, asking }: DeliveryOptions,
+  { check, staging, compare = staging !== undefined, sign, asking }: DeliveryOptions,
 ): Pipeline {
   const first = check ? [checkStep()] : [];
   const services = Object.keys(place.spec.services);
@@ -38,7 +40,7 @@ export function defineDelivery(
   const staged =
     staging === undefined ? [] : [releaseStep('staging', { place, publish, releaser: staging, after: signed })];
   // A first release has nothing to be slower than.
-  const compared = staging === undefined || place.live === undefined ? [] : [perfStep(place, publish, staged)];
+  const compared = compare && place.live !== undefined ? [perfStep(place, publish, staged)] : [];
   const before = [...signed, ...staged, ...compared];
   const asked =
     asking === undefined || place.spec.approvers.length === 0

@@ -48,7 +48,7 @@ export function requireNotSlower({ kind, why }: PerfVerdict): void {
   const words = why.join('; ');
   if (kind === 'slower') {
     throw new HeadgateError('STEP_FAILED', `Cannot release this version as it is slower than the live one: ${words}`, {
-      hint: 'compare the two with `headgate perf`; all rounds are in out/logs/perf.log',
+      hint: 'compare the two with `headgate perf`; `headgate logs perf` has all rounds',
     });
   }
   throw new HeadgateError('PERF_UNDECIDED', `Cannot tell whether this version is slower than the live one: ${words}`, {

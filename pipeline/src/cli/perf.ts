@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { HeadgateError } from '@headgate/rollout';
+import { openHost } from '../host/host.ts';
+import { filesReporter } from '../report/files.ts';
+import { jsonReporter } from '../report/json.ts';
+import { deliver, liveImages } from './deliver.ts';
+import { type App, appOptions, openApp, openPorts } from './open.ts';
+import { presenter } from './present.ts';
+import { parsePair } from './release.ts';
+import { showPlan } from './run.ts';
+import { type Call, flag, type Shell, type Subcommand, text } from './shell.ts';
+
+export const command: Subcommand = {
+  usage: '[--against <service>=<host/name@sha256:…>,…] [--plan]',
+  help: 'The performance gate by hand: builds, tests and publishes what lies here, and measures it beside what is live, in turn, at 1000 requests/s. Releases nothing. Exits 0 not slower, 1 slower, 10 cannot tell. Two versions that were found equal are not measured again.',
+  options: {
+    ...appOptions,
+    against: { type: 'string', help: 'images to take for the old version; the others are those of live' },
+    plan: { type: 'boolean', help: 'say what would be done, and why; start and do nothing' },
+  },
+  positionals: { min: 0, max: 0 },
+  async run(call, shell) {
+    const app = await openApp(call, shell);
+    const { out: write, env, guard, isTerminal } = shell;
+    const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
+    const json = flag(call, 'json');
+    const against = await oldImages(call, app, shell);
+    const delivery = { app, host, check: false, reason: 'headgate perf', against };
+    if (flag(call, 'plan')) return await showPlan(delivery, 'perf', json, shell);
+    await using ports = await openPorts(app, shell);
+    const reporters = [json ? jsonReporter(shell.out) : host.reporter(), filesReporter(join(app.folder, 'out'))];
+    const { exitCode } = await deliver(delivery, 'perf', { ports, emit: presenter(shell, json), reporters }, shell);
+    return exitCode;
+  },
+};
+
+/** @throws {HeadgateError} `USAGE`, `REFUSED` for an image that is not pinned */
+async function oldImages(call: Call, app: App, { signal }: Shell): Promise<Readonly<Record<string, string>>> {
+  const named = Object.fromEntries((text(call, 'against') ?? '').split(',').filter(Boolean).map(parsePair));
+  const images = { ...(await liveImages(app, signal)), ...named };
+  const known = Object.keys(app.spec.services);
+  const unknown = Object.keys(named).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new HeadgateError('USAGE', `Cannot compare with an image of "${unknown}" as there is no such service`, {
+      hint: `name one of these: ${known.join(', ')}`,
+    });
+  }
+  const missing = known.filter((name) => images[name] === undefined);
+  if (missing.length === 0) return images;
+  throw new HeadgateError('USAGE', `Cannot compare as nothing of ${missing.join(', ')} is live yet`, {
+    hint: 'name an image of each with --against <service>=<host/name@sha256:…>, with commas between',
+  });
+}

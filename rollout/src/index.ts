@@ -41,6 +41,7 @@ export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export type { Act } from './policy/look.ts';
 export { isOver } from './policy/phase.ts';
 export type { Head, Release, ReleaseRequest } from './policy/release.ts';
+export { lastRoll } from './policy/roll.ts';
 export type { OtherSettings } from './policy/settings.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
 export { explain } from './report/explain.ts';
@@ -48,6 +49,7 @@ export { falseAlarms, observedText, type Trial, trialText } from './report/obser
 export { picture } from './report/picture.ts';
 export { plot } from './report/plot.ts';
 export { type Replay, replayJson, replayText } from './report/replay.ts';
+export { explainRoll } from './report/rolling.ts';
 export { phaseText, type StatusFacts, statusCodes, statusState, statusText } from './report/status.ts';
 export type { Story } from './report/story.ts';
 export { strip } from './report/strip.ts';

@@ -246,6 +246,30 @@ test.each([
   expect(issuesOf(withMetrics.replace(part, () => to)).map(told)).toContain(issue);
 });
 
+test('parseSpec() takes a rolling update where there is a cluster, and there alone', () => {
+  const [services = '', after = ''] = whole.split(/^kubernetes:\n/m);
+  const cluster = after.slice(0, after.indexOf('release:'));
+  const release = 'release: { strategy: rolling }\n';
+
+  expect(specOf(`${services}kubernetes:\n${cluster}${release}`).release).toMatchObject({
+    strategy: 'rolling',
+    steps: [],
+  });
+  expect(issuesOf(services + release).map(told)).toEqual([
+    '8:22 release.strategy must not be rolling without a part "kubernetes" ("rolling")',
+  ]);
+});
+
+test('parseSpec() gives an environment that rolls nothing of the release of the others', () => {
+  const text = whole.replace(
+    'staging: { release: { steps: [50%], bake: 500ms } }',
+    'staging: { release: { strategy: rolling } }',
+  );
+
+  expect(specOf(text, 'staging').release).toMatchObject({ strategy: 'rolling', steps: [] });
+  expect(specOf(text, 'prod').release).toMatchObject({ strategy: 'canary', steps: [5, 25, 50] });
+});
+
 test('parseSpec() merges the chosen environment over the rest and replaces lists', () => {
   expect(specOf(whole, 'staging').release).toMatchObject({ strategy: 'canary', steps: [50], bakeMs: 500 });
   expect(specOf(whole, 'prod').release).toMatchObject({ steps: [5, 25, 50], bakeMs: 180_000 });
@@ -333,7 +357,22 @@ test.each([
   ['5%, 25%, 50%', '', '13:3 release.steps must have a step, as the strategy is canary'],
   ['[5%, 25%, 50%]', '5%', '13:10 release.steps must be a list ("5%")'],
   ['strategy: canary', 'strategy: blue-green', '13:3 release.steps must be left out, as the strategy is blue-green'],
-  ['strategy: canary', 'strategy: rolling', '12:13 release.strategy must be one of canary, blue-green, ab ("rolling")'],
+  [
+    'strategy: canary',
+    'strategy: slow',
+    '12:13 release.strategy must be one of canary, blue-green, ab, rolling ("slow")',
+  ],
+  ['strategy: canary', 'strategy: rolling', '13:3 release.steps must be left out, as the strategy is rolling'],
+  [
+    'strategy: canary\n  steps: [5%, 25%, 50%]',
+    'strategy: rolling',
+    '13:9 release.bake must be left out, as the strategy is rolling ("3m")',
+  ],
+  [
+    'strategy: canary\n  steps: [5%, 25%, 50%]\n  bake: 3m',
+    'strategy: rolling\n  watch: 1m\n  metrics: {}',
+    '13:10 release.watch must be left out, as the strategy is rolling ("1m")',
+  ],
   [
     'strategy: canary\n  steps: [5%, 25%, 50%]',
     'strategy: ab',

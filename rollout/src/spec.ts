@@ -67,7 +67,8 @@ export type ReplicasPlace = {
   readonly metrics: string;
 };
 
-export type Strategy = 'canary' | 'blue-green' | 'ab';
+/** `rolling`: into the live lane itself, without a candidate. */
+export type Strategy = 'canary' | 'blue-green' | 'ab' | 'rolling';
 export type Tolerance = 'strict' | 'default' | 'relaxed';
 
 /** What latencies may do: roll back, and be waited for before promotion; roll back only; nothing. */
@@ -195,8 +196,15 @@ function readOne(layers: Layers, findings: Finding[]): Read | undefined {
 type Layers = { readonly base: Node; readonly over?: Node; readonly local: Node | undefined };
 
 function mergeAll({ base, over, local }: Layers): Node {
-  const tree = over === undefined ? base : mergeTrees(base, over);
-  return local === undefined ? tree : mergeTrees(tree, local);
+  const tree = over === undefined ? base : mergeTrees(below(over, base), over);
+  return local === undefined ? tree : mergeTrees(below(local, tree), local);
+}
+
+/** What `over` is merged over: one that rolls takes nothing from a release that has a candidate. */
+function below(over: Node, base: Node): Node {
+  const { node } = nodeAt(over, ['release', 'strategy']);
+  if (base.kind !== 'map' || node.kind !== 'scalar' || node.text !== 'rolling') return base;
+  return { ...base, entries: new Map([...base.entries].filter(([key]) => key !== 'release')) };
 }
 
 /** A map or list is shown by its key, a part that is missing by the key of what it is missing from. */

@@ -13,9 +13,10 @@ import { openImageBuilder } from '../image/image.ts';
 import { pushImage } from '../registry/client.ts';
 import { aClusterShell, kubectlEnv, readCluster, repository } from './cluster.rig.ts';
 
+const source = 'services/proxy';
 const specOf = (namespace: string): string => `app: ratings
 services:
-  proxy: { source: services/proxy, port: 8080, replicas: 2, probe: /probe, manifests: services/proxy/deploy/overlays/staging }
+  proxy: { source: ${source}, port: 8080, replicas: 2, probe: /probe, manifests: services/proxy/deploy/overlays/staging }
 kubernetes:
   namespace: ${namespace}
   traffic: { gateway-api: { route: ratings }, replicas: { namespace: gateway, service: traefik, metrics: traefik } }
@@ -38,7 +39,7 @@ export type Ran = { readonly code: number; readonly out: string; readonly err: s
 
 /** A namespace with an app described by `describe`, in whose folder commands and playbooks run. Nothing is made in it yet. */
 export async function anAnsibleShell(describe: (namespace: string) => string) {
-  const { kubeconfig } = readCluster();
+  const { kubeconfig, registry } = readCluster();
   const made = await promisify(execFile)(join(repository, 'ansible/setup.sh'), { timeout: 300_000 });
   const tools = made.stdout.trim();
   const env = {
@@ -47,6 +48,8 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
     HEADGATE_KUBECONFIG: kubeconfig,
     K8S_AUTH_KUBECONFIG: kubeconfig,
     HEADGATE_POD_NETWORK: '1',
+    HEADGATE_REGISTRY: `${registry}/roll`,
+    HEADGATE_PLAIN_REGISTRIES: registry,
     LC_ALL: 'C.UTF-8',
   };
   const shell = await aClusterShell(describe);
@@ -77,7 +80,8 @@ export async function aLiveApp() {
   const { registry } = readCluster();
   process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
   const name = `${registry}/roll/proxy`;
-  const [first, second] = [await push(shell.cwd, name, '1'), await push(shell.cwd, name, '2')];
+  const publish = (words: string) => push(shell.cwd, { name, words });
+  const [first, second] = [await publish('hello'), await publish('good day')];
   for (const args of [
     ['bootstrap', ...shell.entrance],
     ['release', `proxy=${first}`, '--reason', 'the first'],
@@ -88,6 +92,8 @@ export async function aLiveApp() {
   return {
     ...shell,
     image: { first, second, missing: `${name}@${nobodyHas}` },
+    /** The sources answer with these words from now on; the registry has the image, as after its test. */
+    publish,
     state: () => stateOf(shell.kubectl),
     async head(): Promise<Head> {
       return JSON.parse((await shell.headgate('status', '--json')).out).head;
@@ -131,15 +137,15 @@ async function stateOf(kubectl: (args: readonly string[]) => Promise<string>) {
   };
 }
 
-async function push(folder: string, name: string, version: string): Promise<string> {
-  const workspace = join(folder, 'sources');
-  await mkdir(join(workspace, 'proxy/src'), { recursive: true });
-  await writeFile(join(workspace, 'proxy/package.json'), '{ "name": "proxy", "type": "module" }');
-  await writeFile(join(workspace, 'proxy/src/main.ts'), program);
-  const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(folder, 'base') }) });
-  const layout = join(folder, `image-${version}`);
+/** As `image:proxy` builds it. */
+async function push(workspace: string, { name, words }: { name: string; words: string }): Promise<string> {
+  await mkdir(join(workspace, source, 'src'), { recursive: true });
+  await writeFile(join(workspace, source, 'package.json'), '{ "name": "proxy", "type": "module" }');
+  await writeFile(join(workspace, source, 'src/main.ts'), program.replace('hello', words));
+  const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(workspace, 'base') }) });
+  const layout = join(workspace, 'image');
   const signal = AbortSignal.timeout(120_000);
-  await builder.build({ workspace, source: 'proxy', labels: { version }, layout }, signal);
+  await builder.build({ workspace, source, labels: {}, layout }, signal);
   const pushed = await pushImage(layout, { repository: name, mountFrom: undefined }, signal);
   return `${name}@${pushed.digest}`;
 }

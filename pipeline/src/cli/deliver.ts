@@ -46,8 +46,8 @@ export async function deliver(
   shell: Shell,
 ): Promise<RunResult> {
   const { app } = delivery;
-  const releaserOf = (releasing: Omit<Releasing, 'spec'>) =>
-    openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec: app.spec });
+  const releaserOf = (releasing: Commission) =>
+    openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec: app.spec, options: app.options });
   const registry = await releaseRegistry(app, shell);
   const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
   return await run(pipeline, { ...options, reporters });
@@ -56,16 +56,19 @@ export async function deliver(
 /** What `deliver` would do. Starts nothing: what does not run is named in the plan. */
 export async function planDelivery(delivery: Delivery, target: Target, shell: Shell): Promise<readonly PlannedStep[]> {
   const { app } = delivery;
-  const releaserOf = (releasing: Omit<Releasing, 'spec'>) => lazyReleaser(app, releasing, shell);
+  const releaserOf = (releasing: Commission) => lazyReleaser(app, releasing, shell);
   const own = await findSupervisor(app.state, shell.signal);
   const registry = namedRegistry(shell) ?? (own && registryOf(app, own.urls.registry));
   const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
   return await plan(pipeline, options);
 }
 
+/** The same wherever it goes. */
+type Commission = Omit<Releasing, 'spec' | 'options'>;
+
 type Ways = {
   readonly registry: string | undefined;
-  readonly releaserOf: (releasing: Omit<Releasing, 'spec'>) => Releaser;
+  readonly releaserOf: (releasing: Commission) => Releaser;
 };
 
 async function prepare(delivery: Delivery, target: Target, { registry, releaserOf }: Ways, shell: Shell) {
@@ -109,8 +112,8 @@ function signingOf({ env }: Shell): { secret: string } | undefined {
 }
 
 /** Looks by the journal alone; the app's servers start when there is something to release. */
-function lazyReleaser(app: App, releasing: Omit<Releasing, 'spec'>, shell: Shell): Releaser {
-  const { spec } = app;
+function lazyReleaser(app: App, releasing: Commission, shell: Shell): Releaser {
+  const { spec, options } = app;
   return {
     observe: (images, signal) => observeRelease(openJournal(app).journal, { ...releasing, spec }, images, signal),
     async release(images, log, signal) {
@@ -118,7 +121,11 @@ function lazyReleaser(app: App, releasing: Omit<Releasing, 'spec'>, shell: Shell
       const emit: Emit = (occurrence) => {
         if (occurrence.kind !== 'looked') log(lineOf(occurrence, shell));
       };
-      await openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec }).release(images, log, signal);
+      await openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec, options }).release(
+        images,
+        log,
+        signal,
+      );
     },
   };
 }

@@ -33,6 +33,8 @@ export type App = {
   readonly folder: string;
   /** Where the local platform keeps its state. */
   readonly state: string;
+  /** Options by which a command in another folder finds the same app. */
+  readonly options: readonly string[];
 };
 
 /** `values`: what is in force, and who says so. */
@@ -65,7 +67,14 @@ function appOf(
   environment: string | undefined,
 ): WrittenApp {
   const state = join(dirname(file), '.headgate');
-  return { spec, values, folder: dirname(file), state: environment === undefined ? state : join(state, environment) };
+  const named = environment === undefined ? [] : ['--environment', environment];
+  return {
+    spec,
+    values,
+    folder: dirname(file),
+    state: environment === undefined ? state : join(state, environment),
+    options: ['--file', file, ...named],
+  };
 }
 
 async function parse(call: Call, environment: string | undefined, shell: Shell) {

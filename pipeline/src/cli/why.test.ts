@@ -60,3 +60,29 @@ test('why --plot is one picture', async () => {
 
   expect(out).toMatch(/^<svg [\s\S]*Release 7: ROLLBACK after[\s\S]*<\/svg>\n$/);
 });
+
+test('why without a number tells of the rolling update that came last', async () => {
+  await using shell = await aShell({ 'headgate.yaml': good });
+  const { journal } = openFileJournal(join(shell.cwd, '.headgate/journal'));
+  const ended = {
+    revision: 'ab'.repeat(32),
+    strategy: 'rolling',
+    actor: 'kim@desk',
+    startedAt: 1_000,
+    endedAt: 41_000,
+  };
+  const history = [{ ...ended, id: 8, commit: 'c'.repeat(40), outcome: 'rolledBack', text: 'proxy: crash' }];
+  const quarantined = [{ revision: ended.revision, release: 8, text: 'proxy: crash' }];
+  const head = { app: 'ratings', lanes: {}, decisions: [], history, quarantined };
+  await journal.write(head, undefined, AbortSignal.timeout(5_000));
+
+  const { code, out } = await shell.run('why');
+
+  expect(code).toBe(0);
+  expect(out.trimEnd().split('\n')).toEqual([
+    'rolling update 8 (abababab) was rolled back after 40 s: proxy: crash',
+    'commit ccccccc, by kim@desk',
+    'live has what it had before',
+    'this revision does not come back by itself',
+  ]);
+});

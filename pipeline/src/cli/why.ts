@@ -1,7 +1,9 @@
 import {
   explain,
+  explainRoll,
   type Head,
   HeadgateError,
+  lastRoll,
   odds,
   phaseText,
   plot,
@@ -29,16 +31,13 @@ export const command: Subcommand = {
     if (named !== undefined && !/^\d+$/.test(named)) return whyStep(named, app, flag(call, 'json'), shell);
     const records = openJournal(app);
     const head = await readHead(records.journal, app.spec.app, shell.signal);
-    const wanted = call.positionals[0] === undefined ? head.release?.id : Number(call.positionals[0]);
-    const decisions = head.decisions.filter(({ release }) => release === wanted);
-    if (decisions.length === 0 || wanted === undefined) {
-      const known = [...new Set(head.decisions.map(({ release }) => release))].join(', ');
-      throw new HeadgateError(
-        'USAGE',
-        `Cannot tell why as the journal keeps no decision of release ${call.positionals[0] ?? '?'}`,
-        { hint: `it keeps these: ${known || 'none'}` },
-      );
+    const wanted = named === undefined ? newestIn(head) : Number(named);
+    const roll = explainRoll(head, wanted);
+    if (roll !== undefined) {
+      shell.out(flag(call, 'json') ? `${JSON.stringify({ decisions: [], roll })}\n` : `${roll.join('\n')}\n`);
+      return 0;
     }
+    const decisions = decisionsOf(head, wanted);
     const story = await readStory(records, wanted, shell.signal);
     if (flag(call, 'plot')) {
       shell.out(plot(story ?? nothingOnRecord(wanted), wanted));
@@ -53,6 +52,21 @@ export const command: Subcommand = {
     return 0;
   },
 };
+
+/** 0 where there was none yet. */
+function newestIn(head: Head): number {
+  return head.rolling?.id ?? lastRoll(head)?.id ?? head.release?.id ?? 0;
+}
+
+function decisionsOf({ decisions }: Head, wanted: number): Head['decisions'] {
+  const own = decisions.filter(({ release }) => release === wanted);
+  if (own.length > 0) return own;
+  const known = [...new Set(decisions.map(({ release }) => release))].join(', ');
+  const what = wanted === 0 ? 'any release' : `release ${wanted}`;
+  throw new HeadgateError('USAGE', `Cannot tell why as the journal keeps no decision of ${what}`, {
+    hint: `it keeps these: ${known || 'none'}`,
+  });
+}
 
 async function whyStep(step: string, { folder }: App, json: boolean, shell: Shell): Promise<number> {
   const story = await recordedStep(step, folder);

@@ -140,7 +140,7 @@ async function release(scene: Scene, version: Version, load: Load | undefined): 
   try {
     const { out: write, env, guard } = shell;
     const host = await openHost({ root: folder, env, write, guard, isTerminal: false });
-    const app = { spec, folder, state };
+    const app = { spec, folder, state, options: [] }; // No other command is run beside it.
     const delivery = { app, host, check: false, reason: `demo ${version.name}` };
     return (await deliver(delivery, 'deliver', { ports, emit, reporters: [reporter] }, shell)).exitCode;
   } finally {

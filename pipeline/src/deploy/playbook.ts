@@ -3,42 +3,70 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HeadgateError } from '@headgate/rollout';
+import { type ApplyRoll, describeRoll, HeadgateError, openKubeClient, type Spec } from '@headgate/rollout';
 import { onPath, tied } from '@headgate/rollout/servers';
 import { openShell } from '../run/shell.ts';
+import { LogSpool } from '../run/spool.ts';
 
 const folder = fileURLToPath(new URL('../../../ansible', import.meta.url));
 
+/** How a machine comes by Ansible. */
+export const ansibleCure = `PATH=$(${join(folder, 'setup.sh')}):$PATH, or \`pip install -r ${join(folder, 'requirements.txt')}\``;
+
 export type Playing = {
-  /** Such as `deploy.yml`. */
-  readonly playbook: string;
-  /** Variables of the play. They are handed over in a file: a command line is for all to see. */
-  readonly variables: object;
+  readonly spec: Spec;
+  /** Where reports go: the folder of headgate.yaml. */
+  readonly root: string;
+  /** Options by which the commands that the playbook runs in another folder find the same app. */
+  readonly options: readonly string[];
+  readonly actor: string;
   /** Says what it would change, and changes nothing. */
   readonly check: boolean;
-  /** Where reports go. */
-  readonly root: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly out: (text: string) => void;
+  /** Hears what Ansible says, line by line. */
+  readonly say: (line: string) => void;
 };
 
-/** Whether it ended well. @throws {HeadgateError} `TOOL_MISSING` */
-export async function play(playing: Playing, signal: AbortSignal): Promise<boolean> {
-  const { playbook, variables, check, root, env, out } = playing;
-  if (onPath('ansible-playbook', env) === undefined) {
-    throw new HeadgateError('TOOL_MISSING', 'Cannot roll as ansible-playbook must be on the PATH', {
-      hint: `PATH=$(${join(folder, 'setup.sh')}):$PATH, or \`pip install -r ${join(folder, 'requirements.txt')}\``,
+/** Refuses before anything is on record. @throws {HeadgateError} `USAGE` for an app without a cluster, `TOOL_MISSING` */
+export function byAnsible(playing: Playing): ApplyRoll {
+  const { spec, root, options, actor, env } = playing;
+  const { app, kubernetes, queue } = spec;
+  if (kubernetes === undefined) {
+    throw new HeadgateError('USAGE', `Cannot roll ${app} as its headgate.yaml names no cluster`, {
+      hint: 'run `headgate release`',
     });
   }
+  if (onPath('ansible-playbook', env) === undefined) {
+    throw new HeadgateError('TOOL_MISSING', 'Cannot roll as ansible-playbook must be on the PATH', {
+      hint: ansibleCure,
+    });
+  }
+  const { namespace } = kubernetes;
+  return async ({ lane, revision, fence }, signal) => {
+    using client = openKubeClient({ namespace });
+    const services = await describeRoll(client, { app, lane, revision, fence, natsUrl: queue?.url }, signal);
+    const variables = {
+      headgate_command: [process.execPath, ...process.execArgv, process.argv[1]],
+      headgate_options: options,
+      service_deploy_plan: { app, namespace, lane, holder: actor, services },
+      service_deploy_report: join(root, 'out', 'roll'),
+    };
+    return play(variables, playing, signal);
+  };
+}
+
+/** Whether it ended well. Variables are handed over in a file: a command line is for all to see. */
+async function play(variables: object, { check, root, env, say }: Playing, signal: AbortSignal): Promise<boolean> {
   const work = await mkdtemp(join(tmpdir(), 'headgate-play-'));
   try {
     const file = join(work, 'variables.json');
     await writeFile(file, JSON.stringify(variables), { mode: 0o600 });
-    const spool = { write: (_: string, chunk: Uint8Array) => out(Buffer.from(chunk).toString()), log: () => {} };
-    const $ = await openShell({ root, env: { ...env, ...settings(root, env) }, spool, signal });
+    using spool = new LogSpool({ file: join(work, 'log'), redact: (text) => text, onLine: say });
+    const said = { write: spool.write.bind(spool), log: () => {} };
+    const $ = await openShell({ root, env: { ...env, ...settings(root, env) }, spool: said, signal });
     const flags = ['--extra-vars', `@${file}`, '--diff', ...(check ? ['--check'] : [])];
     // Without us it has no lock. By `exec` it is our own child and no shell's.
-    const command = tied('ansible-playbook', [join(folder, playbook), ...flags]).flat();
+    const command = tied('ansible-playbook', [join(folder, 'deploy.yml'), ...flags]).flat();
     return (await $`exec ${command}`.nothrow()).exitCode === 0;
   } finally {
     await rm(work, { recursive: true, force: true });

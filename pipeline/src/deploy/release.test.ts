@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openFileJournal, parseSpec, templateOf } from '@headgate/rollout';
+import { type Hands, openFileJournal, parseSpec, type Spec, templateOf } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
-import { observeRelease } from './release.ts';
+import { observeRelease, openReleaser } from './release.ts';
 import { revise } from './revise.ts';
 
 const parsed = parseSpec(readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8'), { file: 'x' });
@@ -16,6 +16,29 @@ const images = (letter: string) =>
   );
 const revisionOf = (letter: string) =>
   revise(spec, images(letter), undefined, { template: templateOf(spec), commit: undefined });
+
+type Journal = ReturnType<typeof openFileJournal>['journal'];
+
+/** Lane blue holds revision a, by release 7. */
+async function withJournal(head: object, use: (journal: Journal, folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-observe-'));
+  try {
+    const { journal } = openFileJournal(folder);
+    const lanes = { blue: revisionOf('a'), green: null };
+    const whole = { app: spec.app, live: 'blue', lanes, history: [], ...head };
+    await journal.write(JSON.parse(JSON.stringify(whole)), undefined, signal());
+    await use(journal, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const signal = () => AbortSignal.timeout(5_000);
+const releaseOf = (phase: string) => ({
+  id: 7,
+  revision: revisionOf('a'),
+  state: { phase: { kind: phase, since: 0 } },
+});
 
 test.each([
   { what: 'live and at its end', asked: 'a', phase: 'promoted', seen: { kind: 'live' } },
@@ -32,19 +55,63 @@ test.each([
     seen: { kind: 'absent', diff: expect.stringMatching(/^release \w{8} in place of \w{8}$/) },
   },
 ])('observeRelease() of what is $what', async ({ asked, phase, seen }) => {
-  const folder = await mkdtemp(join(tmpdir(), 'headgate-observe-'));
-  const signal = AbortSignal.timeout(5_000);
-  try {
-    const { journal } = openFileJournal(folder);
-    const revision = revisionOf('a');
-    const release = { id: 7, revision, state: { phase: { kind: phase, since: 0 } } };
-    const head = { app: spec.app, live: 'blue', lanes: { blue: revision, green: null }, release, history: [] };
-    await journal.write(JSON.parse(JSON.stringify(head)), undefined, signal);
-
-    const observed = await observeRelease(journal, { spec, root: folder, env: {} }, images(asked), signal);
+  await withJournal({ release: releaseOf(phase) }, async (journal, root) => {
+    const observed = await observeRelease(journal, { spec, root, env: {} }, images(asked), signal());
 
     expect(observed).toMatchObject({ ...seen, revision: revisionOf(asked).id });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
+});
+
+const rolling: Spec = { ...spec, release: { ...spec.release, strategy: 'rolling' } };
+
+test.each([
+  { what: 'live', asked: 'a', head: {}, seen: { kind: 'live' } },
+  {
+    what: 'another one',
+    asked: 'b',
+    head: {},
+    seen: { kind: 'absent', diff: expect.stringMatching(/^roll \w{8} into lane blue in place of \w{8}$/) },
+  },
+  {
+    what: 'the first one',
+    asked: 'b',
+    head: { live: undefined, lanes: {} },
+    seen: { kind: 'absent', diff: expect.stringMatching(/^release \w{8} in place of nothing$/) },
+  },
+  ...['a', 'b'].map((asked) => ({
+    what: `${asked} while live holds some of a and some of b`,
+    asked,
+    head: { rolling: { id: 8, revision: revisionOf('b') } },
+    seen: { kind: 'absent', diff: 'see rolling update 8 to its end' },
+  })),
+])('observeRelease() of an app that rolls, asked for what is $what', async ({ asked, head, seen }) => {
+  await withJournal({ release: releaseOf('promoted'), ...head }, async (journal, root) => {
+    const observed = await observeRelease(journal, { spec: rolling, root, env: {} }, images(asked), signal());
+
+    expect(observed).toMatchObject(seen);
+  });
+});
+
+/** Without manifests: nothing is rendered. */
+const onCluster = {
+  ...rolling,
+  services: Object.fromEntries(
+    Object.entries(spec.services).map(([name, service]) => [name, { ...service, manifests: undefined }]),
+  ),
+  kubernetes: { namespace: 'ratings', driver: 'cli' },
+} as unknown as Spec;
+
+test('openReleaser() refuses to roll without Ansible before anything is on record', async () => {
+  await withJournal({ release: releaseOf('promoted') }, async (journal, root) => {
+    const before = await journal.read(signal());
+    const hands = { ports: { journal }, spec: onCluster, actor: 'kim@desk', signal: signal() } as unknown as Hands;
+    const change = { commit: undefined, branch: undefined, dirty: true, files: [], actor: 'kim@desk' };
+    const releasing = { spec: onCluster, root, env: { PATH: '' }, options: [], change, reason: 'a merge' };
+    const releaser = openReleaser(hands, { ...releasing, verifyKey: undefined, onEnd: () => {} });
+
+    const released = releaser.release(images('b'), () => {}, signal());
+
+    await expect(released).rejects.toMatchObject({ code: 'TOOL_MISSING' });
+    expect(await journal.read(signal())).toEqual(before);
+  });
 });

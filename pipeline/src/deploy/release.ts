@@ -1,13 +1,28 @@
-import { firstOf, type Handled, type Hands, HeadgateError, isOver, readHead, type Spec } from '@headgate/rollout';
+import {
+  firstOf,
+  type Handled,
+  type Hands,
+  type Head,
+  HeadgateError,
+  isOver,
+  readHead,
+  roll,
+  type Spec,
+  short,
+  waitFor,
+} from '@headgate/rollout';
 import { readAncestry } from '../host/git.ts';
 import type { Change } from '../host/host.ts';
 import type { Rendering } from './manifests.ts';
+import { byAnsible } from './playbook.ts';
 import type { Releaser, RevisionSeen } from './release-steps.ts';
-import { releaseImages, revise } from './revise.ts';
+import { completeRevision, releaseImages, revise } from './revise.ts';
 import { renderTemplate } from './template.ts';
 
 export type Releasing = Rendering & {
   readonly spec: Spec;
+  /** As in `Playing`. */
+  readonly options: readonly string[];
   readonly change: Change;
   readonly reason: string;
   /** As in `Wanted`. */
@@ -16,28 +31,47 @@ export type Releasing = Rendering & {
   readonly onEnd: (release: number) => void;
 };
 
-/** Releases through the app's engine, in this process or behind whoever drives. */
+/** Releases through the app's engine, in this process or behind whoever drives; or rolls into the live lane, where the app says so. */
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
-  const { spec, change } = releasing;
   return {
     observe: (images, signal) => observeRelease(hands.ports.journal, releasing, images, signal),
     async release(images, log, signal) {
-      const head = await readHead(hands.ports.journal, spec.app, signal);
-      const live = head.live && head.lanes[head.live]?.commit;
-      const ancestry = await readAncestry(releasing.root, { commit: change.commit, live }, signal);
-      const handled = await releaseImages({ ...hands, say: log, signal: firstOf([hands.signal, signal]) }, images, {
-        commit: change.commit,
-        template: await renderTemplate(spec, releasing, signal),
-        ancestry,
-        reason: releasing.reason,
-        verifyKey: releasing.verifyKey,
-        insist: false,
-        hotfix: false,
-      });
+      const own = { ...hands, say: log, signal: firstOf([hands.signal, signal]) };
+      const handled = await carryOut(own, releasing, images);
       if (handled.kind === 'ended') releasing.onEnd(handled.release);
       refuseUnlessPromoted(handled);
     },
   };
+}
+
+async function carryOut(
+  hands: Hands,
+  releasing: Releasing,
+  images: Readonly<Record<string, string>>,
+): Promise<Handled> {
+  const { spec, change, reason, verifyKey } = releasing;
+  const { actor, ports, signal, say } = hands;
+  let head = await readHead(ports.journal, spec.app, signal);
+  // The first release, or the way back while it is watched: what it leaves live is what is changed then.
+  if (spec.release.strategy === 'rolling' && isRunning(head)) {
+    say(`release ${head.release?.id} is seen to its end first`);
+    const before = await waitFor(hands, 'ended', Number.POSITIVE_INFINITY);
+    if (before.kind === 'interrupted') return before;
+    head = await readHead(ports.journal, spec.app, signal);
+  }
+  const live = head.live && head.lanes[head.live]?.commit;
+  const ancestry = await readAncestry(releasing.root, { commit: change.commit, live }, signal);
+  const template = await renderTemplate(spec, releasing, signal);
+  const wanted = { commit: change.commit, template, ancestry, reason, verifyKey, insist: false };
+  if (!rolls(spec, head)) return releaseImages(hands, images, { ...wanted, hotfix: false });
+  const apply = byAnsible({ ...releasing, actor, check: false, say });
+  const revision = await completeRevision(hands, images, wanted);
+  return roll(hands, { revision, actor, reason, ancestry, insist: false }, apply);
+}
+
+/** The first revision ever has no live lane to go into: it is released. */
+function rolls({ release }: Spec, { live }: Head): boolean {
+  return release.strategy === 'rolling' && live !== undefined;
 }
 
 /** Whether the release that `images` make is live and has come to its end. Reads the journal and nothing else. */
@@ -52,13 +86,26 @@ export async function observeRelease(
   const template = await renderTemplate(spec, rendering, signal);
   const wanted = revise(spec, images, live, { template, commit: undefined });
   const { id: revision } = wanted;
-  const { release } = head;
-  // In its watch it may still go back, and nobody may be left to see to it.
-  const underWay = release?.revision.id === revision && !isOver(release.state.phase) ? release.id : undefined;
+  const underWay = underWayIn(head, revision);
   if (live?.id === revision && underWay === undefined) return { kind: 'live', revision };
-  if (underWay !== undefined) return { kind: 'absent', revision, diff: `see release ${underWay} to its end` };
-  const diff = `release ${revision.slice(0, 8)} in place of ${live?.id.slice(0, 8) ?? 'nothing'}`;
+  if (underWay !== undefined) return { kind: 'absent', revision, diff: `see ${underWay} to its end` };
+  const what = rolls(spec, head) ? `roll ${short(revision)} into lane ${head.live}` : `release ${short(revision)}`;
+  const diff = `${what} in place of ${live === undefined ? 'nothing' : short(live.id)}`;
   return { kind: 'absent', revision, diff };
+}
+
+/** What may still change the live lane from or to this revision, when nobody may be left to see to it; `undefined`: nothing. */
+function underWayIn(head: Head, revision: string): string | undefined {
+  const { live, lanes, release, rolling } = head;
+  // Live holds some of either.
+  if (rolling !== undefined && [live && lanes[live]?.id, rolling.revision.id].includes(revision))
+    return `rolling update ${rolling.id}`;
+  // In its watch it may still go back.
+  return release?.revision.id === revision && isRunning(head) ? `release ${release.id}` : undefined;
+}
+
+function isRunning({ release }: Head): boolean {
+  return release !== undefined && !isOver(release.state.phase);
 }
 
 function refuseUnlessPromoted(handled: Handled): void {
@@ -66,12 +113,13 @@ function refuseUnlessPromoted(handled: Handled): void {
   if (handled.kind === 'refused') throw new HeadgateError(handled.code, handled.text, { hint });
   if (handled.kind === 'interrupted') throw new Error('the release was interrupted; the next run goes on with it');
   if (handled.kind !== 'ended') return;
-  const phase = handled.head.history.find(({ id }) => id === handled.release);
-  if (phase?.outcome === 'rolledBack') {
-    throw new HeadgateError(
-      'ROLLED_BACK',
-      `Release ${handled.release} was rolled back, traffic is where it was: ${phase.text}`,
-      { hint },
-    );
-  }
+  const end = handled.head.history.find(({ id }) => id === handled.release);
+  if (end?.outcome !== 'rolledBack') return;
+  const [what, more] =
+    end.strategy === 'rolling'
+      ? ['Rolling update', 'out/roll/report.txt has events and logs of what did not come up']
+      : ['Release', hint];
+  throw new HeadgateError('ROLLED_BACK', `${what} ${end.id} was rolled back, traffic is where it was: ${end.text}`, {
+    hint: more,
+  });
 }

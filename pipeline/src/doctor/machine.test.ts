@@ -17,6 +17,7 @@ const whole: MachineFacts = {
   node: '20.19.0',
   git: true,
   kubectl: true,
+  ansible: true,
   packages: [],
   writable: true,
   set: new Set(['HEADGATE_REGISTRY', 'HEADGATE_VERIFY_KEY']),
@@ -63,4 +64,20 @@ test('lookAtMachine() finds nothing on an empty PATH, and what may not be writte
   const seen = await lookAtMachine('/nowhere', { PATH: '', HEADGATE_REGISTRY: '' });
 
   expect(seen).toMatchObject({ node: process.versions.node, kubectl: false, writable: false, set: new Set() });
+});
+
+test('checkMachine() asks for Ansible where live is changed in place, and there alone', () => {
+  const canary = spec(kubernetes);
+  const rolling: Spec = { ...canary, release: { ...canary.release, strategy: 'rolling' } };
+  const facts = { ...whole, ansible: false };
+
+  expect(checkMachine(canary, facts)).toEqual([]);
+  expect(checkMachine(rolling, facts)).toEqual([
+    {
+      kind: 'missing',
+      about: 'this machine',
+      said: expect.stringContaining('must have ansible-playbook'),
+      cure: expect.stringContaining('setup.sh'),
+    },
+  ]);
 });

@@ -3,11 +3,13 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { type Finding, hint, missing, type Spec } from '@headgate/rollout';
 import { missingPackages, onPath } from '@headgate/rollout/servers';
+import { ansibleCure } from '../deploy/playbook.ts';
 
 export type MachineFacts = {
   readonly node: string;
   readonly git: boolean;
   readonly kubectl: boolean;
+  readonly ansible: boolean;
   /** Debian packages of servers of the local platform that are not there. */
   readonly packages: readonly string[];
   /** Whether this user may write beside headgate.yaml. */
@@ -27,6 +29,7 @@ export async function lookAtMachine(folder: string, env: Env): Promise<MachineFa
     node: process.versions.node,
     git: onPath('git', env) !== undefined,
     kubectl: onPath('kubectl', env) !== undefined,
+    ansible: onPath('ansible-playbook', env) !== undefined,
     packages: missingPackages(env),
     writable: may,
     set: new Set(Object.keys(env).filter((name) => (env[name] ?? '') !== '')),
@@ -38,7 +41,6 @@ const about = 'this machine';
 export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[] {
   const { packages, set } = facts;
   const isLocal = spec.kubernetes === undefined;
-  const renders = !isLocal && Object.values(spec.services).some(({ manifests }) => manifests !== undefined);
   return [
     ...when(
       isOld(facts.node),
@@ -48,18 +50,7 @@ export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[
         'install a newer Node (https://nodejs.org)',
       ),
     ),
-    ...when(
-      !facts.git,
-      missing(about, 'must have git, by which `run` knows what a change brought', 'install it: apt-get install -y git'),
-    ),
-    ...when(
-      renders && !facts.kubectl,
-      missing(
-        about,
-        'must have kubectl, which renders the manifests of the services',
-        'install it (https://kubernetes.io/docs/tasks/tools)',
-      ),
-    ),
+    ...checkTools(spec, facts),
     ...when(
       isLocal && packages.length > 0,
       missing(
@@ -91,6 +82,28 @@ export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[
         'releases images that nobody has signed, as HEADGATE_VERIFY_KEY is not set',
         'set it to the public half of the key that CI signs with',
       ),
+    ),
+  ];
+}
+
+function checkTools({ services, kubernetes, release }: Spec, facts: MachineFacts): readonly Finding[] {
+  const renders = kubernetes !== undefined && Object.values(services).some(({ manifests }) => manifests !== undefined);
+  return [
+    ...when(
+      !facts.git,
+      missing(about, 'must have git, by which `run` knows what a change brought', 'install it: apt-get install -y git'),
+    ),
+    ...when(
+      renders && !facts.kubectl,
+      missing(
+        about,
+        'must have kubectl, which renders the manifests of the services',
+        'install it (https://kubernetes.io/docs/tasks/tools)',
+      ),
+    ),
+    ...when(
+      release.strategy === 'rolling' && !facts.ansible,
+      missing(about, 'must have ansible-playbook, by which a rolling update is carried out', ansibleCure),
     ),
   ];
 }

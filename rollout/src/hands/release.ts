@@ -6,6 +6,7 @@ import type { Instant } from '../lane.ts';
 import { type Begun, beginOrder, revisionToRestore } from '../policy/begin.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
+import { lastRoll } from '../policy/roll.ts';
 import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
 import { driveOver } from './driving.ts';
@@ -46,8 +47,7 @@ export function needsRestore(head: Head, now: Instant): boolean {
   const { release } = head;
   if (release === undefined) return false;
   // A rolling update leaves no other lane to go back to.
-  const last = head.history.at(-1);
-  if (last?.strategy === 'rolling' && last.outcome === 'promoted' && isOver(release.state.phase)) return true;
+  if (lastRoll(head)?.outcome === 'promoted') return true;
   const { phase } = release.state;
   return (
     phase.kind === 'retired' ||

@@ -5,11 +5,13 @@ import { aPlatform, handsOn } from '../engine.rig.ts';
 import { openMemoryJournal } from '../journal/memory.ts';
 import { instant } from '../lane.ts';
 import { emptyHead, type Head } from '../policy/release.ts';
-import { statusText } from '../report/status.ts';
+import { explainRoll } from '../report/rolling.ts';
+import { statusState, statusText } from '../report/status.ts';
 import type { Revision } from '../revision.ts';
 import { aRevision } from '../workload/revision.rig.ts';
 import { needsRestore, startRelease } from './release.ts';
 import { type ApplyRoll, previewRoll, roll, unroll } from './roll.ts';
+import { waitFor } from './wait.ts';
 
 const [one, two] = [aRevision({ commit: 'one' }), aRevision({ commit: 'two' })];
 
@@ -139,6 +141,53 @@ test.each<{ when: string; change: (head: Head) => Head; says: string }>([
   expect((await live.head()).rolling).toBeUndefined();
 });
 
+test('a release beside what is live is refused where the strategy is rolling, and `headgate roll` named', async () => {
+  await using live = await aLiveLane();
+  const { spec } = live.hands;
+  const hands = { ...live.hands, spec: { ...spec, release: { ...spec.release, strategy: 'rolling' } } } as const;
+
+  const handled = await startRelease(hands, { ...aRequest(two), hotfix: false, probe: 'p' });
+
+  expect(handled).toMatchObject({ kind: 'refused', text: expect.stringContaining('run `headgate roll`') });
+});
+
+test.each([
+  { isGood: true, state: 'idle', says: 'was carried out after 0 s: every instance of the live lane has it' },
+  { isGood: false, state: 'rolledBack', says: 'was rolled back after 0 s: its instances did not come up' },
+])('status, why and wait tell how a rolling update ended ($state)', async ({ isGood, state, says }) => {
+  await using live = await aLiveLane();
+  await roll(live.hands, aRequest(two), async (rolled, signal) => {
+    await live.sets(rolled, signal);
+    return isGood;
+  });
+
+  const facts = await readStatus(live.ports, live.hands.spec, AbortSignal.timeout(1_000));
+
+  const sentence = expect.stringContaining(`rolling update 2 (${two.id.slice(0, 8)}) ${says}`);
+  expect([statusState(facts), statusText(facts).at(-1), explainRoll(facts.head, 2)?.[0]]).toEqual([
+    state,
+    sentence,
+    sentence,
+  ]);
+  expect(explainRoll(facts.head, 1)).toBeUndefined();
+  expect(await waitFor(live.hands, 'ended', 1_000)).toMatchObject({ kind: 'ended', release: 2 });
+});
+
+test('whoever waits is not told of an end while a rolling update is under way', async () => {
+  await using live = await aLiveLane();
+  let seen: unknown;
+
+  await roll(live.hands, aRequest(two), async (rolled, signal) => {
+    const facts = await readStatus(live.ports, live.hands.spec, signal);
+    seen = [statusText(facts)[0], explainRoll(facts.head, 2), (await waitFor(live.hands, 'ended', 0)).kind];
+    await live.sets(rolled, signal);
+    return true;
+  });
+
+  const update = `update 2 of live to ${two.id.slice(0, 8)}, by kim@desk: a fix`;
+  expect(seen).toEqual(['test · rolling update 2 · for 0 s', [update, 'it has no end yet'], 'timeout']);
+});
+
 test('roll() leaves the live lane to whoever holds the lock', async () => {
   await using live = await aLiveLane();
   await using _held = await heldBy(live.ports.lock);
@@ -174,7 +223,7 @@ test('unroll() ends what a killed driver left: until then no release begins, and
   const refused = await startRelease(live.hands, { ...aRequest(two), hotfix: false, probe: 'p' });
   const handled = await unroll(live.hands, 'as asked');
 
-  expect(shown.find((line) => line.includes('rolling'))).toContain(
+  expect(shown.find((line) => line.startsWith('  rolling'))).toContain(
     `update 2 of live to ${two.id.slice(0, 8)}, by kim@desk: a fix; nobody drives it`,
   );
   expect(refused).toMatchObject({ kind: 'refused', text: expect.stringContaining('rolling update 2 to revision') });

@@ -42,7 +42,7 @@ async function rollWith(lease: Lease, hands: Hands, request: RollRequest, apply:
   const isApplied = await apply({ lane, revision, fence: book.head.fence }, firstOf([signal, lease.lost]));
   lease.lost.throwIfAborted();
   const seeing = { workload: ports.workload, lane, revision: revision.id, timeoutMs: settleMaxMs };
-  const lack = isApplied ? await settled(seeing, lease.lost) : 'it was not carried out';
+  const lack = isApplied ? await settled(seeing, lease.lost) : 'its instances did not come up, or could not be set';
   if (before.id === revision.id) return repaired(book, lease, lack);
   if (lack !== undefined) return goBack(hands, { lease, book, begun, why: signal.aborted ? 'interrupted' : lack });
   // Nothing changes for the pods; what only the former revision had goes.

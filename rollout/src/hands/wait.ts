@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease } from '../journal/journal.ts';
 import { isOver } from '../policy/phase.ts';
-import type { Head } from '../policy/release.ts';
+import type { Head, Release } from '../policy/release.ts';
+import { lastRoll } from '../policy/roll.ts';
 import { driveOver } from './driving.ts';
 import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
 
 /**
- * Waits until a release is promoted or has ended; drives it itself when nobody does and no controller will.
+ * Waits until a release is promoted or has ended; drives it itself when nobody does and no controller will. A rolling update is waited
+ * for alone: only who can apply it goes on with it.
  *
  * @param wanted Number of the release; by default the one that is current when the waiting begins. A later one never stands in for it.
  */
@@ -21,11 +23,11 @@ export async function waitFor(
     const head = await headOf(hands);
     const release = head.release;
     if (release === undefined) return { kind: 'nothing', text: 'nothing has been released yet' };
-    id ??= release.id;
-    const { phase } = release.state;
-    if (release.id > id || isOver(phase) || (until === 'promoted' && phase.kind === 'watching'))
-      return { kind: 'ended', head, release: id };
-    const acquired = hasController(hands) ? undefined : await hands.ports.lock.acquire(hands.actor, hands.signal);
+    id ??= head.rolling?.id ?? lastRoll(head)?.id ?? release.id;
+    const isRolling = head.rolling?.id === id;
+    if (!isRolling && hasCome(until, release, id)) return { kind: 'ended', head, release: id };
+    const acquired =
+      isRolling || hasController(hands) ? undefined : await hands.ports.lock.acquire(hands.actor, hands.signal);
     if (acquired?.kind === 'held') {
       hands.say(`release ${release.id} has no driver; this command goes on with it`);
       return driveOn(hands, acquired.lease, '');
@@ -33,6 +35,10 @@ export async function waitFor(
     if (performance.now() - started >= timeoutMs) return { kind: 'timeout', head };
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
+}
+
+function hasCome(until: 'promoted' | 'ended', { id, state: { phase } }: Release, wanted: number): boolean {
+  return id > wanted || isOver(phase) || (until === 'promoted' && phase.kind === 'watching');
 }
 
 export async function driveOn(hands: Hands, acquired: Lease, wish: string): Promise<Handled> {

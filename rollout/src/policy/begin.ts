@@ -51,8 +51,9 @@ export function begin(
   }
   const no = refusal(head, request);
   if (no !== undefined) return no;
-  if (running !== undefined) return { kind: 'wait', text: `release ${running.id} is ${running.state.phase.kind}` };
   const strategy = strategyFor(head, spec);
+  if (strategy === 'rolling') return refuseRolling(request);
+  if (running !== undefined) return { kind: 'wait', text: `release ${running.id} is ${running.state.phase.kind}` };
   return begun(head, request, planFor(head, spec, strategy, request.revision.template, raisedWeight), now);
 }
 
@@ -115,9 +116,15 @@ export function refusal(
   return undefined;
 }
 
-function strategyFor(head: Head, spec: ReleaseSpec): Plan['strategy'] {
+function strategyFor(head: Head, spec: ReleaseSpec): ReleaseSpec['strategy'] | 'first' {
   if (head.live === undefined) return 'first';
   return spec.strategy;
+}
+
+/** What is live is changed in place; the first revision ever, and the way back, go through the lanes. */
+function refuseRolling({ revision }: ReleaseRequest): Begun {
+  const text = `Cannot release revision ${revision.id.slice(0, 8)} beside what is live as the strategy is rolling: run \`headgate roll\``;
+  return { kind: 'refused', code: 'REFUSED', text };
 }
 
 /** The one step of an A/B test is no weight at all. */

@@ -6,8 +6,10 @@ import type { Evidence } from '../policy/look.ts';
 import { type HoldReason, isForward, isOver, type Phase } from '../policy/phase.ts';
 import { leadsTo } from '../policy/pin-wishes.ts';
 import type { Head, Release } from '../policy/release.ts';
+import { lastRoll } from '../policy/roll.ts';
 import { weightsAt } from '../policy/weights.ts';
 import type { Revision } from '../revision.ts';
+import { rolledText, rollingLines } from './rolling.ts';
 import { duration, failedRatio, odds, short } from './words.ts';
 
 /** What a lane did lately. */
@@ -56,6 +58,8 @@ const needsPerson: ReadonlySet<string> = new Set<HoldReason>([
 export function statusState({ head, now, hold }: StatusFacts): StatusState {
   const release = head.release;
   if (head.rolling !== undefined) return 'releasing';
+  const rolled = lastRoll(head);
+  if (rolled !== undefined) return rolled.outcome === 'rolledBack' ? 'rolledBack' : 'idle';
   if (release === undefined) return 'idle';
   const { phase, held } = release.state;
   switch (phase.kind) {
@@ -80,7 +84,13 @@ export function statusText(facts: StatusFacts): readonly string[] {
   const { head } = facts;
   const { release } = head;
   if (release === undefined || isOver(release.state.phase))
-    return [headline(facts), ...laneLines(facts), ...pinLines(facts), ...rollingLines(facts), ...lastLines(facts)];
+    return [
+      headline(facts),
+      ...laneLines(facts),
+      ...pinLines(facts),
+      ...rollingLines(head.rolling, facts.driver),
+      ...lastLines(facts),
+    ];
   return [
     headline(facts),
     ...laneLines(facts),
@@ -94,7 +104,9 @@ export function statusText(facts: StatusFacts): readonly string[] {
 
 function headline(facts: StatusFacts): string {
   const { head, now } = facts;
-  const { release } = head;
+  const { release, rolling } = head;
+  if (rolling !== undefined)
+    return `${head.app} · rolling update ${rolling.id} · for ${duration(now - rolling.startedAt)}`;
   if (release === undefined) return `${head.app} · nothing has been released yet`;
   if (isOver(release.state.phase)) return `${head.app} · idle · nothing is being released`;
   return `${head.app} · release ${release.id} · ${release.plan.strategy} · ${phaseText(release, now)}`;
@@ -173,13 +185,6 @@ function pinLines({ head: { release } }: StatusFacts): readonly string[] {
   });
 }
 
-function rollingLines({ head: { rolling }, driver }: StatusFacts): readonly string[] {
-  if (rolling === undefined) return [];
-  const { id, revision, actor, reason } = rolling;
-  const undriven = driver === undefined ? '; nobody drives it: headgate roll goes on, headgate rollback goes back' : '';
-  return [`  rolling    update ${id} of live to ${short(revision.id)}, by ${actor}: ${reason}${undriven}`];
-}
-
 function evidenceLines({ evidence, needed, metrics }: StatusFacts): readonly string[] {
   if (evidence === undefined) return [];
   const bad = `worse than tolerated ${odds(evidence.logRollback)} (rolls back at ${odds(needed.rollback)})`;
@@ -222,6 +227,8 @@ function stopLines(_facts: StatusFacts, release: Release): readonly string[] {
 function lastLines({ head, now }: StatusFacts): readonly string[] {
   const { release } = head;
   if (release === undefined) return [];
+  const rolled = lastRoll(head);
+  if (rolled !== undefined) return [`  last       ${rolledText(rolled)}`];
   const { phase } = release.state;
   const when = `${duration(now - phase.since)} ago`;
   if (phase.kind === 'rolledBack')

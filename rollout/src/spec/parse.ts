@@ -74,7 +74,7 @@ const kubernetes = fields(
 );
 
 const release = fields({
-  strategy: oneOf('canary', 'blue-green', 'ab'),
+  strategy: oneOf('canary', 'blue-green', 'ab', 'rolling'),
   steps: list(percentage),
   pins: list(marker),
   bake: duration,

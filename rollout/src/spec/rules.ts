@@ -155,6 +155,18 @@ const testPins: Rule = ({ release = {} }) => {
   ];
 };
 
+/** Live changed in place has no candidate to judge, watch or keep warm: what is written for one would be believed in. */
+const rolling: Rule = (spec) => {
+  const { release = {} } = spec;
+  if (release.strategy !== 'rolling') return [];
+  const path = ['release', 'strategy'];
+  const others = Object.keys(release).filter((key) => !['strategy', 'steps', 'pins'].includes(key)); // These have rules.
+  return [
+    ...when(!isWritten(spec, 'kubernetes'), { path, rule: 'must not be rolling without a part "kubernetes"' }),
+    ...others.map((key) => ({ path: ['release', key], rule: 'must be left out, as the strategy is rolling' })),
+  ];
+};
+
 const keptWarmThroughWatch: Rule = ({ release = {} }) => {
   const { keepWarm = defaults.keepWarmMs, watch = defaults.watchMs } = release;
   if (keepWarm >= watch) return [];
@@ -206,6 +218,7 @@ export const rules: readonly Rule[] = [
   oneRouter,
   steps,
   testPins,
+  rolling,
   keptWarmThroughWatch,
   bakedBeforeDeadline,
   migrateCommand,

@@ -28,6 +28,7 @@ export { type Marker, markerRule, readMarker } from './pin.ts';
 export { environmentOf } from './platform/environment.ts';
 export { type KubeClient, type KubeObject, openKubeClient } from './platform/kubernetes/client.ts';
 export type { Entrance, Frontend } from './platform/kubernetes/cluster-objects.ts';
+export { forwardService } from './platform/kubernetes/forward-service.ts';
 export {
   ensureSupervisor,
   findSupervisor,

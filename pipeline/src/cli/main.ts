@@ -65,6 +65,10 @@ export const subcommands = {
     load: () => import('./bootstrap.ts'),
     summary: 'on Kubernetes, once: lanes, routes, roles, streams and consumers',
   },
+  forward: {
+    load: () => import('./forward.ts'),
+    summary: 'on Kubernetes: a port of this machine that leads to the gateway, or to its metrics',
+  },
   doctor: { load: () => import('./doctor.ts'), summary: 'what this machine, your manifests and your cluster lack' },
   cluster: { load: () => import('./cluster.ts'), summary: 'the local platform: up, down, info, logs' },
 } as const satisfies Record<string, { load: () => Promise<{ command: Subcommand }>; summary: string }>;

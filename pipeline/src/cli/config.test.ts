@@ -1,11 +1,19 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { aShell } from './shell.rig.ts';
 
-const good = readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8');
+const good = `app: ratings
+services:
+  proxy: { source: services/proxy, port: 8080, env: { PATH_PREFIX: /api }, manifests: services/proxy/deploy/prod }
+  rating: { source: services/rating, pulls: [get.ratings, post.ratings], manifests: services/rating/deploy }
+queue: { jetstream: nats://nats:4222 }
+release: { steps: [5%, 25%, 50%], bake: 3m }
+environments:
+  staging:
+    services: { proxy: { manifests: services/proxy/deploy/staging } }
+    release: { strategy: blue-green, steps: [], watch: 30s, keepWarm: 60s, bake: 30s }
+`;
 const local = `release: { bake: 10s }
 services:
   proxy:
@@ -27,13 +35,14 @@ describe('config show', () => {
     expect(lines).toEqual(
       expect.arrayContaining([
         'app  ratings  headgate.yaml:1',
-        'services.proxy.port  8080  headgate.yaml:5',
-        'services.proxy.manifests  services/proxy/deploy/overlays/staging  headgate.yaml:23 environments.staging',
-        'services.rating.pulls  [get.ratings, post.ratings, delete.ratings, get.users, post.users, get.services, post.services]  headgate.yaml:13',
-        'release.strategy  blue-green  headgate.yaml:25 environments.staging',
-        'release.steps  []  headgate.yaml:25 environments.staging',
+        'services.proxy.port  8080  headgate.yaml:3',
+        'services.proxy.manifests  services/proxy/deploy/staging  headgate.yaml:9 environments.staging',
+        'services.rating.pulls  [get.ratings, post.ratings]  headgate.yaml:4',
+        'services.rating.replicas  1  default',
+        'release.strategy  blue-green  headgate.yaml:10 environments.staging',
+        'release.steps  []  headgate.yaml:10 environments.staging',
         'release.bake  10s  headgate.local.yaml:1',
-        'release.keepWarm  60s  headgate.yaml:25 environments.staging',
+        'release.keepWarm  60s  headgate.yaml:10 environments.staging',
         'release.deadline  2h  default',
       ]),
     );
@@ -49,7 +58,7 @@ describe('config show', () => {
     expect(JSON.parse(out)).toMatchObject({
       spec: { app: 'ratings', release: { steps: [5, 25, 50], watchMs: 600_000, keepWarmMs: 1_800_000 } },
       values: expect.arrayContaining([
-        { path: 'release.bake', value: '3m', from: { file: 'headgate.yaml', line: 19 } },
+        { path: 'release.bake', value: '3m', from: { file: 'headgate.yaml', line: 6 } },
         { path: 'release.watch', value: '10m' },
       ]),
     });

@@ -30,9 +30,18 @@ async function evicted(stage: ClusterStage, report: Report): Promise<void> {
   const releasing = await holding(stage, 'v2');
   const { release } = await stage.head();
   for (const service of ['proxy', 'rating']) {
-    const of = `headgate.dev/lane=${release?.candidate},app.kubernetes.io/name=${service}`;
-    const pods = await stage.kubectl(['get', 'pods', '--selector', of, '-o', 'jsonpath={.items[*].metadata.name}']);
-    const [name = ''] = pods.split(' ');
+    const pods = await stage.kubectl([
+      'get',
+      'pods',
+      '--selector',
+      `headgate.dev/lane=${release?.candidate}`,
+      '-o',
+      'name',
+    ]);
+    const name = pods
+      .split('\n')
+      .find((pod) => pod.includes(`-${service}-`))
+      ?.replace('pod/', '');
     const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: stage.namespace } };
     const path = `/api/v1/namespaces/${stage.namespace}/pods/${name}/eviction`;
     await stage.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));

@@ -101,12 +101,25 @@ test('take() counts what came while the clock jumped ahead over all of that time
 
 test('take() judges by the weight in force when the driver that asked for it was gone before it had written so', async () => {
   await using driven = await judged();
-  for (let sec = 0; sec < 3; sec++) {
+  for (let sec = 0; sec < 4; sec++) {
     await driven.look(sec, true, 5);
     driven.metrics.count('green', 'weighted', 'passed', 1);
   }
 
-  expect((await driven.samples()).map(({ sample }) => sample.candidateShare)).toEqual([0, 5]);
+  expect((await driven.samples()).map(({ sample }) => sample.candidateShare)).toEqual([0, 0, 5]);
+});
+
+test('take() blames no candidate for requests from before its weight that were counted after a look had read the counts', async () => {
+  await using driven = await judged();
+  await driven.look(0, true, 0);
+  await driven.look(1, true, 5); // The counts were read first, and 2 s later the router said that it has 5 %.
+  driven.metrics.count('blue', 'weighted', 'passed', 2_000);
+  await driven.look(3, true, 5);
+  driven.metrics.count('blue', 'weighted', 'passed', 95);
+  driven.metrics.count('green', 'weighted', 'passed', 5);
+  const { verdict, logRollback } = await driven.look(4, true, 5);
+
+  expect([verdict, logRollback]).toEqual(['hold', expect.closeTo(0, 0)]);
 });
 
 test('take() judges by no weight that is not of the phase', async () => {

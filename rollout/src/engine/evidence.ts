@@ -61,6 +61,8 @@ class OpenEvidence implements EvidenceBook {
   /** The candidate's share that is confirmed, and the one that was asked for last. Whole percent. */
   #share = 0;
   #asked = 0;
+  /** The share that the router had at the last look at which it answered. */
+  #agreed = 0;
   #hold = '';
   readonly #slow: SlowLook;
   readonly #own: OwnLook;
@@ -136,6 +138,7 @@ class OpenEvidence implements EvidenceBook {
       this.#state = undefined;
       this.#share = 0;
       this.#asked = 0;
+      this.#agreed = 0;
     }
     this.#release = release.id;
     if (this.#state === undefined) {
@@ -202,8 +205,14 @@ class OpenEvidence implements EvidenceBook {
     this.#add({ kind: 'sample', at, sample, lags: lags ?? null });
   }
 
-  /** Counts up to here may hold requests of the old weight; those from here on are of the confirmed one. */
+  /**
+   * Counts up to here may hold requests of the old weight; those from here on are of the confirmed one. The counts of a look may be
+   * seconds older than what the router says in it: only those of the next look are surely of a weight that was in force before them.
+   */
   #confirm(release: Release, share: number, at: Instant): void {
+    const isOlder = share === this.#agreed;
+    this.#agreed = share;
+    if (!isOlder) return;
     if (share !== weightsAt(release, release.state.phase)[release.candidate]) return; // Another hand's, or a dead driver's.
     // Asked for by a driver that was gone before it had written so.
     if (share !== this.#asked && this.#state?.judge.kind !== 'watch') this.#add({ kind: 'share', share });

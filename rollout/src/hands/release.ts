@@ -9,6 +9,7 @@ import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
 import { lastRoll } from '../policy/roll.ts';
 import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
+import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
 import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs, systemNow } from './hands.ts';
 import { waitFor } from './wait.ts';
@@ -66,7 +67,7 @@ async function throughController(hands: Hands, order: Order): Promise<Handled> {
   const id = await addWish(hands, { kind: 'release', order });
   const asked = performance.now();
   for (let said = false; ; ) {
-    const { answers, waiting } = await headOf(hands);
+    const { answers, waiting } = await headAgain(hands);
     const answer = answers.find((one) => one.id === id);
     if (answer !== undefined && answer.kind !== 'begun') return fromAnswer(hands, answer);
     if (answer !== undefined) return follow(hands, answer.text, answer.release);

@@ -3,6 +3,7 @@ import type { Lease } from '../journal/journal.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { lastRoll } from '../policy/roll.ts';
+import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
 import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
 
@@ -19,11 +20,13 @@ export async function waitFor(
   wanted?: number,
 ): Promise<Handled | { kind: 'timeout'; head: Head }> {
   const started = performance.now();
-  for (let id = wanted; ; ) {
-    const head = await headOf(hands);
-    const release = head.release;
-    if (release === undefined) return { kind: 'nothing', text: 'nothing has been released yet' };
-    id ??= head.rolling?.id ?? lastRoll(head)?.id ?? release.id;
+  const first = await headOf(hands);
+  const { release: current } = first;
+  if (current === undefined) return { kind: 'nothing', text: 'nothing has been released yet' };
+  const id = wanted ?? first.rolling?.id ?? lastRoll(first)?.id ?? current.id;
+  for (;;) {
+    const head = await headAgain(hands, timeoutMs - (performance.now() - started));
+    const { release = current } = head;
     const isRolling = head.rolling?.id === id;
     if (!isRolling && hasCome(until, release, id)) return { kind: 'ended', head, release: id };
     const acquired =

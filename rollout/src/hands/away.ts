@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ErrorCode, isHeadgateError } from '../errors.ts';
+import type { Head } from '../policy/release.ts';
+import { type Hands, headOf, pollMs } from './hands.ts';
+
+const awayCodes: ReadonlySet<ErrorCode> = new Set(['JOURNAL_UNREADABLE', 'JOURNAL_UNWRITABLE', 'CLUSTER_UNREACHABLE']);
+
+/** For so long a command that only waits believes that the journal comes back: what it waits for goes on without it. */
+const awayMaxMs = 10 * 60_000;
+
+/** What keeps the journal may come back by itself. */
+export function isAway(error: unknown): boolean {
+  return isHeadgateError(error) && awayCodes.has(error.code);
+}
+
+/** The head, as soon as it can be read again. @throws what reading throws, once that has been so for `leftMs` or 10 minutes */
+export async function headAgain(hands: Hands, leftMs = awayMaxMs): Promise<Head> {
+  const maxMs = Math.min(leftMs, awayMaxMs);
+  const begun = performance.now();
+  for (let said = false; ; said = true) {
+    try {
+      return await headOf(hands);
+    } catch (error) {
+      if (!isAway(error) || performance.now() - begun >= maxMs) throw error;
+      if (!said)
+        hands.say('the journal cannot be read; this command waits until it can, whoever drives goes on meanwhile');
+    }
+    await sleep(pollMs, undefined, { signal: hands.signal });
+  }
+}

@@ -1,0 +1,51 @@
+import { expect, test } from '@jest/globals';
+import { aPlatform, handsOn } from '../engine.rig.ts';
+import { HeadgateError } from '../errors.ts';
+import type { Platform } from '../platform/platform.ts';
+import { newPlay, perform } from '../simulate/play.ts';
+import { waitFor } from './wait.ts';
+
+/** A release that runs, in a journal that cannot be read while `isAway()`. */
+async function running(isAway: () => boolean) {
+  const world = aPlatform();
+  const play = newPlay();
+  for (const line of ['live v1', 'release v2', 'verdict hold', 'until holding (step 0)']) perform(play, line);
+  const { journal } = world.ports;
+  await journal.write(play.head as never, undefined, AbortSignal.timeout(1_000));
+  const ports: Platform = {
+    ...world.ports,
+    journal: {
+      ...journal,
+      async read(signal) {
+        if (isAway()) throw new HeadgateError('JOURNAL_UNREADABLE', 'Cannot read the journal', { hint: '' });
+        return journal.read(signal);
+      },
+    },
+  };
+  const said: string[] = [];
+  const hands = handsOn(ports, { driver: 'controller', say: (text) => said.push(text) });
+  return { hands, said, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
+}
+
+test('waitFor() outlives a journal that is away for a while, and says so once', async () => {
+  let reads = 0;
+  await using waiting = await running(() => ++reads > 1 && reads < 6);
+
+  const ended = await waitFor(waiting.hands, 'ended', 1_500);
+
+  expect(ended.kind).toBe('timeout');
+  expect(waiting.said).toEqual([expect.stringMatching(/^the journal cannot be read; /)]);
+});
+
+test('waitFor() gives up on a journal that is away for longer than it would wait', async () => {
+  let reads = 0;
+  await using waiting = await running(() => ++reads > 1);
+
+  await expect(waitFor(waiting.hands, 'ended', 500)).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
+});
+
+test('waitFor() does not wait for a journal that it has never read', async () => {
+  await using waiting = await running(() => true);
+
+  await expect(waitFor(waiting.hands, 'ended', 60_000)).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
+});

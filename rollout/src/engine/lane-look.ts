@@ -8,6 +8,8 @@ import type { LaneSeen, ServiceSeen } from '../workload/workload.ts';
 /** What one driver remembers of a lane between two looks. */
 export type LaneMemory = {
   readonly downSince: Instant | undefined;
+  /** When it was last seen without a ready proxy or a live worker. */
+  readonly downAt: Instant | undefined;
   readonly before: LaneQueueSeen | undefined;
   readonly queue: LaneQueueSeen | undefined;
   /** When a consumer last got or acked a message, or somebody waited for one. */
@@ -16,9 +18,11 @@ export type LaneMemory = {
 
 /** A consumer that has seen neither a pull nor an ack for so long while messages wait has no live worker. */
 const stalledMs = 10_000;
+/** Lanes that come back together, as with the node that they share, do not come back at one moment: the first is no better than the other. */
+const backAfterMs = 1_000;
 
 export function newLaneMemory(): LaneMemory {
-  return { downSince: undefined, before: undefined, queue: undefined, progressAt: undefined };
+  return { downSince: undefined, downAt: undefined, before: undefined, queue: undefined, progressAt: undefined };
 }
 
 /** Remembers two queue sights in a row; sights of different epochs are not compared. */
@@ -55,9 +59,11 @@ export function laneLook(
     seen !== undefined && (stalled || hasNone(release.plan.proxies, seen) || hasNone(release.plan.workers, seen));
   const downSince = seen === undefined || !isDown ? undefined : (memory.downSince ?? now);
   const downMs = downSince === undefined ? 0 : Math.max(1, now - downSince);
+  const downAt = isDown ? now : memory.downAt;
+  const stands = !isDown && (downAt === undefined || now - downAt >= backAfterMs);
   return [
-    { workload, queue: queueLook(memory), downMs, probe: 'not asked' },
-    { ...memory, downSince },
+    { workload, queue: queueLook(memory), downMs, stands, probe: 'not asked' },
+    { ...memory, downSince, downAt },
   ];
 }
 

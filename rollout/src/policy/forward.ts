@@ -1,7 +1,7 @@
 import { sameWeights } from '../lane.ts';
 import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
-import { beginBack, elapsedMs, go, type Next, stands, starved, stay } from './next.ts';
+import { beginBack, elapsedMs, go, type Next, starved, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import { isPinned, wantedPins } from './pins.ts';
 import type { Release } from './release.ts';
@@ -37,7 +37,7 @@ function reasonToGoBack(release: Release, phase: ForwardPhase, look: Look): Next
   if (reason === undefined) return undefined;
   const { former } = release;
   const needsLive = hasWeight(phase) && reason.kind !== 'lowered';
-  if (needsLive && former !== undefined && !stands(look.lanes[former])) {
+  if (needsLive && former !== undefined && !look.lanes[former].stands) {
     return stay(phase, 'both-lanes-down', `${reason.text}, but live is down too: no traffic is moved to it`);
   }
   return go(beginBack(reason, look), reason.text);

@@ -24,6 +24,8 @@ export type LaneLook = {
   readonly queue: QueueLook | undefined;
   /** For how long the lane has been without a ready proxy or without a live worker, in ms, in looks without a gap; 0 when it has both or was not seen. */
   readonly downMs: number;
+  /** It has both, as far as anybody can see, and has had them for a second if it was seen without. */
+  readonly stands: boolean;
   /** The synthetic request of the start checks: sent only while a candidate starts. */
   readonly probe: 'passed' | 'failed' | 'not asked';
 };

@@ -1,5 +1,5 @@
 import type { Instant } from '../lane.ts';
-import type { LaneLook, Look } from './look.ts';
+import type { Look } from './look.ts';
 import type { HoldReason, Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
 
@@ -16,11 +16,6 @@ export function go(phase: Phase, why: string): Next {
 
 export function elapsedMs(since: Instant, look: Look): number {
   return look.now - since;
-}
-
-/** Both a ready proxy and a live worker, as far as anybody can see. Rolling back needs no more than this of live. */
-export function stands(lane: LaneLook): boolean {
-  return lane.downMs === 0;
 }
 
 /** A driver that could not record its way back, and was gone before it could, has left this half of it. */

@@ -1,6 +1,6 @@
 import { instant } from '../lane.ts';
 import type { Look } from './look.ts';
-import { elapsedMs, go, type Next, stands, starved, stay } from './next.ts';
+import { elapsedMs, go, type Next, starved, stay } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
 import { isClosed } from './weights.ts';
@@ -27,7 +27,7 @@ export function afterNext(release: Release, phase: AfterPhase, look: Look): Next
 function watch(release: Release, phase: Extract<Phase, { kind: 'watching' }>, look: Look): Next {
   const reason = returnReason(release, look);
   if (reason !== undefined && release.former !== undefined) {
-    if (!stands(look.lanes[release.former]))
+    if (!look.lanes[release.former].stands)
       return stay(phase, 'both-lanes-down', `${reason.text}, but the former lane is down too`);
     return go({ kind: 'returning', reason, since: look.now }, reason.text);
   }

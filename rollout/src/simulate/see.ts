@@ -45,6 +45,7 @@ function seeLane(world: World, name: Lane, memory: Memory, blind: Blindness): La
   const since = memory.downSince[name];
   return {
     downMs: blind.workload || since === undefined ? 0 : Math.max(1, world.now - since),
+    stands: blind.workload || since === undefined,
     probe: proxies > 0 && workers > 0 ? 'passed' : 'not asked',
     workload: blind.workload ? undefined : seeWorkload(world, lane),
     queue: blind.queue ? undefined : seeQueue(world, name, memory),

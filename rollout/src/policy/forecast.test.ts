@@ -64,6 +64,13 @@ describe('forecastOf()', () => {
     expect(of(after, 0)?.ms).toBe(170_000);
   });
 
+  test('sends most of them at the last weight', () => {
+    const { requests = 0, ms = 0 } =
+      forecastOf(liveAt(100), { ...plan, bakeMs: 0, steps: [5, 25, 50] }, starting) ?? {};
+
+    expect(ms).toBeLessThan((1_000 * requests) / (100 * 0.1));
+  });
+
   test('waits for latencies where promotion does: a tail that hardly falls says little for long', () => {
     const settings = { ...defaultJudge, slow: ['latency'] } as const;
     const live = { requests: 10_000, failed: 10, refused: 0 };

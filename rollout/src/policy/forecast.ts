@@ -44,8 +44,9 @@ export function forecastOf(state: EvidenceState, plan: Plan, phase: Phase): Fore
   const step = stepOf(phase) ?? 0;
   const weight = (plan.steps[step] ?? 0) / 100;
   if (forecast === undefined || weight === 0) return forecast;
-  const requests = Math.max(forecast.requests, latencyNeeds(state.judge, weight));
-  return { ...forecast, requests, ms: Math.max(forecast.ms, (1_000 * requests) / (forecast.perSec * weight)) };
+  const needed = latencyNeeds(state.judge, weight);
+  const ms = Math.max(forecast.ms, (1_000 * needed) / (forecast.perSec * weight));
+  return { ...forecast, requests: Math.max(forecast.requests, needed), ms };
 }
 
 /** Candidate's requests until no latency that promotion waits for is in doubt; 0 where none is compared. */

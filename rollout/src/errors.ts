@@ -59,6 +59,12 @@ export function isHeadgateError(error: unknown): error is HeadgateError {
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'HeadgateError';
 }
 
+/** A cluster did not answer, whatever could not be done for that. It may come back by itself; one that refuses does not change its mind. */
+export function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (isHeadgateError(error) && error.code === 'CLUSTER_UNREACHABLE') || isUnreachable(error.cause);
+}
+
 /** Our own bug: stop deciding. A driver then sets the candidate to 0, as on SIGTERM. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError';

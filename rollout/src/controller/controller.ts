@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstOf } from '../deadline.ts';
-import { HeadgateError } from '../errors.ts';
+import { isUnreachable } from '../errors.ts';
 import type { Instant } from '../lane.ts';
 import { type Tended, tend } from './tend.ts';
 
@@ -39,12 +39,6 @@ export async function runController(
   await Promise.all([...carers.values()].map(({ ended }) => ended));
 }
 
-/** Nobody is burdened by asking a server that does not answer, and much may have to be done as soon as it does. */
-function isUnreachable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (error instanceof HeadgateError && error.code === 'CLUSTER_UNREACHABLE') || isUnreachable(error.cause);
-}
-
 type Carer = { readonly wake: () => void; readonly ended: Promise<void> };
 
 function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, signal: AbortSignal): Carer {
@@ -63,6 +57,7 @@ function startCarer(tended: Tended, tell: (event: ControllerEvent) => void, sign
           return again === undefined ? timerMaxMs : Math.max(0, again - Date.now());
         },
         (error: unknown) => {
+          // Nobody is burdened by asking a server that does not answer, and much may have to be done as soon as it does.
           const againMs = isUnreachable(error) ? retryMinMs : Math.min(retryMaxMs, retryMinMs * 2 ** failures++);
           if (!signal.aborted) tell({ kind: 'failed', app: tended.app, error, againMs });
           return againMs;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ErrorCode, isHeadgateError } from '../errors.ts';
+import { type ErrorCode, isHeadgateError, isUnreachable } from '../errors.ts';
 import type { Head } from '../policy/release.ts';
 import { type Hands, headOf, pollMs } from './hands.ts';
 
@@ -21,7 +21,7 @@ export async function headAgain(hands: Hands, leftMs = awayMaxMs): Promise<Head>
     try {
       return await headOf(hands);
     } catch (error) {
-      if (!isAway(error) || performance.now() - begun >= maxMs) throw error;
+      if (!isUnreachable(error) || performance.now() - begun >= maxMs) throw error;
       if (!said)
         hands.say('the journal cannot be read; this command waits until it can, whoever drives goes on meanwhile');
     }

@@ -1,12 +1,17 @@
 import { expect, test } from '@jest/globals';
 import { aPlatform, handsOn } from '../engine.rig.ts';
-import { HeadgateError } from '../errors.ts';
+import { type ErrorCode, HeadgateError } from '../errors.ts';
 import type { Platform } from '../platform/platform.ts';
 import { newPlay, perform } from '../simulate/play.ts';
 import { waitFor } from './wait.ts';
 
-/** A release that runs, in a journal that cannot be read while `isAway()`. */
-async function running(isAway: () => boolean) {
+const error = (code: ErrorCode, cause?: unknown) =>
+  new HeadgateError(code, 'Cannot read the journal', { hint: '', cause });
+const unreachable = error('JOURNAL_UNREADABLE', error('CLUSTER_UNREACHABLE'));
+const refused = error('JOURNAL_UNREADABLE', error('CLUSTER_REFUSED'));
+
+/** A release that runs, in a journal whose readings end as `fails` says. */
+async function running(fails: () => HeadgateError | 'gone' | undefined) {
   const world = aPlatform();
   const play = newPlay();
   for (const line of ['live v1', 'release v2', 'verdict hold', 'until holding (step 0)']) perform(play, line);
@@ -17,8 +22,9 @@ async function running(isAway: () => boolean) {
     journal: {
       ...journal,
       async read(signal) {
-        if (isAway()) throw new HeadgateError('JOURNAL_UNREADABLE', 'Cannot read the journal', { hint: '' });
-        return journal.read(signal);
+        const failure = fails();
+        if (failure instanceof HeadgateError) throw failure;
+        return failure === 'gone' ? undefined : journal.read(signal);
       },
     },
   };
@@ -29,7 +35,7 @@ async function running(isAway: () => boolean) {
 
 test('waitFor() outlives a journal that is away for a while, and says so once', async () => {
   let reads = 0;
-  await using waiting = await running(() => ++reads > 1 && reads < 6);
+  await using waiting = await running(() => (++reads > 1 && reads < 6 ? unreachable : undefined));
 
   const ended = await waitFor(waiting.hands, 'ended', 1_500);
 
@@ -39,13 +45,23 @@ test('waitFor() outlives a journal that is away for a while, and says so once', 
 
 test('waitFor() gives up on a journal that is away for longer than it would wait', async () => {
   let reads = 0;
-  await using waiting = await running(() => ++reads > 1);
+  await using waiting = await running(() => (++reads > 1 ? unreachable : undefined));
 
   await expect(waitFor(waiting.hands, 'ended', 500)).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
 });
 
 test('waitFor() does not wait for a journal that it has never read', async () => {
-  await using waiting = await running(() => true);
+  await using waiting = await running(() => unreachable);
+
+  await expect(waitFor(waiting.hands, 'ended', 60_000)).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
+});
+
+test.each([
+  { what: 'refuses', end: refused },
+  { what: 'is gone', end: 'gone' },
+] as const)('waitFor() does not wait for a journal that $what', async ({ end }) => {
+  let reads = 0;
+  await using waiting = await running(() => (++reads > 1 ? end : undefined));
 
   await expect(waitFor(waiting.hands, 'ended', 60_000)).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
 });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HeadgateError } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
@@ -26,7 +27,8 @@ export async function waitFor(
   const id = wanted ?? first.rolling?.id ?? lastRoll(first)?.id ?? current.id;
   for (;;) {
     const head = await headAgain(hands, timeoutMs - (performance.now() - started));
-    const { release = current } = head;
+    const { release } = head;
+    if (release === undefined) throw gone(id);
     const isRolling = head.rolling?.id === id;
     if (!isRolling && hasCome(until, release, id)) return { kind: 'ended', head, release: id };
     const acquired =
@@ -38,6 +40,14 @@ export async function waitFor(
     if (performance.now() - started >= timeoutMs) return { kind: 'timeout', head };
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
+}
+
+function gone(release: number): HeadgateError {
+  return new HeadgateError(
+    'JOURNAL_UNREADABLE',
+    `Cannot tell how release ${release} ends as the journal that had it is gone`,
+    { hint: 'find out who deleted its ConfigMaps, or their namespace; users go where the router sends them' },
+  );
 }
 
 function hasCome(until: 'promoted' | 'ended', { id, state: { phase } }: Release, wanted: number): boolean {

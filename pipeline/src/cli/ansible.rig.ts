@@ -115,6 +115,8 @@ export function recapOf(out: string): Recap {
   return Object.fromEntries([...counts.matchAll(/(\w+)=(\d+)/g)].map(([, name = '', n]) => [name, Number(n)]));
 }
 
+type Pod = { readonly metadata: { readonly uid: string; readonly deletionTimestamp?: string } };
+
 /** All of it that a rolling update may change, or must not. */
 async function stateOf(kubectl: (args: readonly string[]) => Promise<string>) {
   const get = async (...what: string[]) => JSON.parse(await kubectl(['get', ...what, '-o', 'json']));
@@ -131,7 +133,11 @@ async function stateOf(kubectl: (args: readonly string[]) => Promise<string>) {
     image: spec.template.spec.containers[0].image as string,
     replicas: spec.replicas as number,
     bounds: [scaler.spec.minReplicas, scaler.spec.maxReplicas] as const,
-    pods: pods.items.map((pod: { metadata: { uid: string } }) => pod.metadata.uid).sort() as string[],
+    // Those that stay: one that was replaced finishes what it has in flight.
+    pods: (pods.items as readonly Pod[])
+      .filter(({ metadata: { deletionTimestamp } }) => deletionTimestamp === undefined)
+      .map(({ metadata: { uid } }) => uid)
+      .sort(),
     configMaps: maps.items.map((map: { metadata: { name: string } }) => map.metadata.name) as string[],
     journal: head.metadata.resourceVersion as string,
   };

@@ -3,9 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '../deadline.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
-import { kinds } from '../platform/kubernetes/kinds.ts';
 import { type Ingress, type IngressNames, mainPath, markHeaders, type PairState } from './ingress-nginx-pair.ts';
-import type { EndpointSlice, Replica } from './replicas.ts';
+import { type Replica, slicesOf } from './replicas.ts';
 
 const replicaMaxMs = 1_000;
 /** Between two questions whether a step on the way to 100 has come into force. */
@@ -106,7 +105,6 @@ function wherein(
 }
 
 async function hasEndpoints({ client }: Asking, service: string, signal: AbortSignal): Promise<boolean> {
-  const labels = `kubernetes.io/service-name=${service}`;
-  const { items } = await client.list<EndpointSlice>(kinds.EndpointSlice, { labels }, signal);
-  return items.some(({ endpoints = [] }) => endpoints.some(({ conditions }) => conditions?.ready !== false));
+  const slices = await slicesOf(client, service, signal);
+  return slices.some(({ endpoints = [] }) => endpoints.some(({ conditions }) => conditions?.ready !== false));
 }

@@ -32,9 +32,22 @@ const textMaxBytes = 16 * 1024 * 1024;
 
 /** Those that can have traffic, the ones that are shutting down too. */
 export async function findReplicas(place: ReplicaPlace, signal: AbortSignal): Promise<readonly Replica[]> {
-  const labels = `kubernetes.io/service-name=${place.service}`;
-  const { items } = await place.client.list<EndpointSlice>(kinds.EndpointSlice, { labels }, signal);
-  return items.flatMap((slice) => replicasOf(slice, place));
+  const slices = await slicesOf(place.client, place.service, signal);
+  return slices.flatMap((slice) => replicasOf(slice, place));
+}
+
+/** Who is behind a Service of the client's namespace. */
+export async function slicesOf(
+  client: KubeClient,
+  service: string,
+  signal: AbortSignal,
+): Promise<readonly EndpointSlice[]> {
+  const labels = `kubernetes.io/service-name=${service}`;
+  return (await client.list<EndpointSlice>(kinds.EndpointSlice, { labels }, signal)).items;
+}
+
+export function portIn({ ports }: EndpointSlice, name: string): number | undefined {
+  return ports?.find((one) => (one.name ?? '') === name)?.port;
 }
 
 export type EndpointSlice = KubeObject & {
@@ -47,8 +60,7 @@ export type EndpointSlice = KubeObject & {
 };
 
 function replicasOf(slice: EndpointSlice, { client, ports, way }: ReplicaPlace): readonly Replica[] {
-  const port = (name: string): number | undefined => slice.ports?.find((one) => (one.name ?? '') === name)?.port;
-  const [listener, metrics] = [port(ports.listener), port(ports.metrics)];
+  const [listener, metrics] = [portIn(slice, ports.listener), portIn(slice, ports.metrics)];
   if (listener === undefined || metrics === undefined) return [];
   const serving = (slice.endpoints ?? []).filter(
     ({ conditions = {} }) => conditions.serving ?? conditions.ready ?? true,

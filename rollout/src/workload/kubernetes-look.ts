@@ -4,9 +4,10 @@ import { conditionOf } from '../platform/kubernetes/conditions.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { laneSelector, marks } from '../platform/kubernetes/lane-names.ts';
 import { laneServices } from '../traffic/lane-services.ts';
+import { type EndpointSlice, slicesOf } from '../traffic/replicas.ts';
 import { stateOf } from './kubernetes-autoscaler.ts';
 import { failureOf } from './kubernetes-failure.ts';
-import type { Autoscaler, Deployment, EndpointSlice, Pod } from './kubernetes-objects.ts';
+import type { Autoscaler, Deployment, Pod } from './kubernetes-objects.ts';
 import { troubleOf } from './kubernetes-trouble.ts';
 import type { LaneSeen, ServiceSeen } from './workload.ts';
 
@@ -24,13 +25,12 @@ export async function readLane(
   signal: AbortSignal,
 ): Promise<LaneObjects> {
   const labels = laneSelector(app, lane);
-  const ofService = `kubernetes.io/service-name=${laneServices(app).weighted[lane]}`;
   const [deployments, pods, slices] = await Promise.all([
     client.list<Deployment>(kinds.Deployment, { labels }, signal),
     client.list<Pod>(kinds.Pod, { labels }, signal),
-    client.list<EndpointSlice>(kinds.EndpointSlice, { labels: ofService }, signal),
+    slicesOf(client, laneServices(app).weighted[lane], signal),
   ]);
-  return { deployments: deployments.items, pods: pods.items.filter(exists), serving: servingIn(slices.items) };
+  return { deployments: deployments.items, pods: pods.items.filter(exists), serving: servingIn(slices) };
 }
 
 /** An evicted pod leaves an object behind that nothing runs in. */

@@ -54,13 +54,6 @@ export type Pod = KubeObject & {
   };
 };
 
-export type EndpointSlice = KubeObject & {
-  readonly endpoints?: readonly {
-    readonly conditions?: { readonly ready?: boolean };
-    readonly targetRef?: { readonly kind?: string; readonly name?: string };
-  }[];
-};
-
 export type Autoscaler = KubeObject & {
   readonly spec: {
     readonly scaleTargetRef: { readonly kind: string; readonly name: string };

@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import { HeadgateError } from '../../errors.ts';
-import type { EndpointSlice } from '../../traffic/replicas.ts';
+import { portIn, slicesOf } from '../../traffic/replicas.ts';
 import type { KubeClient } from './client.ts';
-import { kinds } from './kinds.ts';
 
 /** `name` is that of the Service's port, `localPort` the one to listen on; 0 for any. */
 export type Forwarding = { readonly service: string; readonly name: string; readonly localPort: number };
@@ -61,13 +60,12 @@ export async function forwardService(
 type End = { readonly host: string; readonly port: number; readonly pod: string | undefined };
 
 async function findReady(client: KubeClient, { service, name }: Forwarding): Promise<readonly End[]> {
-  const labels = `kubernetes.io/service-name=${service}`;
-  const { items } = await client.list<EndpointSlice>(kinds.EndpointSlice, { labels }, AbortSignal.timeout(lookMaxMs));
-  return items.flatMap(({ ports = [], endpoints = [] }) =>
-    endpoints.flatMap(({ addresses: [host], conditions, targetRef }) => {
-      const port = ports.find((one) => (one.name ?? '') === name)?.port;
+  const slices = await slicesOf(client, service, AbortSignal.timeout(lookMaxMs));
+  return slices.flatMap((slice) => {
+    const port = portIn(slice, name);
+    return (slice.endpoints ?? []).flatMap(({ addresses: [host], conditions, targetRef }) => {
       if (host === undefined || port === undefined || conditions?.ready === false) return [];
       return [{ host, port, pod: targetRef?.kind === 'Pod' ? targetRef.name : undefined }];
-    }),
-  );
+    });
+  });
 }

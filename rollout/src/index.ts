@@ -42,7 +42,7 @@ export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export type { Act } from './policy/look.ts';
 export { isOver } from './policy/phase.ts';
 export type { Head, Release, ReleaseRequest } from './policy/release.ts';
-export { lastRoll } from './policy/roll.ts';
+export { newestIn } from './policy/roll.ts';
 export type { OtherSettings } from './policy/settings.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
 export { explain } from './report/explain.ts';

@@ -3,7 +3,7 @@ import {
   explainRoll,
   type Head,
   HeadgateError,
-  lastRoll,
+  newestIn,
   odds,
   phaseText,
   plot,
@@ -31,7 +31,7 @@ export const command: Subcommand = {
     if (named !== undefined && !/^\d+$/.test(named)) return whyStep(named, app, flag(call, 'json'), shell);
     const records = openJournal(app);
     const head = await readHead(records.journal, app.spec.app, shell.signal);
-    const wanted = named === undefined ? newestIn(head) : Number(named);
+    const wanted = named === undefined ? (newestIn(head) ?? 0) : Number(named); // 0 where there was none yet.
     const roll = explainRoll(head, wanted);
     if (roll !== undefined) {
       shell.out(flag(call, 'json') ? `${JSON.stringify({ decisions: [], roll })}\n` : `${roll.join('\n')}\n`);
@@ -52,11 +52,6 @@ export const command: Subcommand = {
     return 0;
   },
 };
-
-/** 0 where there was none yet. */
-function newestIn(head: Head): number {
-  return head.rolling?.id ?? lastRoll(head)?.id ?? head.release?.id ?? 0;
-}
 
 function decisionsOf({ decisions }: Head, wanted: number): Head['decisions'] {
   const own = decisions.filter(({ release }) => release === wanted);

@@ -1,17 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ErrorCode, isHeadgateError, isUnreachable } from '../errors.ts';
+import { isUnreachable } from '../errors.ts';
 import type { Head } from '../policy/release.ts';
 import { type Hands, headOf, pollMs } from './hands.ts';
 
-const awayCodes: ReadonlySet<ErrorCode> = new Set(['JOURNAL_UNREADABLE', 'JOURNAL_UNWRITABLE', 'CLUSTER_UNREACHABLE']);
-
 /** For so long a command that only waits believes that the journal comes back: what it waits for goes on without it. */
 const awayMaxMs = 10 * 60_000;
-
-/** What keeps the journal may come back by itself. */
-export function isAway(error: unknown): boolean {
-  return isHeadgateError(error) && awayCodes.has(error.code);
-}
 
 /** The head, as soon as it can be read again. @throws what reading throws, once that has been so for `leftMs` or 10 minutes */
 export async function headAgain(hands: Hands, leftMs = awayMaxMs): Promise<Head> {

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drive, type Driven, drive } from '../engine.ts';
+import { type ErrorCode, isHeadgateError } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
-import { isAway } from './away.ts';
 import { drivingWith, type Hands, pollMs } from './hands.ts';
+
+/** What took the lock away may still be there when it is asked for again. */
+const stillAway: ReadonlySet<ErrorCode> = new Set(['JOURNAL_UNREADABLE', 'JOURNAL_UNWRITABLE', 'CLUSTER_UNREACHABLE']);
 
 /**
  * Drives, over the loss of its lock too, as to an API server that was away for longer than a lock lives: a candidate with weight must not
@@ -33,7 +36,7 @@ async function takeAgain({ ports, actor, signal }: Hands): Promise<Lease> {
       const acquired = await ports.lock.acquire(actor, signal);
       if (acquired.kind === 'held') return acquired.lease;
     } catch (error) {
-      if (!isAway(error)) throw error; // Else what took the lock away is still there.
+      if (!isHeadgateError(error) || !stillAway.has(error.code)) throw error;
     }
     await sleep(pollMs, undefined, { signal });
   }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError } from '../errors.ts';
-import type { Lease } from '../journal/journal.ts';
+import type { Acquired, Lease } from '../journal/journal.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
-import { lastRoll } from '../policy/roll.ts';
+import { newestIn } from '../policy/roll.ts';
 import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
 import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
@@ -22,17 +22,15 @@ export async function waitFor(
 ): Promise<Handled | { kind: 'timeout'; head: Head }> {
   const started = performance.now();
   const first = await headOf(hands);
-  const { release: current } = first;
-  if (current === undefined) return { kind: 'nothing', text: 'nothing has been released yet' };
-  const id = wanted ?? first.rolling?.id ?? lastRoll(first)?.id ?? current.id;
-  for (;;) {
-    const head = await headAgain(hands, timeoutMs - (performance.now() - started));
+  const id = wanted ?? newestIn(first);
+  if (id === undefined || first.release === undefined)
+    return { kind: 'nothing', text: 'nothing has been released yet' };
+  for (let head = first; ; head = await headAgain(hands, timeoutMs - (performance.now() - started))) {
     const { release } = head;
     if (release === undefined) throw gone(id);
     const isRolling = head.rolling?.id === id;
     if (!isRolling && hasCome(until, release, id)) return { kind: 'ended', head, release: id };
-    const acquired =
-      isRolling || hasController(hands) ? undefined : await hands.ports.lock.acquire(hands.actor, hands.signal);
+    const acquired = isRolling ? undefined : await driverless(hands);
     if (acquired?.kind === 'held') {
       hands.say(`release ${release.id} has no driver; this command goes on with it`);
       return driveOn(hands, acquired.lease, '');
@@ -40,6 +38,11 @@ export async function waitFor(
     if (performance.now() - started >= timeoutMs) return { kind: 'timeout', head };
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
+}
+
+/** The lock, where whoever finds it free is to drive. */
+async function driverless(hands: Hands): Promise<Acquired | undefined> {
+  return hasController(hands) ? undefined : hands.ports.lock.acquire(hands.actor, hands.signal);
 }
 
 function gone(release: number): HeadgateError {

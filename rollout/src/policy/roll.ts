@@ -44,6 +44,11 @@ export function lastRoll({ release, history }: Head): Ended | undefined {
   return release === undefined || isOver(release.state.phase) ? last : undefined;
 }
 
+/** Number of the release or rolling update that came last; `undefined` before the first. */
+export function newestIn(head: Head): number | undefined {
+  return head.rolling?.id ?? lastRoll(head)?.id ?? head.release?.id;
+}
+
 function no(text: string): BegunRoll {
   return { kind: 'refused', code: 'REFUSED', text };
 }

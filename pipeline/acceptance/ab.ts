@@ -3,6 +3,7 @@ import { userRequest } from '../src/perf/ledger.ts';
 import { type Exchange, type Load, startLoad } from '../src/perf/open-loop.ts';
 import type { Running } from './commands.ts';
 import { checkOutside } from './outside.ts';
+import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
@@ -11,8 +12,7 @@ export async function ab(report: Report, _runs: number, open: OpenStage): Promis
   await using stage = await open(
     '  strategy: ab\n  pins: [X-Variant=b, cookie variant=b]\n  watch: 5s\n  keepWarm: 5m\n  deadline: 1h\n',
   );
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const load = stage.load(80);
   await goodTest(stage, report);
   await badTest(stage, report);

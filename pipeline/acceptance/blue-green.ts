@@ -1,12 +1,12 @@
 import { checkOutside } from './outside.ts';
+import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 /** Blue/green: a synthetic comparison at weight 0, then 100 at once, then the watch, which goes back by itself. */
 export async function blueGreen(report: Report, _runs: number, open: OpenStage): Promise<void> {
   await using stage = await open('  strategy: blue-green\n  bake: 2s\n  watch: 30s\n  keepWarm: 5m\n');
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const load = stage.load(200);
   await trial(stage, report, { version: 'v2', phases: 'comparing promoting watching promoted', code: 0 });
   await trial(stage, report, { version: 'answers 404', phases: 'comparing rollingBack rolledBack', code: 11 });

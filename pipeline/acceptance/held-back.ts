@@ -6,6 +6,7 @@ import { driversOf } from './cluster/audit.ts';
 import { whileHeld } from './cluster/fault.ts';
 import { openClusterStage } from './cluster/stage.ts';
 import { checkOutside } from './outside.ts';
+import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 
 const heldMs = 10_000;
@@ -20,8 +21,7 @@ const lookMs = 200;
  */
 export async function heldBack(report: Report): Promise<void> {
   await using stage = await openClusterStage('  steps: [50%]\n  bake: 3m\n  watch: 2s\n  keepWarm: 1m\n', 'controller');
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const loads = stage.gateways.map((origin) =>
     startLoad({ origin, headers: stage.headers, perSecond: 50, make: userRequest }),
   );

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openRecords } from '@headgate/rollout';
 import { requestsOf } from './cluster/audit.ts';
 import { openClusterStage } from './cluster/stage.ts';
+import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 
 const apps = 100;
@@ -12,8 +13,7 @@ const perSecondMax = 0.5;
 /** What two controllers ask of the API server while nothing happens, with a hundred apps in their care. */
 export async function idle(report: Report): Promise<void> {
   await using stage = await openClusterStage('  steps: [50%]\n  bake: 1s\n  watch: 1s\n  keepWarm: 1s\n', 'controller');
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const head = await stage.head();
   for (let n = 1; n < apps; n++) {
     const { journal } = openRecords({ ...stage.spec, app: `app-${n}` }, stage.state);

@@ -1,5 +1,6 @@
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { checkOutside } from './outside.ts';
+import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 
 /**
@@ -11,8 +12,7 @@ export async function kubernetes(report: Report): Promise<void> {
     '  latency: rollback\n  steps: [25%, 50%]\n  bake: 6s\n  watch: 5s\n  keepWarm: 10m\n',
     'controller',
   );
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const load = stage.load(100);
   const promoting = stage.start('release', ...(await stage.images('v2')), '--reason', 'acceptance: v2');
   const { fence } = await stage.until(({ release }) => release?.id === 2 && release.state.phase.kind === 'holding');

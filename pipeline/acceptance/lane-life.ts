@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { whileHeld } from './cluster/fault.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { checkOutside } from './outside.ts';
+import { holding, releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 
 const serverAwayMs = 120_000;
@@ -15,8 +16,7 @@ export async function laneLife(report: Report): Promise<void> {
     '  latency: rollback\n  steps: [50%]\n  bake: 30s\n  watch: 2s\n  keepWarm: 5s\n',
     'controller',
   );
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const load = stage.load(100);
   await evicted(stage, report);
   await afterKeepWarm(stage, report);
@@ -26,7 +26,7 @@ export async function laneLife(report: Report): Promise<void> {
 }
 
 async function evicted(stage: ClusterStage, report: Report): Promise<void> {
-  const releasing = await holding(stage, 'v2');
+  const releasing = await holding(stage, 'v2', '--insist');
   const { release } = await stage.head();
   for (const service of ['proxy', 'rating']) {
     const pods = await stage.kubectl([
@@ -92,7 +92,7 @@ async function withoutCluster(stage: ClusterStage, report: Report): Promise<void
 }
 
 async function serverDown(stage: ClusterStage, report: Report): Promise<void> {
-  const releasing = await holding(stage, 'v3');
+  const releasing = await holding(stage, 'v3', '--insist');
   await whileHeld('kube-apiserver', () => sleep(serverAwayMs));
   const { code, out, err } = await releasing.ended;
   report.check(
@@ -104,7 +104,7 @@ async function serverDown(stage: ClusterStage, report: Report): Promise<void> {
 
 /** The only node is: both lanes are away, so that nothing can be said against either. */
 async function nodeLost(stage: ClusterStage, report: Report): Promise<void> {
-  const releasing = await holding(stage, 'v4');
+  const releasing = await holding(stage, 'v4', '--insist');
   await stage.run('hold'); // Or it would be promoted before the node is taken for lost.
   const ready = await whileHeld('kubelet', async () => {
     await sleep(nodeLostMs);
@@ -120,7 +120,7 @@ async function nodeLost(stage: ClusterStage, report: Report): Promise<void> {
 }
 
 async function namespaceDeleted(stage: ClusterStage, report: Report): Promise<void> {
-  const releasing = await holding(stage, 'v5');
+  const releasing = await holding(stage, 'v5', '--insist');
   await stage.kubectl(['delete', 'namespace', stage.namespace, '--wait=false']);
   const gone = Date.now();
   const { code, err } = await Promise.race([releasing.ended, sleep(endMaxMs, { code: 0, err: 'it did not end' })]);
@@ -129,10 +129,4 @@ async function namespaceDeleted(stage: ClusterStage, report: Report): Promise<vo
     code !== 0 && err.includes(stage.namespace),
     `${Date.now() - gone} ms, exit code ${code}: ${err.trim()}`,
   );
-}
-
-async function holding(stage: ClusterStage, version: string) {
-  const releasing = stage.start('release', ...(await stage.images(version)), '--insist', '--reason', version);
-  await stage.until(({ release }) => release?.reason === version && release.state.phase.kind === 'holding');
-  return releasing;
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requestsOf } from './cluster/audit.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { checkOutside } from './outside.ts';
+import { holding, releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 
 const everyMs = 5_000;
@@ -19,8 +20,7 @@ export async function otherWriter(report: Report): Promise<void> {
     '  steps: [25%]\n  bake: 10m\n  watch: 2s\n  keepWarm: 1m\n',
     'controller',
   );
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const old = await routeOf(stage);
   const load = stage.load(50);
   await raised(stage, report);
@@ -55,12 +55,6 @@ async function lowered(stage: ClusterStage, old: string, report: Report): Promis
     out,
   );
   report.check('and that is not fought either', writes <= writesMax, `${writes} in ${(rounds * everyMs) / 1_000} s`);
-}
-
-async function holding(stage: ClusterStage, version: string) {
-  const releasing = stage.start('release', ...(await stage.images(version)), '--reason', version);
-  await stage.until(({ release }) => release?.reason === version && release.state.phase.kind === 'holding');
-  return releasing;
 }
 
 /** As it would lie in a repository. */

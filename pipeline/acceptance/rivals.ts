@@ -5,6 +5,7 @@ import { requestsOf } from './cluster/audit.ts';
 import { whileHeld } from './cluster/fault.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { driverOf } from './kubernetes.ts';
+import { releaseFirst } from './releasing.ts';
 import { median, type Report } from './report.ts';
 
 const perSecond = 100;
@@ -27,8 +28,7 @@ export async function rivals(report: Report, runs: number): Promise<void> {
     '  latency: rollback\n  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 2s\n  keepWarm: 1m\n',
     'controller',
   );
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const cases = [allFail, metricsKilled, driverKilled, crashes, idle, good];
   const rows: Row[] = [];
   for (const play of cases) {
@@ -71,16 +71,16 @@ const metricsKilled: Play = async (stage, run) => {
   const isFirstStep = ({ release: now }: Head) =>
     now?.id === release?.id && now?.state.phase.kind === 'holding' && now.state.phase.step === 0;
   await sleep(blindAfterMs);
-  const mistakes = await whileHeld('metrics', async () => {
+  const right = await whileHeld('metrics', async () => {
     await sleep(blindMs); // The next step, which is due after 60 s, falls into it.
     const { out } = await stage.run('status');
     return [isFirstStep(await stage.head()), /because +.*\b(read|counts|metrics)\b/.test(out)];
   });
-  mistakes.push(await stage.until((head) => !isFirstStep(head)).then(isGoingOn, () => false));
+  right.push(await stage.until((head) => !isFirstStep(head)).then(isGoingOn, () => false));
   await stage.run('rollback', '--reason', 'seen');
   await releasing.ended;
   await load.stop();
-  const figures = [mistakes.filter((right) => !right).length];
+  const figures = [right.filter((isRight) => !isRight).length];
   return [{ name: 'healthy version, metrics killed: moves, silence, stays', unit: 'mistakes', aim: 0, figures }];
 };
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'nats';
 import { whileHeld } from './cluster/fault.ts';
 import { checkOutside } from './outside.ts';
+import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
@@ -13,8 +14,7 @@ const awayMs = 4_000;
  */
 export async function serverAway(report: Report, _runs: number, open: OpenStage): Promise<void> {
   await using stage = await open('  latency: rollback\n  steps: [25%]\n  bake: 3m\n  watch: 10s\n  keepWarm: 1m\n');
-  const first = await stage.release('v1');
-  report.check('the first release is promoted', first.code === 0, first.err.trim());
+  await releaseFirst(stage, report);
   const load = stage.load(100);
   const releasing = stage.start(
     'release',

@@ -37,9 +37,25 @@ type App = {
   readonly app: string;
   readonly records: Records;
   readonly env: NodeJS.ProcessEnv;
-  /** How long `until` waits by default, and how often it looks. */
-  readonly pace: { readonly untilMs: number; readonly lookEveryMs: number };
+  readonly pace: Pace;
 };
+
+/** How long a change of the journal is waited for by default, and how often one looks. */
+type Pace = { readonly untilMs: number; readonly lookEveryMs: number };
+
+/** @throws Error when the journal did not get there in time */
+export async function headOnce(
+  head: () => Promise<Head>,
+  holds: (head: Head) => boolean,
+  { untilMs, lookEveryMs }: Pace = { untilMs: 180_000, lookEveryMs: 100 },
+): Promise<Head> {
+  for (const end = Date.now() + untilMs; Date.now() < end; await sleep(lookEveryMs)) {
+    const seen = await head();
+    if (holds(seen)) return seen;
+  }
+  const { release } = await head();
+  throw new Error(`The journal did not get there within ${untilMs} ms: ${JSON.stringify(release?.state)}`);
+}
 
 export function openCommands({ file, app, records, env, pace: { untilMs, lookEveryMs } }: App): Commands {
   const children = new Set<ChildProcess>();
@@ -54,14 +70,7 @@ export function openCommands({ file, app, records, env, pace: { untilMs, lookEve
     start,
     head,
     run: (...args) => start(...args).ended,
-    async until(holds, ms = untilMs) {
-      for (const end = Date.now() + ms; Date.now() < end; await sleep(lookEveryMs)) {
-        const seen = await head();
-        if (holds(seen)) return seen;
-      }
-      const { release } = await head();
-      throw new Error(`The journal did not get there within ${ms} ms: ${JSON.stringify(release?.state)}`);
-    },
+    until: (holds, ms = untilMs) => headOnce(head, holds, { untilMs: ms, lookEveryMs }),
     async atOnce(driver, ...args) {
       try {
         const both = [start(...args), start(...args)];

@@ -1,10 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { findSupervisor, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
 import { anEar, type Heard } from '../src/notify/ear.rig.ts';
-import { repository } from './commands.ts';
+import { headOnce, repository } from './commands.ts';
 import { acted, failures, headgate, type Ran } from './from-sources.ts';
 import type { Report } from './report.ts';
 
@@ -105,9 +104,8 @@ async function untilHolding(app: string, state: string): Promise<void> {
   const parsed = parseSpec(app, { file: 'headgate.yaml' });
   if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
   const { journal } = openRecords(parsed.spec, state);
-  for (const end = Date.now() + 180_000; Date.now() < end; await sleep(100)) {
-    const head = await readHead(journal, parsed.spec.app, AbortSignal.timeout(5_000));
-    if (head.release?.id === 2 && head.release.state.phase.kind === 'holding') return;
-  }
-  throw new Error('The second release never held at its first weight');
+  await headOnce(
+    () => readHead(journal, parsed.spec.app, AbortSignal.timeout(5_000)),
+    ({ release }) => release?.id === 2 && release.state.phase.kind === 'holding',
+  );
 }

@@ -23,6 +23,8 @@ export interface Hosts extends AsyncDisposable {
   readonly head: () => Promise<Head>;
   /** Users' requests to what is live, after the first release. */
   load(perSecond: number): Promise<Load>;
+  /** On a cluster: what runs in the lanes, in a text that any touch changes. */
+  objects?(): Promise<string>;
   /** On a cluster: how often a Deployment of the app got other pods, by the API server's own count. */
   rolled?(): Promise<number>;
 }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { edit } from '../src/demo/versions.ts';
 import { isFailed } from '../src/perf/ledger.ts';
-import { acted, failures, git } from './from-sources.ts';
+import { headOnce } from './commands.ts';
+import { acted, failures, git, headgate } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 import type { OpenStage } from './stage.ts';
@@ -13,11 +14,30 @@ export async function merges(report: Report, _runs: number, _open: OpenStage, op
   await using hosts = await openHosts('m');
   const first = await deliver(hosts.a);
   report.check('the first commit is released', first.code === 0, failures(first));
+  await nothingChanged(report, hosts);
   await configAlone(report, hosts);
   await twoMerges(report, hosts);
   await olderLast(report, hosts);
   await stopsAtItsPlace(report, hosts);
   await goesBack(report, hosts);
+}
+
+async function nothingChanged(report: Report, { a, objects }: Hosts): Promise<void> {
+  const before = await objects?.();
+  const again = await deliver(a);
+  report.check(
+    'the same commit again exits 0 and executes nothing',
+    again.code === 0 && acted(again) === '',
+    acted(again),
+  );
+  report.say(`it takes ${again.ms} ms`);
+  const after = await objects?.();
+  if (before !== undefined)
+    report.check(
+      'same generations, same pods, no restarts',
+      after === before,
+      after === before ? '' : `${before}\n${after}`,
+    );
 }
 
 async function configAlone(report: Report, { a, head }: Hosts): Promise<void> {
@@ -36,15 +56,17 @@ async function configAlone(report: Report, { a, head }: Hosts): Promise<void> {
   report.check('which alone is done', acted(ran) === 'check release', acted(ran));
 }
 
-/** The later merge comes to its release while the earlier one has not ended its own. */
+/** The later merge has its images made already, so that it comes to its release while the earlier one has not ended its own. */
 async function twoMerges(report: Report, { a, b, head }: Hosts): Promise<void> {
   await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
   const earlier = await commit(a, 'the earlier');
   await git(b, 'pull', '--quiet');
   await edit(b, { file: handler, find: 'const LIMIT_DEFAULT = 101;', replace: 'const LIMIT_DEFAULT = 102;' });
   const later = await commit(b, 'the later');
+  await headgate({ cwd: b }, 'run', 'images');
   const delivering = deliver(a);
   await sleep(apartMs);
+  await underWay(head, earlier);
   const [one, two] = await Promise.all([delivering, deliver(b)]);
   const { history } = await head();
   const ends = history
@@ -66,13 +88,18 @@ async function olderLast(report: Report, { a, b, head }: Hosts): Promise<void> {
   await edit(b, { file: handler, find: 'const LIMIT_DEFAULT = 103;', replace: 'const LIMIT_DEFAULT = 104;' });
   const newer = await commit(b, 'overtakes');
   const overtaking = deliver(b);
-  await sleep(apartMs); // The older one comes to its release while the newer one is under way.
+  await underWay(head, newer);
   const [behind, ahead] = [await deliver(a), await overtaking];
   const { live, lanes } = await head();
   report.check('a newer commit overtakes', ahead.code === 0, failures(ahead));
   report.check('the older one that comes last exits 12', behind.code === 12, `${behind.code} ${failures(behind)}`);
   report.check('and the newer one stays live', live !== undefined && lanes[live]?.commit === newer);
   await git(a, 'pull', '--quiet', '--no-rebase', b, 'main');
+}
+
+/** From here on its release is the one before, however fast another host is. */
+async function underWay(head: Hosts['head'], id: string): Promise<void> {
+  await headOnce(head, ({ release }) => release?.revision.commit === id);
 }
 
 /** Each is broken on its own commit, which is taken back afterwards. */

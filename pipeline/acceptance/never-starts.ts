@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { objectsOf } from './cluster/objects.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { checkOutside } from './outside.ts';
 import { releaseFirst } from './releasing.ts';
@@ -38,11 +39,11 @@ export async function neverStarts(report: Report): Promise<void> {
   );
   await releaseFirst(stage, report);
   const load = stage.load(50);
-  const before = await liveObjects(stage);
+  const before = await objectsOf(stage, (await stage.head()).live);
   for (const one of cases) {
     await (one.around ?? plainly)(stage, () => trial(stage, one, report));
   }
-  const after = await liveObjects(stage);
+  const after = await objectsOf(stage, (await stage.head()).live);
   report.check(
     'live is not touched: same objects, same generations, same pods',
     after === before,
@@ -69,13 +70,6 @@ async function trial(
     code === 11 && text.includes(`${reason}: `) && known - began < knownMaxMs && !weighted,
     `${known - began} ms: ${text}`,
   );
-}
-
-/** Names, generations and UIDs of all that live runs. */
-async function liveObjects({ kubectl, head }: ClusterStage): Promise<string> {
-  const { live } = await head();
-  const what = 'jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.uid} {.metadata.generation};{end}';
-  return kubectl(['get', 'deployments,pods', '--selector', `headgate.dev/lane=${live}`, '-o', what]);
 }
 
 async function plainly(_stage: ClusterStage, act: () => Promise<void>): Promise<void> {

@@ -48,6 +48,8 @@ describe('main()', () => {
     { args: ['forward', 'sideways'], says: 'must be one of gateway, metrics' },
     { args: ['forward', 'gateway', '--port', 'eighty'], says: 'up to 65535: current value is "eighty"' },
     { args: ['forward', 'metrics'], says: 'as its headgate.yaml names no cluster' },
+    { args: ['env', '--from', 'cluster'], says: 'as its headgate.yaml names no cluster' },
+    { args: ['env', '--from', 'rain'], says: '--from must be one of cluster: current value is "rain"' },
     { args: ['release', 'rating'], says: 'an image is written <service>=' },
     { args: ['pin', 'X-Variant=b'], says: '--to must be live, candidate or a revision: current value is ""' },
     { args: ['pin', 'X-Variant=b', '--to', 'green'], says: 'current value is "green"' },

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { forwardService, HeadgateError, openKubeClient, withDeadline } from '@headgate/rollout';
 import { appOptions, openApp } from './open.ts';
-import { type Call, flag, type Subcommand, text } from './shell.ts';
+import { flag, port, portOption, type Subcommand } from './shell.ts';
 
 /** Ports of the router, as `kubernetes.traffic.replicas` names them, and where to look first. */
 const ends = { gateway: { port: 'listener', path: '/' }, metrics: { port: 'metrics', path: '/metrics' } } as const;
@@ -10,7 +10,7 @@ const ends = { gateway: { port: 'listener', path: '/' }, metrics: { port: 'metri
 export const command: Subcommand = {
   usage: 'gateway|metrics [--port <n>]',
   help: 'On Kubernetes: a port of this machine that leads to the router, through the API server: where users come in, or its counters. Prints the URL once it answers, and stays until Ctrl-C. Every connection leads to a replica that is ready then, so that one that goes takes only its own connections along. Needs the right to create pods/portforward.',
-  options: { ...appOptions, port: { type: 'string', help: 'the port of this machine (default any that is free)' } },
+  options: { ...appOptions, port: portOption },
   positionals: { min: 1, max: 1 },
   async run(call, shell) {
     const what = call.positionals[0] ?? '';
@@ -18,7 +18,7 @@ export const command: Subcommand = {
       const known = Object.keys(ends).join(', ');
       throw usage(`forward "${what}" as the word must be one of ${known}`, 'run `headgate forward --help`');
     }
-    const localPort = portOf(call);
+    const localPort = port(call, 'port') ?? 0;
     const { spec } = await openApp(call, shell);
     if (spec.kubernetes === undefined) {
       throw usage(
@@ -58,16 +58,6 @@ async function untilAnswered(url: string, service: string, signal: AbortSignal):
       });
     }
   }
-}
-
-function portOf(call: Call): number {
-  const given = text(call, 'port') ?? '0';
-  const port = Number(given);
-  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
-  throw usage(
-    `listen as --port must be a whole number up to 65535: current value is "${given}"`,
-    'leave it out for any',
-  );
 }
 
 function isEnd(word: string): word is keyof typeof ends {

@@ -23,6 +23,7 @@ export const subcommands = {
     load: () => import('./status.ts'),
     summary: 'what serves, what is released, why it is not further, how to stop it',
   },
+  ui: { load: () => import('./ui.ts'), summary: 'status as a page for the browser of this machine' },
   promote: { load: () => import('./promote.ts'), summary: 'candidate to 100 % now; the watch stays on' },
   step: { load: () => import('./step.ts'), summary: 'next weight now' },
   rollback: {

@@ -65,6 +65,18 @@ export function span(call: Call, name: string): number | undefined {
   throw unfit(name, 'a duration such as 90s, 3m or 2h', given);
 }
 
+/** Of a command that listens on this machine. */
+export const portOption: Option = { type: 'string', help: 'the port of this machine (default any that is free)' };
+
+/** A port, 0 for any that is free. @throws {HeadgateError} `USAGE` */
+export function port(call: Call, name: string): number | undefined {
+  const given = text(call, name);
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (Number.isInteger(value) && value >= 0 && value < 65_536) return value;
+  throw unfit(name, 'a whole number up to 65535', given);
+}
+
 /** One of the words that an option takes. @throws {HeadgateError} `USAGE` */
 export function word<const Word extends string>(call: Call, name: string, words: readonly Word[]): Word | undefined {
   const given = text(call, name);

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
-import { HeadgateError } from '../../errors.ts';
+import { listenHere } from '../../listen.ts';
 import { portIn, slicesOf } from '../../traffic/replicas.ts';
 import type { KubeClient } from './client.ts';
 
@@ -37,19 +36,9 @@ export async function forwardService(
     socket.on('error', () => socket.destroy());
     join(socket).catch(() => socket.destroy()); // Whoever is connected sees it closed, and connects again.
   });
-  server.listen(forwarding.localPort, '127.0.0.1');
-  await once(server, 'listening').catch((cause: unknown) => {
-    throw new HeadgateError(
-      'USAGE',
-      `Cannot listen on port ${forwarding.localPort} as it must be free: ${String(cause)}`,
-      {
-        hint: 'name another one with --port',
-        cause,
-      },
-    );
-  });
+  const port = await listenHere(server, forwarding.localPort);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     async [Symbol.asyncDispose]() {
       server.close();
       for (const socket of sockets) socket.destroy();

@@ -64,7 +64,7 @@ export async function drive(task: Drive): Promise<Driven> {
     const at = now();
     const release = book.head.release;
     const isOpen = release !== undefined && !isAtRest(release, at);
-    const sight = () => watcher.sight(at, lease.lost);
+    const sight = () => watcher.sight(at, isUndecided(release), lease.lost);
     // Both at once: a journal that hangs must not keep anybody from looking.
     const [heard, seen] = await Promise.all([heardOf(ports, emit, at, lease.lost), isOpen ? sight() : undefined]);
     if (release === undefined || (!isOpen && heard.forRelease.length === 0)) return { kind: 'ended', head: book.head };
@@ -132,6 +132,11 @@ async function closeOnBug(error: unknown, acting: Acting, release: Release): Pro
     await attempt({ kind: 'setPins', pins: pinsAt(release, closed) }, release, acting);
   }
   throw error;
+}
+
+/** A failure that is seen now may turn it back. */
+function isUndecided(release: Release | undefined): boolean {
+  return release !== undefined && isForward(release.state.phase);
 }
 
 /** Nothing moves by itself any more, unless a warm lane is due to go to zero. */

@@ -4,6 +4,7 @@ import type { Instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import { queueHalf } from '../policy/commands.ts';
 import type { Look } from '../policy/look.ts';
+import { isForward, isJudged } from '../policy/phase.ts';
 import type { Command, Release } from '../policy/release.ts';
 import type { Turn } from '../policy/turn.ts';
 import type { Book } from './book.ts';
@@ -35,6 +36,8 @@ type Taken = {
 
 /** So long a router is waited for on the way back, and when it did not answer the look: the queue's half and the next look must not be late for it. */
 const hurriedMaxMs = 250;
+/** And so long anything while the candidate has users: the judge must not be without counts for a server that hangs. */
+const watchedMaxMs = 2_000;
 
 /**
  * Records a turn, then does it. What cannot be recorded is not done, and decided again at the next look; the one exception is the way
@@ -47,7 +50,7 @@ export async function carryOut(
   { release, look, mustWrite, isBlind }: Taken,
   acting: Acting,
 ): Promise<boolean> {
-  const { evidence, lease, emit, at } = acting;
+  const { emit, at } = acting;
   const after: Release = { ...release, state: decision.state };
   const urgent = goesBack(release, decision.state.phase.kind) ? decision.commands.filter(isTraffic) : [];
   acting.watcher.cannot = undefined;
@@ -58,12 +61,20 @@ export async function carryOut(
   if (!(await allTaken(urgent, after, acting)) && !isBlind) await giveQueue();
   if (mustWrite && !(await record(head, release, acting))) return false;
   if (changed) emit({ kind: 'decided', at, release: after, decision });
-  for (const command of decision.commands) {
-    if (isTraffic(command) && urgent.includes(command)) continue;
-    if (command.kind === 'setWeights') await evidence.beforeWeights(after, command.weights, at, lease.lost);
-    await attempt(command, after, acting, isBlind ? hurriedMaxMs : undefined);
-  }
+  const others = decision.commands.filter((command) => !urgent.some((done) => done === command));
+  await doAll(others, after, isBlind, acting);
   return true;
+}
+
+async function doAll(commands: readonly Command[], after: Release, isBlind: boolean, acting: Acting): Promise<void> {
+  const { evidence, lease, at } = acting;
+  const { phase } = after.state;
+  const isWatched = isForward(phase) && isJudged(phase);
+  for (const command of commands) {
+    if (isBlind && isWatched && isTraffic(command)) continue; // Asked for again once it can be seen whether it is needed.
+    if (command.kind === 'setWeights') await evidence.beforeWeights(after, command.weights, at, lease.lost);
+    await attempt(command, after, acting, isBlind ? hurriedMaxMs : isWatched ? watchedMaxMs : undefined);
+  }
 }
 
 /** Whether the router has taken the weights, if there are any among them. */

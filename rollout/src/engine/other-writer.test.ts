@@ -25,7 +25,7 @@ async function sightOf(seen: TrafficSeen, phase: Phase): Promise<{ readonly rele
   if (release === undefined) throw new Error('no release');
   const ports: Platform = { ...world.ports, traffic: { ...world.traffic, observe: async () => seen } };
   const watcher = makeWatcher(ports, () => {});
-  const sights = await watcher.sight(now, signal());
+  const sights = await watcher.sight(now, false, signal());
   const state = { ...release.state, phase };
   const held: Release = { ...release, state, plan: { ...release.plan, raisedWeight: 'hold' } };
   const look = await watcher.look(held, sights, { now, evidence: noEvidence, wishes: [] }, signal());

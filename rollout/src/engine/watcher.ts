@@ -1,5 +1,6 @@
 import { firstOf, withDeadline } from '../deadline.ts';
-import { type Instant, type Lane, type PerLane, perLane } from '../lane.ts';
+import { type Instant, type Lane, lanes, type PerLane, perLane } from '../lane.ts';
+import { difference } from '../metrics/difference.ts';
 import type { MetricsSeen } from '../metrics/metrics.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Evidence, LaneLook, Look, WishSeen } from '../policy/look.ts';
@@ -15,6 +16,8 @@ const lookMaxMs = 2_000;
 const lateMaxMs = 500;
 /** The judge needs the counts, and waits no longer than this for what else there is to see. */
 const afterCountsMs = 1_000;
+/** As long, while a lane fails and it is not decided yet whose users suffer; not at all for what was late already. */
+const afterFailuresMs = 300;
 
 /** What the ports answered at one moment, before it is put into the policy's words. */
 export type Sights = {
@@ -26,8 +29,8 @@ export type Sights = {
 
 /** Looks at the world for one driver, and remembers what two looks in a row say together. */
 export interface Watcher {
-  /** Asks all ports at once. */
-  sight(now: Instant, signal: AbortSignal): Promise<Sights>;
+  /** Asks all ports at once. `urgent`: what the counts say decides, so that nothing else is waited for once a lane fails. */
+  sight(now: Instant, urgent: boolean, signal: AbortSignal): Promise<Sights>;
   /** Puts sights into the policy's words. In `starting` it sends the synthetic request once the lane is up. */
   look(
     release: Release,
@@ -42,6 +45,7 @@ export interface Watcher {
 export function makeWatcher(ports: Platform, emit: Emit): Watcher {
   const memory: { [lane in Lane]: LaneMemory } = { blue: newLaneMemory(), green: newLaneMemory() };
   const late = new Set<Port>();
+  let before: MetricsSeen | undefined;
   const prober = makeProber(ports, emit, late);
   const see = (lane: Lane, release: Release, sights: Sights, now: Instant): LaneLook => {
     const remembered = withQueue(memory[lane], sights.queues[lane], now);
@@ -51,7 +55,11 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
   };
   return {
     cannot: undefined,
-    sight: (now, signal) => sight(ports, { emit, late, now }, signal),
+    async sight(now, urgent, signal) {
+      const sights = await sight(ports, { emit, late, now, before: urgent ? before : undefined }, signal);
+      before = sights.metrics ?? before;
+      return sights;
+    },
     async look(release, sights, { now, evidence, wishes }, signal) {
       const seen = { blue: see('blue', release, sights, now), green: see('green', release, sights, now) };
       const traffic = sights.traffic?.kind === 'pending' ? undefined : sights.traffic;
@@ -73,7 +81,12 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
 /** `late`: ports that did not answer in time when they were asked last. */
 type Looking = { readonly emit: Emit; readonly late: Set<Port>; readonly now: Instant };
 
-async function sight(ports: Platform, looking: Looking, signal: AbortSignal): Promise<Sights> {
+/** `before`: the counts of the look before, if failures since then are urgent. */
+async function sight(
+  ports: Platform,
+  { before, ...looking }: Looking & { readonly before: MetricsSeen | undefined },
+  signal: AbortSignal,
+): Promise<Sights> {
   const { queue } = ports;
   const hurry = new AbortController();
   const ask = <T>(port: Port, question: (deadline: AbortSignal) => Promise<T>, within = signal) =>
@@ -90,9 +103,15 @@ async function sight(ports: Platform, looking: Looking, signal: AbortSignal): Pr
     perLane((lane) => ask('workload', (deadline) => ports.workload.observe(lane, deadline), slow)),
   ]);
   const [metrics, queues] = await counted;
-  const timer = setTimeout(() => hurry.abort(), afterCountsMs);
+  const waitMs = !hasFailed(before, metrics) ? afterCountsMs : looking.late.size > 0 ? 0 : afterFailuresMs;
+  const timer = setTimeout(() => hurry.abort(), waitMs);
   const [traffic, workloads] = await placed.finally(() => clearTimeout(timer));
   return { traffic, metrics, workloads, queues };
+}
+
+function hasFailed(before: MetricsSeen | undefined, now: MetricsSeen | undefined): boolean {
+  const counts = before && now && difference(before, now);
+  return counts !== undefined && lanes.some((lane) => counts[lane].weighted.failed + counts[lane].pinned.failed > 0);
 }
 
 async function seen<T>(

@@ -50,12 +50,12 @@ function scaling(autoscalers: readonly Autoscaler[], deployments: ReadonlySet<st
   );
 }
 
-/** The maximum too, if it is below: a minimum above it would be refused. */
+/** The maximum too, if it is below: a minimum above it would be refused. Bounds that are wide enough are marked as held all the same. */
 function raised(autoscaler: Autoscaler, size: number): Autoscaler {
   const { minReplicas = 1, maxReplicas } = autoscaler.spec;
-  if (size <= minReplicas) return autoscaler;
   const before = autoscaler.metadata.annotations?.[marks.autoscale] ?? `${minReplicas}-${maxReplicas}`;
-  const spec = { ...autoscaler.spec, minReplicas: size, maxReplicas: Math.max(maxReplicas, size) };
+  const least = Math.max(minReplicas, size);
+  const spec = { ...autoscaler.spec, minReplicas: least, maxReplicas: Math.max(maxReplicas, least) };
   return annotated({ ...autoscaler, spec }, { [marks.autoscale]: before });
 }
 

@@ -108,6 +108,11 @@ withPods('with pods', () => {
     expect(await bounds()).toEqual([3, 3]);
     expect((await rig.deployment('blue', 'rating')).metadata.generation).toBe(metadata.generation);
     await rig.workload.letGo('blue', signal());
+    await rig.workload.keep('blue', { rating: 1 }, signal()); // As its owner has it already: held, or it is asked for at each look.
+    expect(await rig.workload.observe('blue', signal())).toMatchObject({ autoscaler: 'held' });
+    expect(await bounds()).toEqual([1, 2]);
+    await rig.workload.letGo('blue', signal());
+    expect(await rig.workload.observe('blue', signal())).toMatchObject({ autoscaler: 'free' });
     await rig.workload.scale('blue', { rating: 3 }, signal());
     await rig.workload.scale('blue', { rating: 0 }, signal());
     expect(await bounds()).toEqual([1, 2]);

@@ -1,8 +1,9 @@
 import { withDeadline } from '../../deadline.ts';
 import type { KubeClient, KubeObject, Listed } from './client.ts';
 
-/** An API server that lists something answers sooner; counts are wanted about once a second. */
+/** An API server that lists something answers sooner; counts are wanted about once a second. After a time without an answer it is waited for less. */
 const listMaxMs = 300;
+const listAgainMaxMs = 100;
 
 /**
  * A client that lists what it listed last while the API server does not answer. For counts: where replicas and pods are changes seldom,
@@ -10,6 +11,7 @@ const listMaxMs = 300;
  */
 export function remembering(client: KubeClient): KubeClient {
   const known = new Map<string, Listed<KubeObject>>();
+  let isAway = false;
   const over = (here: KubeClient): KubeClient => ({
     ...here,
     in: (namespace) => over(here.in(namespace)),
@@ -17,12 +19,14 @@ export function remembering(client: KubeClient): KubeClient {
       const key = JSON.stringify([here.namespace, kind, selection]);
       const before = known.get(key);
       try {
-        const within = before === undefined ? signal : withDeadline(signal, listMaxMs);
+        const within = before === undefined ? signal : withDeadline(signal, isAway ? listAgainMaxMs : listMaxMs);
         const listed = await here.list<T>(kind, selection, within);
+        isAway = false;
         known.set(key, listed);
         return listed;
       } catch (error) {
         signal.throwIfAborted();
+        isAway = true;
         if (before === undefined) throw error;
         return before as Listed<T>; // Of the same kind: the key says so.
       }

@@ -8,7 +8,7 @@ import { clearing } from '../clearing.ts';
 import { type Hosts, twoClones } from '../hosts.ts';
 import { openGround } from './ground.ts';
 import { objectsOf } from './objects.ts';
-import { accounts, appText, clear, type Driver, enterCluster, furnish, host } from './stage.ts';
+import { accounts, appText, clear, type Driver, enterCluster, furnish, hostOf } from './stage.ts';
 
 /** Two hosts outside of the test cluster, to which both deliver with the rights of a releaser, or with `cli` of a driver. */
 export async function openClusterHosts(state: string, driver: Driver): Promise<Hosts> {
@@ -31,7 +31,7 @@ export async function openClusterHosts(state: string, driver: Driver): Promise<H
       a,
       b,
       head: () => readHead(journal, spec.app, AbortSignal.timeout(5_000)),
-      load: async (perSecond) => startLoad({ origin, headers: { host }, perSecond, make: userRequest }),
+      load: async (perSecond) => startLoad({ origin, headers: { host: hostOf(ground) }, perSecond, make: userRequest }),
       objects: () => objectsOf(ground),
       async rolled() {
         const revisions = 'jsonpath={.items[*].metadata.annotations.deployment\\.kubernetes\\.io/revision}';

@@ -13,8 +13,11 @@ import { cache, readSpec, type Stage, stageAt } from '../stage.ts';
 import { driverRoles, forget, variablesOf } from './account.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 
-/** Whose requests the gateway gives to the app. */
-export const host = 'ratings.test';
+/** Whose requests the gateway gives to the app: of its own, so that parts can be played beside each other on one gateway. */
+export function hostOf({ namespace }: Pick<Ground, 'namespace'>): string {
+  return `${namespace}.test`;
+}
+
 const database = 'postgres://headgate@postgres:5432/ratings';
 
 /** A stage on the test cluster. Its commands run outside of it, each with the rights of who gives it: a releaser, or with `cli` a driver. */
@@ -69,7 +72,7 @@ export async function furnish(
   driver: Driver,
 ): Promise<void> {
   await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
-  await bootstrap(file);
+  await bootstrap(ground, file);
   if (driver === 'controller') await startController(ground, sources);
 }
 
@@ -85,8 +88,8 @@ export async function accounts(ground: Ground, app: string, { folder, driver }: 
 }
 
 /** The one command that is given by an administrator. */
-async function bootstrap(file: string): Promise<void> {
-  const entrance = ['--gateway', 'gateway/main', '--host', host, '--path', '/api'];
+async function bootstrap(ground: Ground, file: string): Promise<void> {
+  const entrance = ['--gateway', 'gateway/main', '--host', hostOf(ground), '--path', '/api'];
   await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...entrance]);
 }
 
@@ -120,7 +123,18 @@ async function stageOn(
   const nats = `nats://${address}:4222`;
   const repositories = `${cluster.registry}/ratings`;
   return {
-    ...stageAt({ file, spec, state: folder, origin, headers: { host }, env, nats, commands, repositories, sources }),
+    ...stageAt({
+      file,
+      spec,
+      state: folder,
+      origin,
+      headers: { host: hostOf(ground) },
+      env,
+      nats,
+      commands,
+      repositories,
+      sources,
+    }),
     ...(spec.kubernetes?.driver === 'controller' && {
       standStill: async () =>
         standStill(await processesOf(ground, ['--selector', 'app.kubernetes.io/name=headgate-controller'])),

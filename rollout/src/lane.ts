@@ -6,6 +6,9 @@ export type Lane = 'blue' | 'green';
 
 export const lanes = ['blue', 'green'] as const satisfies readonly Lane[];
 
+/** The first release goes into it; so what ran before Headgate is this lane. */
+export const firstLane: Lane = 'blue';
+
 export function otherLane(lane: Lane): Lane {
   return lane === 'blue' ? 'green' : 'blue';
 }

@@ -88,7 +88,7 @@ test('parseSpec() reads every part that is written', () => {
     probe: undefined,
     pulls: ['get.ratings', 'post.ratings'],
   });
-  expect(spec.queue).toEqual({ url: 'nats://nats:4222', adopt: 'bind' });
+  expect(spec.queue).toEqual({ url: 'nats://nats:4222', adopt: 'bind', existing: undefined });
   expect(spec.kubernetes).toEqual({
     namespace: 'ratings',
     traffic: {
@@ -98,6 +98,17 @@ test('parseSpec() reads every part that is written', () => {
     },
     driver: 'controller',
   });
+});
+
+test('parseSpec() reads what ran before, on a cluster alone', () => {
+  const text = whole.replace(
+    'nats:4222 }',
+    'nats:4222, existing: { stream: requests, consumers: { rating: worker } } }',
+  );
+  const local = text.replace(/kubernetes:\n.*\n.*\n/, '');
+
+  expect(specOf(text).queue?.existing).toEqual({ stream: 'requests', consumers: { rating: 'worker' } });
+  expect(issuesOf(local).map(told)).toEqual(['7:39 queue.existing must not be written without a part "kubernetes"']);
 });
 
 const withMetrics = `${whole.replace('  bake: 3m\n', '')}`.replace(
@@ -341,6 +352,32 @@ test.each([
   ['queue: { jetstream: nats://nats:4222 }', '', '1:1 queue must be written, as rating pulls'],
   ['nats://nats:4222', 'nats:4222', '7:21 queue.jetstream must be an address such as nats://nats:4222 ("nats:4222")'],
   ['nats:4222 }', 'nats:4222, adopt: steal }', '7:46 queue.adopt must be one of bind, redeploy, answer ("steal")'],
+  ['nats:4222 }', 'nats:4222, existing: { stream: requests } }', '7:39 queue.existing.consumers must be written'],
+  [
+    'nats:4222 }',
+    'nats:4222, existing: { stream: "a.b", consumers: { rating: r } } }',
+    '7:60 queue.existing.stream must be letters, digits, "_" and "-" ("a.b")',
+  ],
+  [
+    'nats:4222 }',
+    'nats:4222, existing: { stream: ratings-green, consumers: { rating: r } } }',
+    '7:59 queue.existing.stream must not have the name that Headgate gives to the stream of a lane ("ratings-green")',
+  ],
+  [
+    'nats:4222 }',
+    'nats:4222, existing: { stream: requests, consumers: {} } }',
+    '7:69 queue.existing.consumers must name the consumer of rating',
+  ],
+  [
+    'nats:4222 }',
+    'nats:4222, existing: { stream: requests, consumers: { rating: r, proxy: p } } }',
+    '7:93 queue.existing.consumers.proxy must be of a service that pulls ("proxy")',
+  ],
+  [
+    'queue: { jetstream: nats://nats:4222 }',
+    '  audit: { source: a, pulls: [get.a] }\nqueue: { jetstream: nats://nats:4222, existing: { stream: requests, consumers: { rating: r, audit: r } } }',
+    '8:100 queue.existing.consumers.audit must be the consumer of one service only ("r")',
+  ],
   ['  namespace: ratings\n', '', '8:1 kubernetes.namespace must be written'],
   [
     'gateway-api: { route: ratings }, ',

@@ -1,10 +1,10 @@
 import { invariant } from './errors.ts';
 import type { Marker } from './pin.ts';
+import type { Broken } from './spec/broken.ts';
 import type { Source, SpecIssue } from './spec/issues.ts';
 import { issuesOf, startOf } from './spec/issues.ts';
 import { normalize } from './spec/normalize.ts';
 import { readEnvironments, readSpec } from './spec/parse.ts';
-import type { Broken } from './spec/rules.ts';
 import { rules } from './spec/rules.ts';
 import type { Finding, Node } from './spec/source.ts';
 import { describe, mergeTrees, moved, nodeAt, readTree } from './spec/source.ts';
@@ -45,7 +45,19 @@ export type ServiceSpec = {
   readonly manifests: string | undefined;
 };
 
-export type QueueSpec = { readonly url: string; readonly adopt: 'bind' | 'redeploy' | 'answer' };
+export type QueueSpec = {
+  readonly url: string;
+  readonly adopt: 'bind' | 'redeploy' | 'answer';
+  /** `undefined`: both lanes have streams that bootstrap makes. */
+  readonly existing: ExistingQueue | undefined;
+};
+
+/** Stream and consumers of a system that ran before Headgate, on subjects without a prefix. Lane blue has them instead of its own. */
+export type ExistingQueue = {
+  readonly stream: string;
+  /** The durable of each service that pulls. */
+  readonly consumers: Readonly<Record<string, string>>;
+};
 
 export type KubernetesSpec = {
   readonly namespace: string;

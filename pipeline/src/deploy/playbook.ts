@@ -44,7 +44,11 @@ export function byAnsible(playing: Playing): ApplyRoll {
   const { namespace } = kubernetes;
   return async ({ lane, revision, fence }, signal) => {
     using client = openKubeClient({ namespace });
-    const services = await describeRoll(client, { app, lane, revision, fence, natsUrl: queue?.url }, signal);
+    const services = await describeRoll(
+      client,
+      { app, lane, revision, fence, existing: queue?.existing, natsUrl: queue?.url },
+      signal,
+    );
     const variables = {
       headgate_command: [process.execPath, ...process.execArgv, process.argv[1]],
       headgate_options: options,

@@ -106,6 +106,20 @@ describe('runController()', () => {
     expect(await fourth).toMatchObject({ kind: 'ended', head: { release: { id: 3 } } });
   }, 60_000);
 
+  test('hears of no order that gives a lane in use another queue', async () => {
+    await using world = aPlatform();
+    startController(world.ports);
+    await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
+    const hands = handsOn(world.ports, controlled);
+    const existing = { stream: 'requests', consumers: {} };
+    const queue = { url: 'nats://nats:4222', adopt: 'bind', existing } as const;
+
+    const asked = await startRelease({ ...hands, spec: { ...hands.spec, queue } }, aRequest('v2'));
+
+    expect(asked).toMatchObject({ kind: 'refused', code: 'REFUSED' });
+    expect((await readHead(world.ports.journal, 'test', hands.signal)).nextRelease).toBe(2);
+  });
+
   test('goes on with what a controller that was told to go has left at 0', async () => {
     await using world = aPlatform();
     const before = startController(world.ports);

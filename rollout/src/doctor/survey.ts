@@ -125,9 +125,10 @@ async function routeOf({ client, kubernetes }: Survey, signal: AbortSignal): Pro
 async function queueOf({ client, spec }: Survey, signal: AbortSignal): Promise<QueueFacts> {
   const { app, services, queue } = spec;
   if (queue === undefined) return { kind: 'none' };
+  const target = { app, services, existing: queue.existing };
   try {
     await using connection = openConnection(app, await queueAddress(queue.url, client));
-    const changes = await planBootstrap(connection, { app, services }, signal);
+    const changes = await planBootstrap(connection, target, signal);
     const subjects = Object.values(services).flatMap(({ pulls }) => pulls);
     const named = await Promise.all(
       subjects.map(async (subject) => ({
@@ -137,7 +138,7 @@ async function queueOf({ client, spec }: Survey, signal: AbortSignal): Promise<Q
     );
     const foreign = named.flatMap(({ subject, streams }) =>
       (Array.isArray(streams) ? streams.map(String) : [])
-        .filter((stream) => laneOfStream(app, stream) === undefined)
+        .filter((stream) => laneOfStream(target, stream) === undefined)
         .map((stream) => ({ stream, subject })),
     );
     return { kind: 'asked', unlike: changes.map(unlike), foreign };

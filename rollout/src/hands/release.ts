@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Driven } from '../engine.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Instant } from '../lane.ts';
-import { type Begun, beginOrder, revisionToRestore } from '../policy/begin.ts';
+import { type Begun, beginOrder, refuseRenamed, revisionToRestore } from '../policy/begin.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
 import { lastRoll } from '../policy/roll.ts';
@@ -57,7 +57,9 @@ export function needsRestore(head: Head, now: Instant): boolean {
   );
 }
 
-function place(hands: Hands, order: Order): Promise<Handled> {
+async function place(hands: Hands, order: Order): Promise<Handled> {
+  const renamed = refuseRenamed(await headOf(hands), order.spec);
+  if (renamed !== undefined) return renamed; // Before anybody drives what runs by these names.
   return hasController(hands) ? throughController(hands, order) : whenFree(hands, order);
 }
 

@@ -69,6 +69,17 @@ test('roll() has it on record once every instance of live has it, and there is a
   expect(needsRestore(head, instant(2))).toBe(true);
 });
 
+test('roll() gives live no other queue', async () => {
+  await using live = await aLiveLane();
+  const queue = { url: 'nats://nats:4222', adopt: 'bind', existing: { stream: 'requests', consumers: {} } } as const;
+  const hands = { ...live.hands, spec: { ...live.hands.spec, queue } };
+
+  const handled = await roll(hands, aRequest(two), live.sets);
+
+  expect(handled).toMatchObject({ kind: 'refused', code: 'REFUSED' });
+  expect((await live.seen()).revision).toBe(one.id);
+});
+
 test('roll() says from and to before anything is changed', async () => {
   await using live = await aLiveLane();
   let before: Head | undefined;

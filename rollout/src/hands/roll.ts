@@ -5,6 +5,7 @@ import { drive } from '../engine.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Lane } from '../lane.ts';
+import { refuseRenamed } from '../policy/begin.ts';
 import { type BegunRoll, beginRoll, endRoll, type RollEnd, type RollRequest } from '../policy/roll.ts';
 import type { Revision } from '../revision.ts';
 import { drivingWith, type Handled, type Hands, headOf, pollMs, systemNow } from './hands.ts';
@@ -34,7 +35,7 @@ async function rollWith(lease: Lease, hands: Hands, request: RollRequest, apply:
   await retire(hands, lease);
   const book = await openBook(ports.journal, spec.app, lease);
   ports.setFence(book.head.fence);
-  const begun = beginRoll(book.head, request, systemNow());
+  const begun = refuseRenamed(book.head, spec) ?? beginRoll(book.head, request, systemNow());
   if (begun.kind === 'refused') return begun;
   await book.write(begun.head, lease.lost);
   const { lane, before } = begun;
@@ -53,7 +54,7 @@ async function rollWith(lease: Lease, hands: Hands, request: RollRequest, apply:
 /** Has `apply` say what `roll` would change. Neither lock nor journal is touched. @throws {HeadgateError} `STEP_FAILED` */
 export async function previewRoll(hands: Hands, request: RollRequest, apply: ApplyRoll): Promise<Handled> {
   const head = await headOf(hands);
-  const begun = beginRoll(head, request, systemNow());
+  const begun = refuseRenamed(head, hands.spec) ?? beginRoll(head, request, systemNow());
   if (begun.kind === 'refused') return begun;
   const { revision } = request;
   if (await apply({ lane: begun.lane, revision, fence: head.fence + 1 }, hands.signal))

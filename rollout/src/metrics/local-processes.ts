@@ -33,7 +33,7 @@ async function readPage(url: string, app: string, signal: AbortSignal): Promise<
     const response = await fetch(url, { signal });
     const text = await response.text();
     if (response.status >= 500 || text.length > pageMaxBytes) return undefined;
-    return response.ok ? readProcessPage(text, app) : {};
+    return response.ok ? readProcessPage(text, { app, existing: undefined }) : {};
   } catch {
     return undefined; // Not there yet, gone, or too slow: the reader knows what that means.
   }

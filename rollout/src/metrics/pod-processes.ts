@@ -2,15 +2,16 @@ import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Lane } from '../lane.ts';
 import { conditionOf } from '../platform/kubernetes/conditions.ts';
+import type { QueueApp } from '../queue/names.ts';
 import { listPods, type Pod, type PodPlace, textOf } from './pods.ts';
 import { readProcessPage } from './process-page.ts';
 import type { Processes, ProcessSeen } from './processes.ts';
 
-export type PodProcessesTarget = Omit<PodPlace, 'labels'> & {
-  readonly app: string;
-  /** Which pods a lane has, as in `kubectl -l`. */
-  readonly labelsOf: (lane: Lane) => string;
-};
+export type PodProcessesTarget = Omit<PodPlace, 'labels'> &
+  QueueApp & {
+    /** Which pods a lane has, as in `kubectl -l`. */
+    readonly labelsOf: (lane: Lane) => string;
+  };
 
 const pageMaxMs = 1_000;
 
@@ -30,12 +31,12 @@ export function openPodProcesses(target: PodProcessesTarget): Processes {
           },
         );
       });
-      return Promise.all(pods.map((pod) => seenOf(pod, place, target.app, signal)));
+      return Promise.all(pods.map((pod) => seenOf(pod, place, target, signal)));
     },
   };
 }
 
-async function seenOf(pod: Pod, place: PodPlace, app: string, signal: AbortSignal): Promise<ProcessSeen> {
+async function seenOf(pod: Pod, place: PodPlace, app: QueueApp, signal: AbortSignal): Promise<ProcessSeen> {
   const { containerStatuses = [], conditions } = pod.status ?? {};
   const restarts = containerStatuses.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0);
   const page = await textOf(pod, place, withDeadline(signal, pageMaxMs)).catch(

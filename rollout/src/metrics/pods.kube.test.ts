@@ -78,7 +78,14 @@ describe('pods as Processes', () => {
   test.each(['direct', 'proxy'] as const)('tell what they counted, and who they are (%s)', async (way) => {
     const { client } = namespace;
     const labelsOf = (lane: Lane): string => (lane === 'blue' ? 'app=ratings' : 'app=nobody');
-    const processes = openPodProcesses({ client, app: 'ratings', port: proxies.adminPort, way, labelsOf });
+    const processes = openPodProcesses({
+      existing: undefined,
+      client,
+      app: 'ratings',
+      port: proxies.adminPort,
+      way,
+      labelsOf,
+    });
     const read = async () => (await processes.observe('blue', signal())).filter(({ series }) => series !== undefined);
     const before = await read();
 

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { readProcessPage } from './process-page.ts';
 
+const app = { app: 'ratings', existing: undefined };
+
 test('readProcessPage() reads latencies, acks and how long they took, of this app alone', () => {
   const page = `# HELP headgate_latency_bucket_total Answers by latency
 # TYPE headgate_latency_bucket_total counter
@@ -15,7 +17,7 @@ process_start_time_seconds 1700000000.25
 nodejs_heap_size_total_bytes 123
 `;
 
-  expect(readProcessPage(page, 'ratings')).toEqual({
+  expect(readProcessPage(page, app)).toEqual({
     latency: 13,
     'latency/37': 12,
     'latency/60': 1,
@@ -29,8 +31,8 @@ nodejs_heap_size_total_bytes 123
 });
 
 test('readProcessPage() tells a process that has counted nothing from one that counts nothing', () => {
-  expect(readProcessPage('# TYPE headgate_latency_bucket_total counter\n', 'ratings')).toEqual({ latency: 0 });
-  expect(readProcessPage('<html>not found</html>', 'ratings')).toEqual({});
+  expect(readProcessPage('# TYPE headgate_latency_bucket_total counter\n', app)).toEqual({ latency: 0 });
+  expect(readProcessPage('<html>not found</html>', app)).toEqual({});
 });
 
 test('readProcessPage() reads what a proxy answered, as the lanes are counted', () => {
@@ -42,11 +44,11 @@ headgate_clients_gone_total{late="yes"} 1
 headgate_clients_gone_total{late="no"} 4
 `;
 
-  expect(readProcessPage(page, 'ratings')).toEqual({ requests: 100, failed: 3, refused: 7 });
+  expect(readProcessPage(page, app)).toEqual({ requests: 100, failed: 3, refused: 7 });
 });
 
 test('readProcessPage() leaves out what is no count', () => {
   const page = 'headgate_acked_total{stream="ratings-blue"} NaN\nheadgate_acked_total{stream="ratings-green"} -1\n';
 
-  expect(readProcessPage(page, 'ratings')).toEqual({});
+  expect(readProcessPage(page, app)).toEqual({});
 });

@@ -1,10 +1,10 @@
-import { laneOfStream } from '../queue/names.ts';
+import { laneOfStream, type QueueApp } from '../queue/names.ts';
 import { type Sample, samplesOf } from './exposition.ts';
 import type { Series } from './processes.ts';
 import { outcomesOf } from './proxies.ts';
 
 /** What Headgate knows of a lane process's `/metrics` page. Everything else on it is left alone, and so is another app's stream. */
-export function readProcessPage(text: string, app: string): Series {
+export function readProcessPage(text: string, app: QueueApp): Series {
   const series: Record<string, number> = {};
   if (/^# TYPE headgate_requests_total /m.test(text)) Object.assign(series, { requests: 0, failed: 0, refused: 0 });
   if (/^# TYPE headgate_latency_bucket_total /m.test(text)) series['latency'] = 0;
@@ -16,13 +16,13 @@ export function readProcessPage(text: string, app: string): Series {
   return series;
 }
 
-function keysOf(sample: Sample, app: string): readonly string[] {
+function keysOf(sample: Sample, app: QueueApp): readonly string[] {
   const key = keyOf(sample, app);
   if (key?.startsWith('latency/')) return ['latency', key];
   return key === undefined ? outcomesOf(sample) : [key];
 }
 
-function keyOf({ name, labels }: Sample, app: string): string | undefined {
+function keyOf({ name, labels }: Sample, app: QueueApp): string | undefined {
   const lane = laneOfStream(app, labels['stream'] ?? '');
   const bucket = labels['bucket'] ?? '';
   switch (name) {

@@ -9,6 +9,7 @@ const ports = { host: '127.0.0.1', port: 1234, adminPort: 1235 };
 function seat(service: 'proxy' | 'rating', env: Record<string, string>) {
   return {
     app: 'ratings',
+    existing: undefined,
     lane: 'green',
     service,
     revision,
@@ -38,6 +39,27 @@ test('environmentOf() tells a worker its stream and consumer, and gives it no HT
 
   expect(env).toMatchObject({ SERVICE_STREAM_NAME: 'ratings-green', SERVICE_CONSUMER_NAME: 'ratings-green-rating' });
   expect(env).not.toHaveProperty('PORT');
+});
+
+test('environmentOf() gives the lane of what ran before its names, and tells the workers of both where the other one is', () => {
+  const existing = { stream: 'requests', consumers: { rating: 'rating-worker' } };
+  const env = (lane: 'blue' | 'green', service: 'proxy' | 'rating') =>
+    environmentOf({ ...seat(service, {}), lane, existing }, servers, ports);
+
+  expect(env('blue', 'proxy')).toMatchObject({ SUBJECT_PREFIX: '' });
+  expect(env('green', 'proxy')).toMatchObject({ SUBJECT_PREFIX: 'ratings-green' });
+  expect(env('blue', 'rating')).toMatchObject({
+    SERVICE_STREAM_NAME: 'requests',
+    SERVICE_CONSUMER_NAME: 'rating-worker',
+    OTHER_STREAM_NAME: 'ratings-green',
+    OTHER_CONSUMER_NAME: 'ratings-green-rating',
+  });
+  expect(env('green', 'rating')).toMatchObject({
+    SERVICE_STREAM_NAME: 'ratings-green',
+    SERVICE_CONSUMER_NAME: 'ratings-green-rating',
+    OTHER_STREAM_NAME: 'requests',
+    OTHER_CONSUMER_NAME: 'rating-worker',
+  });
 });
 
 test('environmentOf() lets the template replace addresses, but not who and where a process is', () => {

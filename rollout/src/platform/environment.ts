@@ -1,8 +1,8 @@
-import type { Lane } from '../lane.ts';
+import { type Lane, otherLane } from '../lane.ts';
+import { consumerName, type QueueApp, streamName, subjectPrefix } from '../queue/names.ts';
 import type { Revision, ServiceTemplate } from '../revision.ts';
 
-export type Seat = {
-  readonly app: string;
+export type Seat = QueueApp & {
   readonly lane: Lane;
   readonly service: string;
   readonly revision: Revision;
@@ -21,15 +21,11 @@ export type Ports = { readonly host: string; readonly port: number; readonly adm
  */
 export function environmentOf(seat: Seat, servers: ServerUrls, ports: Ports): Record<string, string> {
   const { app, lane, service, revision, template } = seat;
-  const names: Record<string, string> =
-    template.port === undefined
-      ? { SERVICE_STREAM_NAME: `${app}-${lane}`, SERVICE_CONSUMER_NAME: `${app}-${lane}-${service}` }
-      : { SUBJECT_PREFIX: `${app}-${lane}` };
   const written = Object.entries(template.env).map(([name, value]) => [name, value.replaceAll('$(LANE)', lane)]);
   return {
     NATS_URL: servers.nats,
     ...(servers.database === undefined ? {} : { DATABASE_URL: servers.database }),
-    ...names,
+    ...namesFor(seat),
     ...Object.fromEntries(written),
     ...(template.port === undefined ? {} : { PORT: String(ports.port) }),
     ADMIN_PORT: String(ports.adminPort),
@@ -38,5 +34,20 @@ export function environmentOf(seat: Seat, servers: ServerUrls, ports: Ports): Re
     HEADGATE_LANE: lane,
     HEADGATE_SERVICE: service,
     HEADGATE_REVISION: revision.id,
+  };
+}
+
+/** A worker is told where the other lane's work lies only where it could not know. */
+function namesFor(seat: Seat): Readonly<Record<string, string>> {
+  const { lane, service, template, existing } = seat;
+  if (template.port !== undefined) return { SUBJECT_PREFIX: subjectPrefix(seat, lane) };
+  const other = otherLane(lane);
+  return {
+    SERVICE_STREAM_NAME: streamName(seat, lane),
+    SERVICE_CONSUMER_NAME: consumerName(seat, lane, service),
+    ...(existing !== undefined && {
+      OTHER_STREAM_NAME: streamName(seat, other),
+      OTHER_CONSUMER_NAME: consumerName(seat, other, service),
+    }),
   };
 }

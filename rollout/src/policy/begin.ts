@@ -1,7 +1,7 @@
 import type { Instant, Lane } from '../lane.ts';
-import { otherLane } from '../lane.ts';
+import { firstLane, otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
-import type { ReleaseSpec } from '../spec.ts';
+import type { ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
 import { standsTo } from './ancestry.ts';
 import { isOver } from './phase.ts';
 import { pinsAtStart } from './pins.ts';
@@ -14,7 +14,9 @@ export type Begun =
   | { readonly kind: 'nothing'; readonly text: string }
   | { readonly kind: 'follow'; readonly release: number; readonly text: string }
   | { readonly kind: 'wait'; readonly text: string }
-  | { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string };
+  | Refused;
+
+type Refused = { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string };
 
 /** The start checks must be done by then. */
 const startMs = 120_000;
@@ -24,6 +26,8 @@ export function beginOrder(head: Head, { request, spec, restores }: Order, now: 
   // HAProxy says nothing of who wrote: there a raised weight can only be a dead driver's late write.
   const raisedWeight = spec.kubernetes === undefined ? 'overwrite' : 'hold';
   if (head.rolling !== undefined) return refuseWhileRolling(head.rolling);
+  const renamed = refuseRenamed(head, spec);
+  if (renamed !== undefined) return renamed;
   const taken = restores
     ? beginRestore(head, request, spec.release, raisedWeight, now)
     : begin(head, request, spec.release, raisedWeight, now);
@@ -34,6 +38,22 @@ export function beginOrder(head: Head, { request, spec, restores }: Order, now: 
 function refuseWhileRolling({ id, revision }: Rolling): Begun {
   const text = `Cannot release as rolling update ${id} to revision ${revision.id.slice(0, 8)} has no end: \`headgate roll\` goes on, \`headgate rollback\` goes back`;
   return { kind: 'refused', code: 'REFUSED', text };
+}
+
+/** A release and the way back from it go by the same names: whoever drives it must know no others. */
+export function refuseRenamed({ release, lanes, spec: before }: Head, { queue }: Spec): Refused | undefined {
+  const isInUse = lanes[firstLane] !== undefined || (release !== undefined && !isOver(release.state.phase));
+  if (!isInUse || sameQueue(before?.queue?.existing, queue?.existing)) return undefined;
+  const rule = `lane ${firstLane} must hold nothing, and no release run, when queue.existing changes`;
+  const text = `Cannot release as ${rule}: current value is "${queue?.existing?.stream ?? 'nothing'}"`;
+  return { kind: 'refused', code: 'REFUSED', text };
+}
+
+function sameQueue(a: ExistingQueue | undefined, b: ExistingQueue | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const [known, written] = [Object.entries(a.consumers), Object.entries(b.consumers)];
+  const same = known.every(([service, consumer]) => b.consumers[service] === consumer);
+  return a.stream === b.stream && known.length === written.length && same;
 }
 
 /** Begins a release in the lane that is not live, or says why not now. */
@@ -169,7 +189,7 @@ function planFor(
 }
 
 function begun(head: Head, request: ReleaseRequest, plan: Plan, now: Instant): Begun {
-  const candidate: Lane = head.live === undefined ? 'blue' : otherLane(head.live);
+  const candidate: Lane = head.live === undefined ? firstLane : otherLane(head.live);
   const release: Release = {
     id: head.nextRelease,
     revision: request.revision,

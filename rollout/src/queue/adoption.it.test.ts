@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Lane } from '../lane.ts';
 import { otherLane } from '../lane.ts';
-import { type NatsRig, startNatsRig } from './jetstream.rig.ts';
+import { makeForeign, type NatsRig, startNatsRig } from './jetstream.rig.ts';
 import { openJetStreamQueue } from './jetstream.ts';
-import { consumerName, streamName } from './names.ts';
+import { consumerName, type QueueApp, streamName } from './names.ts';
 import type { LaneQueueSeen, WorkQueue } from './queue.ts';
 import { drained } from './seen.ts';
 import { openClient, startWorker, type WorkerRig } from './worker.rig.ts';
@@ -43,8 +43,9 @@ async function untilDrained(queue: WorkQueue, lane: Lane): Promise<void> {
 class Effects {
   readonly by = new Map<string, Lane[]>();
 
-  worker(app: string, lane: Lane, handlerMs: number): Promise<WorkerRig> {
-    return startWorker(rig.nats, { app, lane, service: 'rating' }, async (id) => {
+  worker(app: QueueApp, lane: Lane, handlerMs: number): Promise<WorkerRig> {
+    return startWorker(rig.nats, { ...app, lane, service: 'rating' }, async (id, subject) => {
+      expect(services.rating.pulls).toContain(subject); // Whatever lane it came from.
       await new Promise((resolve) => setTimeout(resolve, handlerMs));
       this.by.set(id, [...(this.by.get(id) ?? []), lane]);
     });
@@ -74,28 +75,58 @@ async function adopt(
 
 const ids = (name: string, count: number): readonly string[] => Array.from({ length: count }, (_, i) => `${name}${i}`);
 
-describe('adoption by source list', () => {
+/** An app whose lane blue is what `existing` says. */
+type Lanes = QueueApp & AsyncDisposable & { readonly queue: WorkQueue };
+
+async function ours(): Promise<Lanes> {
+  const app = await rig.freshApp(services);
+  return opened({ app, existing: undefined }, async () => {});
+}
+
+async function withForeign(): Promise<Lanes> {
+  const foreign = await makeForeign(rig.nats);
+  await foreign.edit({ retention: 'interest' });
+  const app = await rig.freshApp(services, foreign);
+  return opened({ app, existing: foreign }, async () => foreign[Symbol.asyncDispose]());
+}
+
+function opened(app: QueueApp, clear: () => Promise<void>): Lanes {
+  const queue = openJetStreamQueue({ ...app, services, url: rig.server.url });
+  return {
+    ...app,
+    queue,
+    async [Symbol.asyncDispose]() {
+      await queue[Symbol.asyncDispose]();
+      await clear();
+    },
+  };
+}
+
+describe.each([
+  { of: 'two lanes of ours', open: ours, candidate: 'green' },
+  { of: 'a lane of ours into one that was there before', open: withForeign, candidate: 'green' },
+  { of: 'a lane that was there before into one of ours', open: withForeign, candidate: 'blue' },
+] as const)('adoption by source list, $of', ({ open, candidate: bad }) => {
+  const good = otherLane(bad);
   test('answers a backlog of 100 requests once each while live serves on, and no version sees what is the other one’s', async () => {
-    const app = await rig.freshApp(services);
-    await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
+    await using app = await open();
+    const { queue } = app;
     const client = openClient(rig.nats, app);
     const effects = new Effects();
-    const live = await effects.worker(app, 'blue', 1);
-    const candidate = await effects.worker(app, 'green', 50);
-    client.send('green', ids('candidate', 100));
-    client.send('blue', ids('live', 100));
-    await eventually(() => effects.count('green') >= 8);
+    const live = await effects.worker(app, good, 1);
+    const candidate = await effects.worker(app, bad, 50);
+    client.send(bad, ids('candidate', 100));
+    client.send(good, ids('live', 100));
+    await eventually(() => effects.count(bad) >= 8);
     let done = 0;
 
     await adopt(queue, {
-      candidate: 'green',
+      candidate: bad,
       stop: () => candidate.stop(),
       fenced: () => {
-        done = effects.count('green');
-        expect([...effects.by].filter(([id, lanes]) => id.startsWith('candidate') && lanes.includes('blue'))).toEqual(
-          [],
-        );
-        client.send('green', ids('late', 20), 'post.ratings');
+        done = effects.count(bad);
+        expect([...effects.by].filter(([id, lanes]) => id.startsWith('candidate') && lanes.includes(good))).toEqual([]);
+        client.send(bad, ids('late', 20), 'post.ratings');
       },
     });
     await eventually(() => client.answers.size === 220);
@@ -105,12 +136,12 @@ describe('adoption by source list', () => {
     expect([...client.answers.values()].every((answers) => answers.length === 1)).toBe(true);
     expect(done).toBeGreaterThanOrEqual(8);
     expect(done).toBeLessThan(60);
-    expect([effects.count('green'), effects.count('blue')]).toEqual([done, 220 - done]);
+    expect([effects.count(bad), effects.count(good)]).toEqual([done, 220 - done]);
   });
 
   test('leaves configs and created-times of both streams and consumers as they were, after ten releases', async () => {
-    const app = await rig.freshApp(services);
-    await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
+    await using app = await open();
+    const { queue } = app;
     const client = openClient(rig.nats, app);
     const effects = new Effects();
     const before = await identities(app);
@@ -132,7 +163,7 @@ describe('adoption by source list', () => {
 });
 
 /** Config, without the server's own metadata, and birthday of every stream and consumer of the lanes. */
-async function identities(app: string): Promise<readonly unknown[]> {
+async function identities(app: QueueApp): Promise<readonly unknown[]> {
   const manager = await rig.nats.jetstreamManager();
   const lanes: readonly Lane[] = ['blue', 'green'];
   const found = await Promise.all(

@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Change } from './bootstrap.ts';
 import { planBootstrap } from './bootstrap.ts';
 import { openConnection } from './connection.ts';
-import { makeQueue, type NatsRig, publishRequest, startNatsRig } from './jetstream.rig.ts';
+import { makeForeign, makeQueue, type NatsRig, publishRequest, pull, startNatsRig } from './jetstream.rig.ts';
 
 const services = { proxy: { pulls: [] }, rating: { pulls: ['get.ratings'] } };
 const wider = { ...services, rating: { pulls: ['get.ratings', 'post.ratings'] } };
 const signal = AbortSignal.timeout(3_600_000);
+const aRequest = { id: 'a', subject: 'get.ratings', inbox: '_INBOX.nobody' };
 let rig: NatsRig;
 
 beforeAll(async () => {
@@ -24,7 +25,7 @@ describe('bootstrap()', () => {
   test('makes what planBootstrap() says, and then has nothing to do', async () => {
     await using connection = openConnection('shop', rig.server.url);
 
-    const planned = await planBootstrap(connection, { app: 'shop', services }, signal);
+    const planned = await planBootstrap(connection, { app: 'shop', services, existing: undefined }, signal);
     const done = await makeQueue(rig.server.url, 'shop', services);
     const again = await makeQueue(rig.server.url, 'shop', services);
 
@@ -70,6 +71,35 @@ describe('bootstrap()', () => {
       ),
     });
     expect((await manager.streams.info(`${app}-blue`)).config.subjects).toEqual([`${app}-blue.get.ratings`]);
+  });
+
+  test('says all that what ran before lacks, makes the other lane once it lacks nothing, and leaves it as it is', async () => {
+    await using foreign = await makeForeign(rig.nats);
+    await foreign.edit({ subjects: ['get.ratings'] });
+    publishRequest(rig.nats, { app: 'none', existing: foreign, lane: 'blue', ...aRequest });
+    (await pull(rig.nats, 'requests.rating-worker', 2_000))!.respond('+ACK');
+    const make = () => makeQueue(rig.server.url, 'taken', wider, foreign);
+
+    await expect(make()).rejects.toMatchObject({
+      code: 'QUEUE_CONFIG_DIFFERS',
+      message: [
+        'Cannot use stream requests as its retention must be "interest": current value is ""limits""',
+        'Cannot use stream requests as its subjects must be "such that they have post.ratings": current value is "["get.ratings"]"',
+      ].join('\n'),
+    });
+    await foreign.edit({ retention: 'interest', subjects: ['*.ratings'] });
+    const manager = await rig.nats.jetstreamManager();
+    const before = await manager.streams.info('requests');
+    const done = await make();
+
+    expect(inWords(done)).toEqual([
+      'make stream dlq-taken',
+      'make stream taken-green',
+      'make consumer taken-green-rating',
+    ]);
+    expect(await make()).toEqual([]);
+    expect(await manager.streams.info('requests')).toMatchObject({ config: before.config, created: before.created });
+    expect(before.state.messages).toBe(0); // What was done is gone with the old retention.
   });
 
   test('refuses to take a subject away', async () => {

@@ -1,8 +1,11 @@
 import { HeadgateError } from '../errors.ts';
 import { demand, info, objectIn } from './api.ts';
 import type { Connection } from './connection.ts';
-import { type Config, describeQueue, type QueueObject, type QueueServices } from './description.ts';
+import { type Config, describeQueue, type QueueObject, type QueueTarget } from './description.ts';
 import { type Difference, differences } from './difference.ts';
+import { existingDifferences } from './existing.ts';
+
+type Named = Pick<QueueObject, 'kind' | 'name'>;
 
 /**
  * What one object on the server still needs. `addSubjects` carries the new ones; a change that would take something away
@@ -11,25 +14,29 @@ import { type Difference, differences } from './difference.ts';
 export type Change =
   | { readonly kind: 'make'; readonly object: QueueObject }
   | { readonly kind: 'addSubjects'; readonly object: QueueObject; readonly subjects: readonly string[] }
-  | { readonly kind: 'refuse'; readonly object: QueueObject; readonly differences: readonly Difference[] };
+  | { readonly kind: 'refuse'; readonly object: Named; readonly differences: readonly Difference[] };
 
 /** What `bootstrap` would do, as data. @throws {HeadgateError} `QUEUE_UNREACHABLE`, `SERVER_VERSION`, `SPEC_INVALID` */
 export async function planBootstrap(
   connection: Connection,
-  { app, services }: { app: string; services: QueueServices },
+  target: QueueTarget,
   signal: AbortSignal,
 ): Promise<readonly Change[]> {
-  const objects = describeQueue(app, services);
+  const objects = describeQueue(target);
   const changes = await Promise.all(
     objects.map(async (object) => changeFor(object, await readConfig(connection, object, signal))),
   );
-  return changes.filter((change) => change !== undefined);
+  const existing = await existingDifferences(connection, target, signal);
+  return [
+    ...existing.map((one) => ({ kind: 'refuse', ...one }) as const),
+    ...changes.filter((change) => change !== undefined),
+  ];
 }
 
 /** What `bootstrap` would do, unless one object must be refused. @throws {HeadgateError} as `bootstrap` */
 export async function checkBootstrap(
   connection: Connection,
-  target: { app: string; services: QueueServices },
+  target: QueueTarget,
   signal: AbortSignal,
 ): Promise<readonly Change[]> {
   const changes = await planBootstrap(connection, target, signal);
@@ -38,14 +45,15 @@ export async function checkBootstrap(
 }
 
 /**
- * Makes streams, consumers, bucket and dead letters of both lanes, reads every config back and compares. Safe to repeat.
+ * Makes streams, consumers, bucket and dead letters of both lanes, reads every config back and compares; what ran before Headgate it only
+ * compares. Safe to repeat.
  * Nothing is changed while one object must be refused.
  * @returns what was done; nothing when all was there
  * @throws {HeadgateError} `QUEUE_CONFIG_DIFFERS` with every object, field, wanted and current value; `QUEUE_UNREACHABLE`, `SERVER_VERSION`, `SPEC_INVALID`
  */
 export async function bootstrap(
   connection: Connection,
-  target: { app: string; services: QueueServices },
+  target: QueueTarget,
   signal: AbortSignal,
 ): Promise<readonly Change[]> {
   const changes = await checkBootstrap(connection, target, signal);
@@ -85,7 +93,9 @@ function inOrder(changes: readonly Change[]): readonly Change[] {
   return [...changes.filter((change) => !widensStream(change)), ...changes.filter(widensStream)];
 }
 
-async function apply(connection: Connection, { kind, object }: Change, signal: AbortSignal): Promise<void> {
+async function apply(connection: Connection, change: Change, signal: AbortSignal): Promise<void> {
+  if (change.kind === 'refuse') return; // None is left: they were refused before the first change.
+  const { kind, object } = change;
   if (object.kind === 'stream') {
     await demand(connection, `STREAM.${kind === 'make' ? 'CREATE' : 'UPDATE'}.${object.name}`, object.config, signal);
     return;

@@ -2,7 +2,9 @@ import { headers, type MsgHdrs } from 'nats';
 import type { Lane } from '../lane.ts';
 import { ask, numberIn, objectIn, parseAnswer, parseObject, refusal, refusals, textIn } from './api.ts';
 import type { Connection } from './connection.ts';
-import { deadLetterSubject, streamName } from './names.ts';
+import { deadLetterSubject, type QueueApp, streamName } from './names.ts';
+
+type Place = QueueApp & { readonly lane: Lane };
 
 type Letter = {
   readonly seq: number;
@@ -28,24 +30,21 @@ const answer = JSON.stringify({
 export async function disposeLetters(
   connection: Connection,
   {
-    app,
-    lane,
     upToStreamSeq,
     isSettled,
-  }: {
-    app: string;
-    lane: Lane;
-    upToStreamSeq: number;
-    isSettled: (letter: { seq: number; subject: string }) => boolean;
+    ...place
+  }: Place & {
+    readonly upToStreamSeq: number;
+    readonly isSettled: (letter: { seq: number; subject: string }) => boolean;
   },
   signal: AbortSignal,
 ): Promise<number> {
   let disposed = 0;
   for (let from = 1; from <= upToStreamSeq; ) {
-    const letter = await nextLetter(connection, streamName(app, lane), from, signal);
+    const letter = await nextLetter(connection, streamName(place, place.lane), from, signal);
     if (letter === undefined || letter.seq > upToStreamSeq) break;
     if (isSettled(letter)) {
-      await disposeOne(connection, { app, lane, letter }, signal);
+      await disposeOne(connection, { ...place, letter }, signal);
       disposed++;
     }
     from = letter.seq + 1;
@@ -55,13 +54,13 @@ export async function disposeLetters(
 
 async function disposeOne(
   connection: Connection,
-  { app, lane, letter }: { app: string; lane: Lane; letter: Letter },
+  { letter, ...place }: Place & { readonly letter: Letter },
   signal: AbortSignal,
 ): Promise<void> {
-  await copy(connection, { app, lane, letter }, signal);
+  await copy(connection, { ...place, letter }, signal);
   const inbox = inboxOf(letter.payload.toString('utf8'));
   if (inbox !== undefined) await connection.send(inbox, answer, signal);
-  const call = `STREAM.MSG.DELETE.${streamName(app, lane)}`;
+  const call = `STREAM.MSG.DELETE.${streamName(place, place.lane)}`;
   const deleted = await ask(connection, call, { seq: letter.seq, no_erase: true }, signal);
   if (deleted.kind === 'refused' && deleted.code !== refusals.sequenceMissing) {
     throw refusal(call, deleted.description, deleted.code);
@@ -70,7 +69,7 @@ async function disposeOne(
 
 async function copy(
   connection: Connection,
-  { app, lane, letter }: { app: string; lane: Lane; letter: Letter },
+  { app, lane, letter }: Place & { readonly letter: Letter },
   signal: AbortSignal,
 ): Promise<void> {
   const subject = deadLetterSubject(app, lane);

@@ -12,7 +12,8 @@ const pulls = [
 ];
 
 describe('describeQueue()', () => {
-  const objects = describeQueue('ratings', { proxy: { pulls: [] }, rating: { pulls } });
+  const services = { proxy: { pulls: [] }, rating: { pulls } };
+  const objects = describeQueue({ app: 'ratings', services, existing: undefined });
 
   test('names all that an app needs, in the order in which it can be made', () => {
     expect(objects.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
@@ -64,7 +65,11 @@ describe('describeQueue()', () => {
   });
 
   test('gives an app two services with disjoint filters on one stream', () => {
-    const two = describeQueue('shop', { cart: { pulls: ['get.carts'] }, mail: { pulls: ['post.mails'] } });
+    const two = describeQueue({
+      app: 'shop',
+      services: { cart: { pulls: ['get.carts'] }, mail: { pulls: ['post.mails'] } },
+      existing: undefined,
+    });
 
     expect(two.find(({ name }) => name === 'shop-green')?.config['subjects']).toEqual([
       'shop-green.get.carts',
@@ -73,10 +78,17 @@ describe('describeQueue()', () => {
     expect(two.find(({ name }) => name === 'shop-green-mail')?.config['filter_subjects']).toEqual(['post.mails']);
   });
 
+  test('leaves a lane that was there before to who made it', () => {
+    const existing = { stream: 'requests', consumers: { rating: 'rating-worker' } };
+    const made = describeQueue({ app: 'ratings', services, existing });
+
+    expect(made).toEqual(objects.filter(({ name }) => !name.startsWith('ratings-blue')));
+  });
+
   test('refuses a subject that two services pull', () => {
     const shared = { cart: { pulls: ['get.carts'] }, mail: { pulls: ['get.carts'] } };
 
-    expect(() => describeQueue('shop', shared)).toThrow(
+    expect(() => describeQueue({ app: 'shop', services: shared, existing: undefined })).toThrow(
       expect.objectContaining({
         code: 'SPEC_INVALID',
         message: expect.stringContaining('"get.carts" in cart and mail'),

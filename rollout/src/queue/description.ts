@@ -7,12 +7,15 @@ import {
   consumerName,
   deadLetterStream,
   deadLetterSubject,
+  type QueueApp,
   streamName,
   subjectPrefix,
 } from './names.ts';
 
 /** The services of headgate.yaml; those that pull nothing have no part in the queue. */
 export type QueueServices = Readonly<Record<string, { readonly pulls: readonly string[] }>>;
+
+export type QueueTarget = QueueApp & { readonly services: QueueServices };
 
 /** Times and sizes of every lane. Both lanes are equal in them, because roles swap. */
 export const limits = {
@@ -44,13 +47,15 @@ type ConsumerObject = {
 export type QueueObject = StreamObject | ConsumerObject;
 
 /**
- * All that an app needs on NATS, in the order in which it can be made. The same JSON serves Ansible and Kubernetes manifests.
+ * All that an app needs on NATS and that is Headgate's to make, in the order in which it can be made. The same JSON serves Ansible and Kubernetes manifests.
  * @throws {HeadgateError} `SPEC_INVALID` if two services pull the same subject
  */
-export function describeQueue(app: string, services: QueueServices): readonly QueueObject[] {
+export function describeQueue(target: QueueTarget): readonly QueueObject[] {
+  const { app, services } = target;
   const workers = workersOf(services);
   refuseSharedSubjects(app, workers);
-  return [describeBucket(), describeDeadLetters(app), ...lanes.flatMap((lane) => describeLane(app, lane, workers))];
+  const made = lanes.filter((lane) => subjectPrefix(target, lane) !== '');
+  return [describeBucket(), describeDeadLetters(app), ...made.flatMap((lane) => describeLane(target, lane, workers))];
 }
 
 /** The services that pull, by name. */
@@ -58,9 +63,9 @@ export function workersOf(services: QueueServices): QueueServices {
   return Object.fromEntries(Object.entries(services).filter(([, { pulls }]) => pulls.length > 0));
 }
 
-function describeLane(app: string, lane: Lane, workers: QueueServices): readonly QueueObject[] {
-  const name = streamName(app, lane);
-  const prefix = subjectPrefix(app, lane);
+function describeLane(queue: QueueApp, lane: Lane, workers: QueueServices): readonly QueueObject[] {
+  const name = streamName(queue, lane);
+  const prefix = subjectPrefix(queue, lane);
   const pulls = Object.values(workers).flatMap((worker) => worker.pulls);
   const config = {
     name,
@@ -74,16 +79,16 @@ function describeLane(app: string, lane: Lane, workers: QueueServices): readonly
     max_bytes: limits.maxBytes,
     discard: 'old',
     num_replicas: 1,
-    metadata: { 'headgate.app': app, 'headgate.lane': lane },
+    metadata: { 'headgate.app': queue.app, 'headgate.lane': lane },
   };
   const consumers = Object.entries(workers).map(([service, worker]) =>
-    describeConsumer(app, lane, service, worker.pulls),
+    describeConsumer(queue, lane, service, worker.pulls),
   );
   return [{ kind: 'stream', name, config }, ...consumers];
 }
 
-function describeConsumer(app: string, lane: Lane, service: string, pulls: readonly string[]): ConsumerObject {
-  const name = consumerName(app, lane, service);
+function describeConsumer(queue: QueueApp, lane: Lane, service: string, pulls: readonly string[]): ConsumerObject {
+  const name = consumerName(queue, lane, service);
   const config = {
     durable_name: name,
     filter_subjects: pulls, // After the transform: with the prefix they would match nothing.
@@ -95,7 +100,7 @@ function describeConsumer(app: string, lane: Lane, service: string, pulls: reado
     deliver_policy: 'all',
     replay_policy: 'instant',
   };
-  return { kind: 'consumer', stream: streamName(app, lane), name, config };
+  return { kind: 'consumer', stream: streamName(queue, lane), name, config };
 }
 
 /** As the key-value API of the clients makes it. */

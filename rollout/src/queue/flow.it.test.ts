@@ -16,7 +16,7 @@ afterAll(async () => {
 
 test('flow() tells acks, redeliveries and messages that expired unprocessed as a real server has them', async () => {
   const app = await rig.freshApp(services);
-  await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
+  await using queue = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
   const manager = await rig.nats.jetstreamManager();
   await manager.streams.update(`${app}-green`, { max_age: 2_000_000_000 });
   const take = () => pull(rig.nats, `${app}-green.${app}-green-rating`, 1_000);

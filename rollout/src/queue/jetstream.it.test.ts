@@ -41,7 +41,7 @@ async function eventually<T>(read: () => Promise<T> | T, isSo: (value: T) => boo
 describe('openJetStreamQueue()', () => {
   test('lifts a fence for parked pulls in about 100 ms, and clears its end from the config', async () => {
     const app = await rig.freshApp(services);
-    await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
+    await using queue = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
     const path = `${app}-green.${app}-green-rating`;
     await queue.fence('green', 15_000, signal);
     publishRequest(rig.nats, { app, lane: 'green', id: 'a', subject: 'get.ratings', inbox: '_INBOX.nobody' });
@@ -62,8 +62,8 @@ describe('openJetStreamQueue()', () => {
 
   test('copies, answers and deletes dead letters, and a copy that a dead engine left is not doubled', async () => {
     const app = await rig.freshApp(services);
-    await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
-    const client = openClient(rig.nats, app);
+    await using queue = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
+    const client = openClient(rig.nats, { app, existing: undefined });
     client.send('green', ['x', 'y']);
     for (let attempts = 0; attempts < 10; attempts++) {
       (await pull(rig.nats, `${app}-green.${app}-green-rating`, 2_000))!.respond('-NAK');
@@ -94,8 +94,8 @@ describe('openJetStreamQueue()', () => {
 
   test('two writers of one source list both get through, and one list stands', async () => {
     const app = await rig.freshApp(services);
-    await using one = openJetStreamQueue({ app, services, url: rig.server.url });
-    await using other = openJetStreamQueue({ app, services, url: rig.server.url });
+    await using one = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
+    await using other = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
 
     await Promise.all([
       one.setSources('green', ['green'], signal),
@@ -110,7 +110,7 @@ describe('openJetStreamQueue()', () => {
 
   test('a source list that is none of ours is refused with its value, and can be put right', async () => {
     const app = await rig.freshApp(services);
-    await using queue = openJetStreamQueue({ app, services, url: rig.server.url });
+    await using queue = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
     await rig.nats.request(`$KV.headgate.sources.${app}.blue`, '["elsewhere"]');
 
     await expect(queue.observe('blue', signal)).rejects.toMatchObject({
@@ -126,7 +126,7 @@ describe('openJetStreamQueue()', () => {
     await using first = await startNats();
     const port = Number(new URL(first.url).port);
     await first[Symbol.asyncDispose]();
-    await using queue = openJetStreamQueue({ app: 'late', services, url: first.url });
+    await using queue = openJetStreamQueue({ app: 'late', services, existing: undefined, url: first.url });
     await expect(queue.observe('blue', signal)).rejects.toMatchObject({ code: 'QUEUE_UNREACHABLE' });
 
     await using second = await startNats({ port });

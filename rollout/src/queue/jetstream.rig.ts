@@ -1,11 +1,20 @@
-import { connect, headers, type Msg, type NatsConnection } from 'nats';
+import { expect } from '@jest/globals';
+import { AckPolicy, connect, headers, type Msg, type NatsConnection, RetentionPolicy, StorageType } from 'nats';
 import type { Lane } from '../lane.ts';
 import { type RunningServer, startNats } from '../platform/local/servers/index.ts';
+import type { ExistingQueue } from '../spec.ts';
 import { bootstrap } from './bootstrap.ts';
 import { openConnection } from './connection.ts';
 import type { QueueServices } from './description.ts';
 import { openJetStreamQueue } from './jetstream.ts';
-import { consumerName, deadLetterStream, deadLetterSubject, streamName, subjectPrefix } from './names.ts';
+import {
+  consumerName,
+  deadLetterStream,
+  deadLetterSubject,
+  type QueueApp,
+  streamName,
+  subjectPrefix,
+} from './names.ts';
 import { contractServices, type QueueRig, type Taken } from './queue.contract.ts';
 
 let apps = 0;
@@ -15,7 +24,7 @@ export interface NatsRig extends AsyncDisposable {
   readonly server: RunningServer;
   readonly nats: NatsConnection;
   /** Makes the queue of an app that nobody used before, and gives its name. */
-  freshApp(services: QueueServices): Promise<string>;
+  freshApp(services: QueueServices, existing?: ExistingQueue): Promise<string>;
 }
 
 export async function startNatsRig(): Promise<NatsRig> {
@@ -24,10 +33,10 @@ export async function startNatsRig(): Promise<NatsRig> {
   return {
     server,
     nats,
-    async freshApp(services) {
+    async freshApp(services, existing) {
       apps += 1;
       const app = `app${apps}`;
-      await makeQueue(server.url, app, services);
+      await makeQueue(server.url, app, services, existing);
       return app;
     },
     async [Symbol.asyncDispose]() {
@@ -37,15 +46,52 @@ export async function startNatsRig(): Promise<NatsRig> {
   };
 }
 
-export async function makeQueue(url: string, app: string, services: QueueServices) {
+export async function makeQueue(url: string, app: string, services: QueueServices, existing?: ExistingQueue) {
   await using connection = openConnection(app, url);
-  return await bootstrap(connection, { app, services }, AbortSignal.timeout(10_000));
+  return await bootstrap(connection, { app, services, existing }, AbortSignal.timeout(10_000));
+}
+
+type Foreign = ExistingQueue &
+  AsyncDisposable & {
+    /** Changes the stream's config as its owner would. */
+    edit(changed: Readonly<Record<string, unknown>>): Promise<void>;
+  };
+
+/** Stream and consumer of a system that never heard of Headgate: wildcards, no filter, every request kept for an hour. */
+export async function makeForeign(nats: NatsConnection): Promise<Foreign> {
+  const manager = await nats.jetstreamManager();
+  await manager.streams.add({
+    name: 'requests',
+    subjects: ['*.ratings', '*.users'],
+    storage: StorageType.Memory,
+    retention: RetentionPolicy.Limits,
+    no_ack: true,
+    max_age: 3_600_000_000_000,
+  });
+  await manager.consumers.add('requests', {
+    durable_name: 'rating-worker',
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: 10_000_000_000,
+    max_deliver: 20,
+  });
+  return {
+    stream: 'requests',
+    consumers: { rating: 'rating-worker' },
+    async edit(changed) {
+      const { config } = await manager.streams.info('requests');
+      const answer = await nats.request('$JS.API.STREAM.UPDATE.requests', JSON.stringify({ ...config, ...changed }));
+      expect(answer.json()).not.toHaveProperty('error');
+    },
+    async [Symbol.asyncDispose]() {
+      await manager.streams.delete('requests');
+    },
+  };
 }
 
 /** The contract's hands on a real server. */
 export async function openContractRig({ server, nats, freshApp }: NatsRig): Promise<QueueRig> {
   const app = await freshApp(contractServices);
-  const queue = openJetStreamQueue({ app, services: contractServices, url: server.url });
+  const queue = openJetStreamQueue({ app, services: contractServices, existing: undefined, url: server.url });
   return {
     queue,
     async publish(lane, { id, subject }) {
@@ -53,7 +99,7 @@ export async function openContractRig({ server, nats, freshApp }: NatsRig): Prom
       await nats.flush();
     },
     async take(lane, service, withinMs) {
-      const message = await pull(nats, `${streamName(app, lane)}.${consumerName(app, lane, service)}`, withinMs);
+      const message = await pull(nats, consumerPath({ app, existing: undefined }, lane, service), withinMs);
       return message === undefined ? undefined : taken(nats, message);
     },
     async pass(ms) {
@@ -85,15 +131,27 @@ function taken(nats: NatsConnection, message: Msg): Taken {
   };
 }
 
+/** As the API's subjects name a consumer. */
+export function consumerPath(queue: QueueApp, lane: Lane, service: string): string {
+  return `${streamName(queue, lane)}.${consumerName(queue, lane, service)}`;
+}
+
+type Request = {
+  readonly app: string;
+  readonly existing?: ExistingQueue | undefined;
+  readonly lane: Lane;
+  readonly id: string;
+  readonly subject: string;
+  readonly inbox: string;
+};
+
 /** As the proxy does it: the inbox stands in the payload and in the reply subject. */
-export function publishRequest(
-  nats: NatsConnection,
-  { app, lane, id, subject, inbox }: { app: string; lane: Lane; id: string; subject: string; inbox: string },
-): void {
+export function publishRequest(nats: NatsConnection, { app, existing, lane, id, subject, inbox }: Request): void {
   const head = headers();
   head.set('Nats-Msg-Id', id);
   const payload = { body: {}, headers: {}, originReplyTo: inbox, queryParameters: {} };
-  nats.publish(`${subjectPrefix(app, lane)}.${subject}`, JSON.stringify(payload), { headers: head, reply: inbox });
+  const full = [subjectPrefix({ app, existing }, lane), subject].filter((part) => part !== '').join('.');
+  nats.publish(full, JSON.stringify(payload), { headers: head, reply: inbox });
 }
 
 /** One pull request. `undefined` when the server ends it without a message; `stop` gives it up at once. */

@@ -2,9 +2,9 @@ import type { Lane } from '../lane.ts';
 import { info, numberIn, objectIn, refusal, textIn } from './api.ts';
 import { type Address, type Connection, openConnection } from './connection.ts';
 import { disposeLetters } from './dead-letters.ts';
-import { type Config, type QueueServices, workersOf } from './description.ts';
+import { type Config, type QueueServices, type QueueTarget, workersOf } from './description.ts';
 import { fenceConsumers, pauseRemainingMs, serverTimeMs, unfenceConsumers } from './fence.ts';
-import { consumerName, streamName } from './names.ts';
+import { consumerName, type QueueApp, streamName } from './names.ts';
 import type { ConsumerSeen, Fenced, LaneQueueSeen, WorkQueue } from './queue.ts';
 import { settledUpTo } from './seen.ts';
 import { readSources, writeSources } from './sources.ts';
@@ -18,24 +18,21 @@ const staleMs = 2_000;
  */
 export function openJetStreamQueue({
   app,
+  existing,
   services,
   url,
-}: {
-  app: string;
-  services: QueueServices;
-  url: Address;
-}): WorkQueue & AsyncDisposable {
-  return new JetStreamQueue(app, workersOf(services), openConnection(app, url));
+}: QueueTarget & { readonly url: Address }): WorkQueue & AsyncDisposable {
+  return new JetStreamQueue({ app, existing }, workersOf(services), openConnection(app, url));
 }
 
 class JetStreamQueue implements WorkQueue, AsyncDisposable {
-  readonly #app: string;
+  readonly #app: QueueApp;
   readonly #workers: QueueServices;
   readonly #connection: Connection;
   /** Newest server time seen per stream. */
   readonly #newestMs = new Map<string, number>();
 
-  constructor(app: string, workers: QueueServices, connection: Connection) {
+  constructor(app: QueueApp, workers: QueueServices, connection: Connection) {
     this.#app = app;
     this.#workers = workers;
     this.#connection = connection;
@@ -46,7 +43,7 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
     const [seen, consumers, sources] = await Promise.all([
       readInfo(this.#connection, 'stream', stream, signal),
       this.#readConsumers(lane, signal),
-      readSources(this.#connection, { app: this.#app, lane }, signal),
+      readSources(this.#connection, { ...this.#app, lane }, signal),
     ]);
     this.#refuseStale(stream, serverTimeMs(seen));
     const state = objectIn(seen, 'state');
@@ -63,7 +60,7 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
   }
 
   async setSources(lane: Lane, sources: readonly Lane[], signal: AbortSignal): Promise<void> {
-    await writeSources(this.#connection, { app: this.#app, lane, sources }, signal);
+    await writeSources(this.#connection, { ...this.#app, lane, sources }, signal);
   }
 
   async fence(lane: Lane, forMs: number, signal: AbortSignal): Promise<Fenced> {
@@ -83,7 +80,7 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
     }
     const isSettled = ({ seq, subject }: { seq: number; subject: string }): boolean =>
       seq <= (settled.get(subject) ?? 0);
-    return disposeLetters(this.#connection, { app: this.#app, lane, upToStreamSeq, isSettled }, signal);
+    return disposeLetters(this.#connection, { ...this.#app, lane, upToStreamSeq, isSettled }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -18,7 +18,7 @@ let server: RunningServer;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'headgate-rights-'));
-  const rights = rightsOf(app, services);
+  const rights = rightsOf({ app, services, existing: undefined });
   const users = roles.map((role) => ({ user: role, password: 'a secret', permissions: rights[role] }));
   await writeFile(join(folder, 'users.conf'), `authorization: ${JSON.stringify({ users })}`);
   server = await startNats({ args: ['-c', join(folder, 'users.conf')] });
@@ -73,7 +73,7 @@ describe('rightsOf()', () => {
   });
 
   test('lets the controller do all that the queue port asks', async () => {
-    await using queue = openJetStreamQueue({ app, services, url: urlOf('controller') });
+    await using queue = openJetStreamQueue({ app, services, existing: undefined, url: urlOf('controller') });
     await as('proxy', async (proxy) => {
       publishRequest(proxy, { app, lane: 'green', id: 'b', subject: 'get.ratings', inbox: '_INBOX_shop_proxy.b' });
       await proxy.flush();
@@ -109,7 +109,7 @@ describe('rightsOf()', () => {
   });
 
   test('a queue without the right says which subject it was refused', async () => {
-    await using queue = openJetStreamQueue({ app, services, url: urlOf('lag') });
+    await using queue = openJetStreamQueue({ app, services, existing: undefined, url: urlOf('lag') });
 
     await expect(queue.setSources('blue', [], signal)).rejects.toMatchObject({
       code: 'QUEUE_UNREACHABLE',

@@ -1,5 +1,5 @@
-import { lanes } from '../lane.ts';
-import { type QueueServices, workersOf } from './description.ts';
+import { type Lane, lanes } from '../lane.ts';
+import { type QueueTarget, workersOf } from './description.ts';
 import {
   bucketStream,
   consumerName,
@@ -21,10 +21,13 @@ export type Rights = { readonly publish: readonly string[]; readonly subscribe: 
  * The least that each role needs. Workers of both lanes hold rights on both consumers from the start,
  * or an adoption would be refused when it is needed. Nobody may delete or purge a lane's stream.
  */
-export function rightsOf(app: string, services: QueueServices): Readonly<Record<Role, Rights>> {
-  const streams = lanes.map((lane) => streamName(app, lane));
+export function rightsOf(target: QueueTarget): Readonly<Record<Role, Rights>> {
+  const { app, services } = target;
+  const streams = lanes.map((lane) => streamName(target, lane));
   const consumers = lanes.flatMap((lane) =>
-    Object.keys(workersOf(services)).map((service) => `${streamName(app, lane)}.${consumerName(app, lane, service)}`),
+    Object.keys(workersOf(services)).map(
+      (service) => `${streamName(target, lane)}.${consumerName(target, lane, service)}`,
+    ),
   );
   const own = (role: Role): string => `${inboxPrefix(app, role)}.>`;
   const look = [...api('STREAM.INFO', streams), ...api('CONSUMER.INFO', consumers)];
@@ -43,7 +46,7 @@ export function rightsOf(app: string, services: QueueServices): Readonly<Record<
       ],
       subscribe: [own('worker'), sources],
     },
-    proxy: { publish: lanes.map((lane) => `${subjectPrefix(app, lane)}.*.*`), subscribe: [own('proxy')] },
+    proxy: { publish: lanes.flatMap((lane) => requestsOf(target, lane)), subscribe: [own('proxy')] },
     controller: {
       publish: [
         ...look,
@@ -68,6 +71,12 @@ export function rightsOf(app: string, services: QueueServices): Readonly<Record<
       subscribe: [own('bootstrap')],
     },
   };
+}
+
+/** Bare subjects one by one: a wildcard would let a proxy write to what is not a lane's. */
+function requestsOf(target: QueueTarget, lane: Lane): readonly string[] {
+  const prefix = subjectPrefix(target, lane);
+  return prefix === '' ? Object.values(target.services).flatMap(({ pulls }) => pulls) : [`${prefix}.*.*`];
 }
 
 function api(call: string, names: readonly string[]): readonly string[] {

@@ -3,9 +3,11 @@ import { HeadgateError } from '../errors.ts';
 import type { Lane } from '../lane.ts';
 import { parseAnswer, refusal } from './api.ts';
 import type { Connection } from './connection.ts';
-import { bucketStream, laneOfStream, sourcesSubject, streamName } from './names.ts';
+import { bucketStream, laneOfStream, type QueueApp, sourcesSubject, streamName } from './names.ts';
 
 /** The source list of a lane: which streams its workers pull from, in the key-value bucket that they watch. */
+
+type Place = QueueApp & { readonly lane: Lane };
 
 const triesMax = 5;
 
@@ -16,23 +18,20 @@ const conflict = 10071;
 type Entry = { readonly text: string | undefined; readonly sequence: number };
 
 /** An absent key means the own lane only. @throws {HeadgateError} `QUEUE_UNREACHABLE` also for a list that is none of ours */
-export async function readSources(
-  connection: Connection,
-  { app, lane }: { app: string; lane: Lane },
-  signal: AbortSignal,
-): Promise<readonly Lane[]> {
+export async function readSources(connection: Connection, place: Place, signal: AbortSignal): Promise<readonly Lane[]> {
+  const { app, lane } = place;
   const { text } = await readEntry(connection, sourcesSubject(app, lane), signal);
-  return text === undefined ? [lane] : parseSources(app, lane, text);
+  return text === undefined ? [lane] : parseSources(place, text);
 }
 
 /** Puts the list unless it stands there already. @throws {HeadgateError} `QUEUE_UNREACHABLE` also after five conflicts */
 export async function writeSources(
   connection: Connection,
-  { app, lane, sources }: { app: string; lane: Lane; sources: readonly Lane[] },
+  { sources, ...place }: Place & { readonly sources: readonly Lane[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const subject = sourcesSubject(app, lane);
-  const wanted = JSON.stringify(sources.map((source) => streamName(app, source)));
+  const subject = sourcesSubject(place.app, place.lane);
+  const wanted = JSON.stringify(sources.map((source) => streamName(place, source)));
   for (let tries = 0; tries < triesMax; tries++) {
     const entry = await readEntry(connection, subject, signal);
     if (entry.text === wanted) return;
@@ -65,15 +64,15 @@ async function readEntry(connection: Connection, subject: string, signal: AbortS
   return { text: deleted ? undefined : message.string(), sequence };
 }
 
-function parseSources(app: string, lane: Lane, text: string): readonly Lane[] {
-  const found = namesIn(text).map((stream) => laneOfStream(app, stream));
+function parseSources(place: Place, text: string): readonly Lane[] {
+  const found = namesIn(text).map((stream) => laneOfStream(place, stream));
   const sources = found.filter((source) => source !== undefined);
   if (found.length > 0 && sources.length === found.length) return sources;
   if (text === '[]') return [];
   throw new HeadgateError(
     'QUEUE_UNREACHABLE',
-    `Cannot read ${sourcesSubject(app, lane)} as it must be a JSON array of this app's streams: current value is "${text.slice(0, 80)}"`,
-    { hint: `put ["${streamName(app, lane)}"] into it` },
+    `Cannot read ${sourcesSubject(place.app, place.lane)} as it must be a JSON array of this app's streams: current value is "${text.slice(0, 80)}"`,
+    { hint: `put ["${streamName(place, place.lane)}"] into it` },
   );
 }
 

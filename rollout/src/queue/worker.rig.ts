@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection } from 'nats';
 import type { Lane } from '../lane.ts';
-import { publishRequest, pull } from './jetstream.rig.ts';
-import { consumerName, laneOfStream, sourcesSubject, streamName } from './names.ts';
+import { consumerPath, publishRequest, pull } from './jetstream.rig.ts';
+import { laneOfStream, type QueueApp, sourcesSubject } from './names.ts';
 
 /** A worker as the queue's users write it: it pulls from the streams that its lane's source list names, and answers. */
 export interface WorkerRig {
@@ -10,19 +10,20 @@ export interface WorkerRig {
   readonly sources: readonly Lane[];
 }
 
-export type Work = { readonly app: string; readonly lane: Lane; readonly service: string };
+export type Work = QueueApp & { readonly lane: Lane; readonly service: string };
 
 const parallelism = 4;
 
 export async function startWorker(
   nats: NatsConnection,
-  { app, lane, service }: Work,
+  work: Work,
   handle: (id: string, subject: string) => Promise<void>,
 ): Promise<WorkerRig> {
+  const { app, lane, service } = work;
   const stopping = new AbortController();
   const loops = new Map<Lane, { readonly stop: AbortController; readonly ended: Promise<unknown> }>();
   const serve = async (source: Lane, signal: AbortSignal): Promise<void> => {
-    const path = `${streamName(app, source)}.${consumerName(app, source, service)}`;
+    const path = consumerPath(work, source, service);
     while (!signal.aborted) {
       const message = await pull(nats, path, 5_000, signal);
       if (message !== undefined) await answer(nats, message, handle);
@@ -39,10 +40,10 @@ export async function startWorker(
   };
   const heard = nats.subscribe(sourcesSubject(app, lane)); // Before reading, or a put in between would be missed.
   void (async () => {
-    for await (const message of heard) follow(parse(app, message.string()));
+    for await (const message of heard) follow(parse(work, message.string()));
   })();
   const now = await nats.request(`$JS.API.DIRECT.GET.KV_headgate.${sourcesSubject(app, lane)}`);
-  follow(now.headers?.code === 404 ? [lane] : parse(app, now.string()));
+  follow(now.headers?.code === 404 ? [lane] : parse(work, now.string()));
   return {
     get sources() {
       return [...loops].filter(([, { stop }]) => !stop.signal.aborted).map(([source]) => source);
@@ -68,7 +69,7 @@ async function answer(
   message.respond('+ACK');
 }
 
-function parse(app: string, text: string): readonly Lane[] {
+function parse(app: QueueApp, text: string): readonly Lane[] {
   return (JSON.parse(text) as string[]).map((stream) => laneOfStream(app, stream)!);
 }
 
@@ -79,9 +80,9 @@ export interface ClientRig {
   readonly answers: ReadonlyMap<string, readonly number[]>;
 }
 
-export function openClient(nats: NatsConnection, app: string): ClientRig {
+export function openClient(nats: NatsConnection, queue: QueueApp): ClientRig {
   const answers = new Map<string, readonly number[]>();
-  const inbox = `_INBOX.client-${app}`;
+  const inbox = `_INBOX.client-${queue.app}`;
   nats.subscribe(`${inbox}.*`, {
     callback: (_error, message) => {
       const id = message.subject.slice(inbox.length + 1);
@@ -91,7 +92,7 @@ export function openClient(nats: NatsConnection, app: string): ClientRig {
   return {
     answers,
     send(lane, ids, subject = 'get.ratings') {
-      for (const id of ids) publishRequest(nats, { app, lane, id, subject, inbox: `${inbox}.${id}` });
+      for (const id of ids) publishRequest(nats, { ...queue, lane, id, subject, inbox: `${inbox}.${id}` });
     },
   };
 }

@@ -60,8 +60,15 @@ function normalizeService({ source, port, replicas, env, pulls, probe, manifests
   };
 }
 
-function normalizeQueue({ jetstream, adopt }: NonNullable<WrittenSpec['queue']>): QueueSpec {
-  return { url: proved(jetstream), adopt: adopt ?? 'bind' };
+function normalizeQueue({ jetstream, adopt, existing }: NonNullable<WrittenSpec['queue']>): QueueSpec {
+  return {
+    url: proved(jetstream),
+    adopt: adopt ?? 'bind',
+    existing: existing && {
+      stream: proved(existing.stream),
+      consumers: Object.fromEntries(proved(existing.consumers)),
+    },
+  };
 }
 
 function normalizeKubernetes(written: NonNullable<WrittenSpec['kubernetes']>): KubernetesSpec {

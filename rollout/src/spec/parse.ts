@@ -30,10 +30,13 @@ const service = fields(
   { required: ['source'] },
 );
 
+const queueName = text('must be letters, digits, "_" and "-"', /^[A-Za-z0-9_-]+$/);
+
 const queue = fields(
   {
     jetstream: text('must be an address such as nats://nats:4222', /^(nats|tls):\/\/[^\s/]+$/),
     adopt: oneOf('bind', 'redeploy', 'answer'),
+    existing: fields({ stream: queueName, consumers: dictionary(queueName) }, { required: ['stream', 'consumers'] }),
   },
   { required: ['jetstream'] },
 );

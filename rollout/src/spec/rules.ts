@@ -1,21 +1,18 @@
 /** Second step: what the written parts mean together. Each rule looks at one thing and knows nothing of the others. */
 import { lanes } from '../lane.ts';
 import { pinsMax, sameMarker } from '../pin.ts';
+import { type Broken, isWritten, pulls, type Rule, when } from './broken.ts';
+import { existingQueue } from './existing.ts';
 import { brokenMetrics } from './metrics.ts';
 import { defaultSteps, defaults } from './normalize.ts';
-import type { WrittenService, WrittenSpec } from './parse.ts';
-import type { Path } from './source.ts';
-
-/** Where, and which rule is broken; what is written there is looked up by who asks. `of` is `value` unless given. */
-export type Broken = { readonly path: Path; readonly rule: string; readonly of?: 'key' | 'value' };
-type Rule = (spec: WrittenSpec) => readonly Broken[];
+import type { WrittenService } from './parse.ts';
 
 /** Names become parts of subjects, streams, durables, labels and Service names, `<app>-green-<service>` at the longest. */
 const name = { app: /^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, service: /^[a-z]([a-z0-9-]{0,23}[a-z0-9])?$/ } as const;
 
 /** What a platform gives to a lane process; a value written by hand would be overwritten in silence, or win over it. */
 const givenByPlatform =
-  /^(HEADGATE_.*|PORT|ADMIN_PORT|SUBJECT_PREFIX|SERVICE_STREAM_NAME|SERVICE_CONSUMER_NAME|NATS_URL)$/;
+  /^(HEADGATE_.*|PORT|ADMIN_PORT|SUBJECT_PREFIX|SERVICE_STREAM_NAME|SERVICE_CONSUMER_NAME|OTHER_STREAM_NAME|OTHER_CONSUMER_NAME|NATS_URL)$/;
 
 const appName: Rule = ({ app }) => [
   ...when(app !== undefined && !name.app.test(app), {
@@ -215,6 +212,7 @@ export const rules: readonly Rule[] = [
   serviceParts,
   pullsAreDisjoint,
   queueIsUsed,
+  existingQueue,
   oneRouter,
   steps,
   testPins,
@@ -225,19 +223,6 @@ export const rules: readonly Rule[] = [
   ownMetrics,
   syntheticRequests,
 ];
-
-function when(condition: boolean, broken: Broken): readonly Broken[] {
-  return condition ? [broken] : [];
-}
-
-function pulls(service: WrittenService): boolean {
-  return isWritten(service, 'pulls') && service.pulls?.length !== 0;
-}
-
-/** Also true for a part that could not be read: its mistake is reported already, and it is not missing. */
-function isWritten<T extends object>(written: T, part: keyof T): boolean {
-  return Object.hasOwn(written, part);
-}
 
 function formatDuration(ms: number): string {
   if (ms % 3_600_000 === 0) return `${ms / 3_600_000}h`;

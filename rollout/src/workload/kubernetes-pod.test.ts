@@ -7,7 +7,10 @@ const revision = aRevision();
 
 function podOf(service: 'proxy' | 'rating', podTemplate: PodTemplate = {}, env: Record<string, string> = {}) {
   const template = { ...revision.template.services[service]!, env, podTemplate };
-  const pod = podTemplateOf({ app: 'ratings', lane: 'green', service, revision, template }, 'nats://nats:4222');
+  const pod = podTemplateOf(
+    { app: 'ratings', existing: undefined, lane: 'green', service, revision, template },
+    'nats://nats:4222',
+  );
   return { ...pod, main: pod.spec!.containers![0]! };
 }
 

@@ -4,6 +4,7 @@ import { type KubeClient, type KubeObject, type PatchStep, pointer } from '../pl
 import { fenceOf, refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { laneObjectName, marks } from '../platform/kubernetes/lane-names.ts';
+import type { QueueApp } from '../queue/names.ts';
 import type { Revision } from '../revision.ts';
 import { missing, revisionMarks } from './kubernetes.ts';
 import { configMapsOf } from './kubernetes-config.ts';
@@ -22,8 +23,7 @@ export type ServiceRoll = {
   readonly back: readonly PatchStep[];
 };
 
-type Rolling = {
-  readonly app: string;
+type Rolling = QueueApp & {
   readonly lane: Lane;
   readonly revision: Revision;
   readonly fence: number;

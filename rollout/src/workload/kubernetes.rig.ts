@@ -32,6 +32,7 @@ export async function startKubernetesRig(): Promise<KubernetesRig> {
     openKubernetesWorkload({
       client,
       app: 'ratings',
+      existing: undefined,
       natsUrl: 'nats://nats:4222',
       reach: 'pod',
       fence: () => 1,

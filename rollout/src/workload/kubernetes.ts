@@ -8,6 +8,7 @@ import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { laneObjectName, marks } from '../platform/kubernetes/lane-names.ts';
 import { newDeployment } from '../platform/kubernetes/lane-objects.ts';
+import type { QueueApp } from '../queue/names.ts';
 import type { PodTemplate, Revision } from '../revision.ts';
 import { giveBackAutoscalers, listAutoscalers, raiseAutoscalers } from './kubernetes-autoscaler.ts';
 import { dropConfigMaps, makeConfigMaps } from './kubernetes-config.ts';
@@ -18,16 +19,16 @@ import { probeLane, type Reach } from './kubernetes-probe.ts';
 import { annotated, change, type Writer } from './kubernetes-write.ts';
 import type { LaneSeen, ProbeAnswer, Workload } from './workload.ts';
 
-export type KubernetesTarget = Writer & {
-  /** In the app's namespace. */
-  readonly client: KubeClient;
-  readonly app: string;
-  /** Address of NATS as pods reach it; `undefined` for an app without a queue. */
-  readonly natsUrl: string | undefined;
-  readonly reach: Reach;
-  /** Id of the release that drives, for people to see; `undefined` if none does. */
-  readonly release: () => string | undefined;
-};
+export type KubernetesTarget = Writer &
+  QueueApp & {
+    /** In the app's namespace. */
+    readonly client: KubeClient;
+    /** Address of NATS as pods reach it; `undefined` for an app without a queue. */
+    readonly natsUrl: string | undefined;
+    readonly reach: Reach;
+    /** Id of the release that drives, for people to see; `undefined` if none does. */
+    readonly release: () => string | undefined;
+  };
 
 export function openKubernetesWorkload(target: KubernetesTarget): Workload {
   const { client, app } = target;
@@ -87,11 +88,11 @@ type Setting = {
 };
 
 async function setService(target: KubernetesTarget, setting: Setting, signal: AbortSignal): Promise<void> {
-  const { client, app, natsUrl, release } = target;
+  const { client, app, existing, natsUrl, release } = target;
   const { service, revision } = setting;
   const template = revision.template.services[service];
   if (template === undefined) return;
-  const pod = podTemplateOf({ app, template, ...setting }, natsUrl);
+  const pod = podTemplateOf({ app, existing, template, ...setting }, natsUrl);
   const annotations = { ...revisionMarks(setting), [marks.release]: release() };
   const place = { client, app, lane: setting.lane, service };
   await makeConfigMaps(place, template, signal);

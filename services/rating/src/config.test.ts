@@ -14,6 +14,7 @@ describe('readConfig()', () => {
         database: { url: DATABASE_URL, connectionsMax: 8 },
         identity: { app: 'app', lane: 'blue', service: 'rating', revision: 'unknown' },
         own: { stream: 'app-blue', consumer: 'app-blue-rating' },
+        other: { stream: 'app-green', consumer: 'app-green-rating' },
         parallelism: 16,
         inboxKeepMs: 300_000,
       },
@@ -22,12 +23,18 @@ describe('readConfig()', () => {
 
   test('derives stream and consumer from app, lane and service, and takes them as named', () => {
     const lane = { DATABASE_URL, HEADGATE_APP: 'ratings', HEADGATE_LANE: 'green', HEADGATE_SERVICE: 'worker' };
-    const named = { SERVICE_STREAM_NAME: 'old', SERVICE_CONSUMER_NAME: 'old_c' };
+    const named = { SERVICE_STREAM_NAME: 'own', SERVICE_CONSUMER_NAME: 'own_c' };
+    const others = { OTHER_STREAM_NAME: 'old', OTHER_CONSUMER_NAME: 'old_c' };
 
     expect(readConfig(lane)).toMatchObject({
-      config: { own: { stream: 'ratings-green', consumer: 'ratings-green-worker' } },
+      config: {
+        own: { stream: 'ratings-green', consumer: 'ratings-green-worker' },
+        other: { stream: 'ratings-blue', consumer: 'ratings-blue-worker' },
+      },
     });
-    expect(readConfig({ ...lane, ...named })).toMatchObject({ config: { own: { stream: 'old', consumer: 'old_c' } } });
+    expect(readConfig({ ...lane, ...named, ...others })).toMatchObject({
+      config: { own: { stream: 'own', consumer: 'own_c' }, other: { stream: 'old', consumer: 'old_c' } },
+    });
   });
 
   test('takes credentials out of the URL, so that servers can be logged', () => {
@@ -62,13 +69,13 @@ describe('readConfig()', () => {
       'Cannot use HEADGATE_APP as it must be lower-case letters, digits and "-": current value is "Ratings"',
       'Cannot use HEADGATE_LANE as it must be "blue" or "green": current value is "red"',
       'Cannot use HEADGATE_REVISION as it must be 64 hex digits or "unknown": current value is "main"',
-      'Cannot use SERVICE_STREAM_NAME as it must be letters, digits, "_" and "-": current value is "ratings.blue"',
       'Cannot use HOST as it must be an address without blanks: current value is "a b"',
       'Cannot use ADMIN_PORT as it must be a whole number from 0 to 65535: current value is "70000"',
       'Cannot use NATS_URL as it must be like "nats://host:4222", joined by commas: current value is "http://***@a"',
       'Cannot use INBOX_PREFIX as it must be like "_INBOX_worker": current value is "inbox.>"',
       'Cannot use DATABASE_URL as it must be like "postgres://user:password@host:5432/ratings": current value is "mysql://***@db"',
       'Cannot use DATABASE_CONNECTIONS_MAX as it must be a whole number from 2 to 1000: current value is "1"',
+      'Cannot use SERVICE_STREAM_NAME as it must be letters, digits, "_" and "-": current value is "ratings.blue"',
       'Cannot use PARALLELISM as it must be a whole number from 1 to 1000: current value is "0"',
       'Cannot use INBOX_KEEP_MS as it must be a whole number from 170000 to 2147483648: current value is "60000"',
     ]);

@@ -7,6 +7,8 @@ export type Config = {
   readonly identity: Identity;
   /** The lane's own stream and its durable consumer. */
   readonly own: Source;
+  /** The other lane's, which a source list may name. */
+  readonly other: Source;
   /** Messages handled at the same time from the own stream; another lane's stream gets half of it. */
   readonly parallelism: number;
   /** How long the answer to a command is kept for a repeat of it. */
@@ -54,7 +56,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     service: reader.text('HEADGATE_SERVICE', 'rating', isName, nameRule),
     revision: reader.text('HEADGATE_REVISION', 'unknown', isRevision, 'must be 64 hex digits or "unknown"'),
   };
-  const stream = reader.text('SERVICE_STREAM_NAME', `${identity.app}-${identity.lane}`, isQueueName, queueNameRule);
   const config: Config = {
     host: reader.text('HOST', '0.0.0.0', isHost, 'must be an address without blanks'),
     adminPort: reader.whole('ADMIN_PORT', { fallback: 9090, min: 0, max: 65_535 }),
@@ -64,10 +65,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       connectionsMax: reader.whole('DATABASE_CONNECTIONS_MAX', { fallback: 8, min: 2, max: 1_000 }),
     },
     identity,
-    own: {
-      stream,
-      consumer: reader.text('SERVICE_CONSUMER_NAME', `${stream}-${identity.service}`, isQueueName, queueNameRule),
-    },
+    own: readSource(reader, 'SERVICE', identity),
+    other: readSource(reader, 'OTHER', { ...identity, lane: identity.lane === 'blue' ? 'green' : 'blue' }),
     parallelism: reader.whole('PARALLELISM', { fallback: 16, min: 1, max: 1_000 }),
     inboxKeepMs: reader.whole('INBOX_KEEP_MS', { fallback: 300_000, min: INBOX_KEEP_MIN_MS, max: 2 ** 31 }),
   };
@@ -76,6 +75,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
 const nameRule = 'must be lower-case letters, digits and "-"';
 const queueNameRule = 'must be letters, digits, "_" and "-"';
+
+function readSource(reader: Reader, whose: 'SERVICE' | 'OTHER', { app, lane, service }: Identity): Source {
+  const stream = reader.text(`${whose}_STREAM_NAME`, `${app}-${lane}`, isQueueName, queueNameRule);
+  const consumer = reader.text(`${whose}_CONSUMER_NAME`, `${stream}-${service}`, isQueueName, queueNameRule);
+  return { stream, consumer };
+}
 
 function readNats(reader: Reader): NatsConfig {
   const urls = reader

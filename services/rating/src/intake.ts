@@ -7,7 +7,7 @@ import { Pull, type Settlement } from './pull.ts';
 
 export type IntakeOptions = {
   readonly connection: NatsConnection;
-  readonly config: Pick<Config, 'own' | 'parallelism' | 'identity'>;
+  readonly config: Pick<Config, 'own' | 'other' | 'parallelism' | 'identity'>;
   readonly work: (message: JsMsg, source: Source) => Promise<Settlement>;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -62,7 +62,8 @@ export class Intake {
   #begin(stream: string): Pull {
     const { config, work, ...rest } = this.#options;
     const isOwn = stream === config.own.stream;
-    const source = isOwn ? config.own : { stream, consumer: `${stream}-${config.identity.service}` };
+    const known = [config.own, config.other].find((one) => one.stream === stream);
+    const source = known ?? { stream, consumer: `${stream}-${config.identity.service}` };
     // Half for another lane's work, so that a backlog that is slow or poisonous cannot starve the own one.
     const parallelism = isOwn ? config.parallelism : Math.max(1, Math.floor(config.parallelism / 2));
     return new Pull({ ...rest, source, parallelism, work: (message) => work(message, source) });

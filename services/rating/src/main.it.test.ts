@@ -306,6 +306,26 @@ describe('the source list', () => {
   });
 });
 
+test('the other lane may have a stream and a consumer that others named', async () => {
+  const [{ app, env }, foreign] = [anApp(), anApp()];
+  await using lanes = await openLanes(nats.url, app);
+  await using others = await openLanes(nats.url, foreign.app);
+  const other = {
+    OTHER_STREAM_NAME: `${foreign.app}-blue`,
+    OTHER_CONSUMER_NAME: `${foreign.app}-blue-rating`,
+    HEADGATE_SERVICE: 'worker',
+    SERVICE_CONSUMER_NAME: `${app}-blue-rating`,
+  };
+  await using worker = await startWorker({ ...env, ...other });
+  await worker.untilReady();
+  const backlog = others.ask('get.ratings');
+
+  await lanes.putSources('blue', [`${app}-blue`, `${foreign.app}-blue`]);
+
+  expect((await backlog).statusCode).toBe(200);
+  expect((await lanes.ask('get.ratings')).statusCode).toBe(200);
+});
+
 describe('without its servers', () => {
   test('it waits for NATS, and finds lanes that were made anew after NATS was gone', async () => {
     const port = await freePort();

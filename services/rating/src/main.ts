@@ -78,6 +78,7 @@ async function serve(config: Config, signal: AbortSignal): Promise<void> {
     connection,
     identity: config.identity,
     own: config.own.stream,
+    other: config.other.stream,
     log,
     follow: (streams) => intake.follow(streams),
   });

@@ -22,8 +22,9 @@ export type Version = { readonly sequence: number; readonly atMs: number };
 export type SourcesOptions = {
   readonly connection: NatsConnection;
   readonly identity: Identity;
-  /** Name of the lane's own stream. */
+  /** Names of the lane's own stream and of the other one's. */
   readonly own: string;
+  readonly other: string;
   readonly log: Log;
   /** Called with the streams to pull from, at first and at each change. */
   readonly follow: (streams: readonly string[]) => void;
@@ -43,7 +44,7 @@ export class Sources {
 
   constructor(options: SourcesOptions) {
     this.#options = options;
-    this.#memory = new SourceMemory(options.own, streamsOf(options.identity.app, options.own));
+    this.#memory = new SourceMemory(options.own, streamsOf(options));
     this.#logError = sparing(options.log, ERROR_LOG_MS);
   }
 
@@ -160,9 +161,9 @@ function isNewer(version: Version, known: Version): boolean {
   return version.sequence > known.sequence || version.atMs > known.atMs;
 }
 
-/** A list may name the streams of the app's two lanes, and the one that this worker was started for. */
-function streamsOf(app: string, own: string): readonly string[] {
-  return [...new Set([own, `${app}-blue`, `${app}-green`])];
+/** A list may name the streams of the app's two lanes, whatever this worker was told when it started. */
+function streamsOf({ identity: { app }, own, other }: SourcesOptions): readonly string[] {
+  return [...new Set([own, other, `${app}-blue`, `${app}-green`])];
 }
 
 function parseStreams(text: string): readonly string[] | undefined {

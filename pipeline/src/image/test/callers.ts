@@ -66,11 +66,11 @@ export type Responder = AsyncDisposable;
 
 /** Answers every request of the lane after `delayMs` with its subject, as that lane's workers would. */
 export async function startResponder(
-  { nats, app: { app, services } }: Ground,
+  { nats, app }: Ground,
   lane: Lane,
   { delayMs }: { delayMs: number },
 ): Promise<Responder> {
-  const workers = Object.entries(services).filter(([, { pulls }]) => pulls.length > 0);
+  const workers = Object.entries(app.services).filter(([, { pulls }]) => pulls.length > 0);
   const pulling = await Promise.all(
     workers.map(async ([service]) => {
       const consumer = await nats.jetstream().consumers.get(streamName(app, lane), consumerName(app, lane, service));

@@ -11,7 +11,8 @@ export type App = { readonly app: string; readonly services: LaneTemplate['servi
 
 /** Real servers for one image test, on free ports of loopback; both lanes are bootstrapped. */
 export interface Ground extends AsyncDisposable {
-  readonly app: App;
+  /** With lanes of its own, whatever a cluster had before. */
+  readonly app: App & { readonly existing: undefined };
   /** For logs; it goes with the ground. */
   readonly folder: string;
   readonly natsUrl: string;
@@ -50,7 +51,7 @@ export async function openGround(
 }
 
 class RealGround implements Ground {
-  readonly app: App;
+  readonly app: App & { readonly existing: undefined };
   readonly folder: string;
   readonly natsUrl: string;
   readonly #imageFolder: string;
@@ -61,7 +62,7 @@ class RealGround implements Ground {
   #postgres: Promise<RunningServer> | undefined;
 
   constructor(app: App, { imageFolder, folder, port }: { imageFolder: string; folder: string; port: number }) {
-    this.app = app;
+    this.app = { ...app, existing: undefined };
     this.folder = folder;
     this.natsUrl = `nats://127.0.0.1:${port}`;
     this.#imageFolder = imageFolder;

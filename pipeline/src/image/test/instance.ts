@@ -26,7 +26,8 @@ export async function startInstance(
   const revision = makeRevision({ digests: {}, repositories: {}, template: { services }, commit: undefined });
   const ports = { host: '127.0.0.1', port: await freePort(), adminPort: await freePort() };
   const database = template.pulls.length > 0 ? await ground.databaseUrl() : undefined;
-  const env = environmentOf({ app, lane, service, revision, template }, { nats: ground.natsUrl, database }, ports);
+  const seat = { app, existing: undefined, lane, service, revision, template };
+  const env = environmentOf(seat, { nats: ground.natsUrl, database }, ports);
   const logFile = join(ground.folder, `${service}-${ports.adminPort}.log`);
   return {
     ...(await startSandboxed(image, { env, logFile })),

@@ -64,7 +64,7 @@ async function drains(
 }
 
 function ask(ground: Ground, asked: RecordedRequest): ReturnType<typeof callWorker> {
-  return callWorker(ground.nats, subjectPrefix(ground.app.app, lane), asked);
+  return callWorker(ground.nats, subjectPrefix(ground.app, lane), asked);
 }
 
 /** One that succeeds and changes nothing, if there is one. */

@@ -81,6 +81,10 @@ async function bootstrapQueue(
 ): Promise<readonly string[]> {
   if (queue === undefined) return [];
   await using connection = openConnection(app, await queueAddress(queue.url, client));
-  const changes = await (check ? checkBootstrap : bootstrap)(connection, { app, services }, signal);
+  const changes = await (check ? checkBootstrap : bootstrap)(
+    connection,
+    { app, services, existing: queue.existing },
+    signal,
+  );
   return changes.map(({ kind, object }) => `${kind === 'make' ? 'made' : 'extended'} ${object.kind} ${object.name}`);
 }

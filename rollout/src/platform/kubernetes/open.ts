@@ -30,14 +30,17 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
   const isDirect = isRouted(env);
   const way = isDirect ? 'direct' : 'proxy';
   const port = adminPortBeside(Object.values(services).find((service) => service.port !== undefined)?.port);
+  const existing = queued?.existing;
   let driver = 0;
   const fence = () => driver;
   const proxies = { labels: `headgate.dev/app=${app}`, port };
-  const queue = queued && openJetStreamQueue({ app, services, url: () => queueAddress(queued.url, client, env) });
+  const queue =
+    queued && openJetStreamQueue({ app, services, existing, url: () => queueAddress(queued.url, client, env) });
   return {
     ...openRouting({ app, kubernetes, client, fence, way, proxies }),
     processes: openPodProcesses({
       app,
+      existing,
       client: remembering(client),
       port,
       way,
@@ -47,6 +50,7 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
       client,
       app,
       fence,
+      existing,
       natsUrl: queued?.url,
       reach: isDirect ? 'pod' : 'api-server',
       release: () => undefined,

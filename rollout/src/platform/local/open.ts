@@ -26,9 +26,9 @@ export async function openLocalPlatform(spec: Spec, { state, signal, say }: Open
   const { client, info } = await ensureSupervisor({ app, folder: state, onProgress: say }, signal);
   if (queued !== undefined) {
     await using connection = openConnection(app, info.urls.nats);
-    await bootstrap(connection, { app, services }, signal);
+    await bootstrap(connection, { app, services, existing: undefined }, signal);
   }
-  const queue = queued === undefined ? undefined : openJetStreamQueue({ app, services, url: info.urls.nats });
+  const queue = queued && openJetStreamQueue({ app, services, existing: undefined, url: info.urls.nats });
   return {
     traffic: openHaproxyTraffic(info.haproxy),
     workload: openLocalWorkload(client),

@@ -43,7 +43,7 @@ export type InstanceOptions = {
   readonly name: string;
   /** Names the log; taken again after an end. */
   readonly slot: number;
-  readonly seat: Seat;
+  readonly seat: Omit<Seat, 'existing'>;
   readonly image: PulledImage;
   readonly around: Surroundings;
   /** `failure` is `undefined` for an end that was asked for. */
@@ -56,7 +56,7 @@ export type ProcessAt = { readonly id: string; readonly url: string; readonly re
 /** One process of a lane, from its start to its end. */
 export class Instance {
   readonly slot: number;
-  readonly seat: Seat;
+  readonly seat: Omit<Seat, 'existing'>;
   readonly log: BoundedLog;
   #state: 'starting' | 'ready' | 'unready' | 'stopping' | 'ended' = 'starting';
   #ports: Ports = { host: loopback, port: 0, adminPort: 0 };
@@ -154,7 +154,7 @@ export class Instance {
     const port = this.#isProxy ? await around.takePort() : 0;
     this.#ports = { host: loopback, port, adminPort: await around.takePort() };
     if (this.#isProxy) this.#route = new Route(around.haproxySocket, { lane: seat.lane, name, port });
-    const env = environmentOf(seat, around.servers, this.#ports);
+    const env = environmentOf({ ...seat, existing: undefined }, around.servers, this.#ports);
     const boxed = await startBoxed({ bwrap: around.bwrap, image, env, log: this.log });
     this.#boxed = boxed;
     for (const pid of boxed.pids) await recordPid(around.pids, pid);

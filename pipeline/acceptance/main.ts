@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ab } from './ab.ts';
+import { adopting } from './adopting.ts';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
 import { clearWhenInterrupted } from './clearing.ts';
@@ -60,6 +61,7 @@ const parts = {
   'status-start': statusStart,
   'held-back': heldBack,
   'other-writer': otherWriter,
+  adopting,
   rivals,
 } as const satisfies Record<
   string,
@@ -75,6 +77,7 @@ const needCluster: readonly string[] = [
   'status-start',
   'held-back',
   'other-writer',
+  'adopting',
   'rivals',
 ];
 

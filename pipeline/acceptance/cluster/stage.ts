@@ -18,7 +18,7 @@ export function hostOf({ namespace }: Pick<Ground, 'namespace'>): string {
   return `${namespace}.test`;
 }
 
-const database = 'postgres://headgate@postgres:5432/ratings';
+export const database = 'postgres://headgate@postgres:5432/ratings';
 
 /** A stage on the test cluster. Its commands run outside of it, each with the rights of who gives it: a releaser, or with `cli` a driver. */
 export interface ClusterStage extends Stage {
@@ -33,7 +33,10 @@ export interface ClusterStage extends Stage {
 /** Who drives the releases of an app: controllers in the cluster, or the command that begins one. */
 export type Driver = 'controller' | 'cli';
 
-export async function openClusterStage(release: string, driver: Driver): Promise<ClusterStage> {
+/** What stands before bootstrap does, and what headgate.yaml says of it. */
+export type Before = { readonly queue: string; readonly stand: (ground: Ground) => Promise<void> };
+
+export async function openClusterStage(release: string, driver: Driver, before?: Before): Promise<ClusterStage> {
   await enterCluster();
   process.env['HEADGATE_POD_NETWORK'] = '1';
   const namespace = `acceptance-${process.pid}`;
@@ -42,13 +45,14 @@ export async function openClusterStage(release: string, driver: Driver): Promise
   const sources = join(repository, '.headgate', `acceptance-${process.pid}`);
   await mkdir(sources, { recursive: true });
   const file = join(folder, 'headgate.yaml');
-  await writeFile(file, `${appText(namespace, driver)}release:\n${release}`);
+  await writeFile(file, `${appText(namespace, driver, before?.queue)}release:\n${release}`);
   for (const service of ['proxy', 'rating']) {
     const manifests = join('services', service, 'deploy');
     await cp(join(repository, manifests), join(folder, manifests), { recursive: true });
   }
   const away = clearing(() => clear(ground, [folder, sources]));
   try {
+    await before?.stand(ground);
     await furnish(ground, { file, sources }, driver);
     return await stageOn(ground, { file, folder, sources, away }, driver);
   } catch (error) {
@@ -179,7 +183,7 @@ async function startController({ cluster, kubectl }: Ground, folder: string): Pr
 }
 
 /** headgate.yaml as far as its release. */
-export function appText(namespace: string, driver: Driver): string {
+export function appText(namespace: string, driver: Driver, queue?: string): string {
   return `app: ratings
 services:
   proxy:
@@ -194,7 +198,7 @@ services:
     replicas: 2
     pulls: [get.ratings, post.ratings, delete.ratings, get.users, post.users, get.services, post.services]
     manifests: services/rating/deploy/overlays/staging
-queue: { jetstream: nats://nats:4222 }
+queue: { jetstream: nats://nats:4222${queue === undefined ? '' : `, ${queue}`} }
 kubernetes:
   namespace: ${namespace}
   traffic:

@@ -17,6 +17,10 @@ kubernetes: { namespace: demo, traffic: { gateway-api: { route: ratings }, repli
   return parsed.spec;
 }
 
+const route = named('ratings', {
+  rules: [{ backendRefs: ['ratings-blue', 'ratings-green'].map((name) => ({ name, port: 80 })) }],
+});
+
 function facts(changed: Partial<ClusterFacts> = {}): ClusterFacts {
   const budget = named('ratings-blue-proxy', {
     selector: {
@@ -29,7 +33,7 @@ function facts(changed: Partial<ClusterFacts> = {}): ClusterFacts {
     lacking: [],
     controllers: 2,
     lanes: [],
-    route: { named: 'HTTPRoute demo/ratings', object: named('ratings'), writer: 'headgate' },
+    route: { named: 'HTTPRoute demo/ratings', object: route, writer: 'headgate' },
     replicas: 2,
     services: [
       named('ratings-blue', { selector: { 'headgate.dev/lane': 'blue' } }),
@@ -98,9 +102,21 @@ test.each<{ what: string; changed: Partial<ClusterFacts>; about: string; said: s
   },
   {
     what: 'a route of its own',
-    changed: { route: { named: 'HTTPRoute demo/ratings', object: named('ratings'), writer: 'argocd-controller' } },
+    changed: { route: { named: 'HTTPRoute demo/ratings', object: route, writer: 'argocd-controller' } },
     about: 'HTTPRoute demo/ratings',
     said: 'current value is "argocd-controller"',
+  },
+  {
+    what: 'a place in the route',
+    changed: {
+      route: {
+        named: 'HTTPRoute demo/ratings',
+        object: named('ratings', { rules: [{ backendRefs: [{ name: 'shop', port: 80 }] }] }),
+        writer: undefined,
+      },
+    },
+    about: 'HTTPRoute demo/ratings',
+    said: 'no rule of the route has both backends, ratings-blue and ratings-green',
   },
   { what: 'a router', changed: { replicas: 0 }, about: 'Service gw/traefik', said: 'ports named web and metrics' },
   {

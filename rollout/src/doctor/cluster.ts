@@ -3,6 +3,9 @@
 import type { KubeObject } from '../platform/kubernetes/client.ts';
 import type { LaneChange } from '../platform/kubernetes/lanes.ts';
 import type { Spec } from '../spec.ts';
+import { readRoute } from '../traffic/gateway-api-route.ts';
+import type { HttpRoute } from '../traffic/http-route.ts';
+import { laneServices } from '../traffic/lane-services.ts';
 import { fieldManager } from '../traffic/writer.ts';
 import { autoscalers, budgets, waysAround } from './beside.ts';
 import { type Finding, hint, missing } from './finding.ts';
@@ -124,18 +127,28 @@ function unlike({ kind, object, differences }: Exclude<LaneChange, { kind: 'make
   return missing(`${object.kind.kind} ${object.name}`, fields.join('; '), cure);
 }
 
-function route({ route: seen }: ClusterFacts): readonly Finding[] {
+function route({ route: seen }: ClusterFacts, spec: Spec): readonly Finding[] {
   if (seen === undefined) return [];
   const { named, object, writer } = seen;
   if (object === undefined) return [missing(named, 'is not there', 'run `headgate bootstrap`')];
-  if (writer === undefined || writer === fieldManager) return [];
+  const place = placeForLanes(named, object, spec);
+  if (writer === undefined || writer === fieldManager) return place;
   return [
+    ...place,
     missing(
       named,
       `its rules must be written by Headgate alone: current value is "${writer}"`,
       `let ${writer} ignore them, as below`,
     ),
   ];
+}
+
+/** A route of the user's own has none until somebody gives them one. */
+function placeForLanes(named: string, object: KubeObject, { app, kubernetes }: Spec): readonly Finding[] {
+  if (kubernetes?.traffic.kind !== 'gateway-api') return [];
+  const read = readRoute(object as KubeObject & HttpRoute, { app, services: laneServices(app) });
+  if (read.kind !== 'unfit') return [];
+  return [missing(named, read.why, 'give them to a rule, with weight 0 until there is a release')];
 }
 
 function replicas({ replicas: found }: ClusterFacts, { kubernetes }: Spec): readonly Finding[] {

@@ -122,8 +122,10 @@ class OpenEvidence implements EvidenceBook {
 
   note({ hold, why }: Decision, at: Instant): void {
     const reason = hold ?? '';
-    if (reason === this.#hold) return;
-    this.#hold = reason;
+    // Where a router is waited for, each of its reasons is news; the judge's words are other ones at every look.
+    const now = hold === 'unconfirmed' ? `${reason}: ${why}` : reason;
+    if (now === this.#hold) return;
+    this.#hold = now;
     this.#log.hasten(); // `status` must not show an old reason for long.
     this.#add({ kind: 'hold', at, reason, why });
   }

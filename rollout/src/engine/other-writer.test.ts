@@ -98,3 +98,27 @@ test('what a router cannot do is an outcome, with its reason', async () => {
 
   expect(done).toEqual({ kind: 'unsupported', why: 'one header only' });
 });
+
+test.each<{ phase: Phase; what: string }>([
+  { phase: { kind: 'closing', since: now }, what: 'the candidate lane is not confirmed at 0 yet' },
+  { phase: { kind: 'comparing', since: now }, what: "the comparison's pins: asked for and not confirmed yet" },
+  { phase: settling, what: '5 %: asked for and not confirmed yet' },
+  { phase: { kind: 'promoting', since: now }, what: '100 %: asked for and not confirmed yet' },
+  {
+    phase: {
+      kind: 'rollingBack',
+      stage: 'closing',
+      reason: { kind: 'person', text: 'kim' },
+      since: now,
+      fencedAt: undefined,
+    },
+    what: 'weight 0 for the candidate is not confirmed yet',
+  },
+])('whoever waits for a router in $phase.kind hears what it waits for', async ({ phase, what }) => {
+  const { release, look } = await sightOf({ kind: 'pending', why: 'not yet in replica r2 of the gateway' }, phase);
+
+  expect(decide(release, look)).toMatchObject({
+    hold: 'unconfirmed',
+    why: `${what}: not yet in replica r2 of the gateway`,
+  });
+});

@@ -70,6 +70,7 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
         writer: traffic?.kind === 'foreign' ? traffic.manager : undefined,
         pins: traffic?.pins ?? [],
         cannot: this.cannot,
+        pending: pendingIn(sights.traffic),
         lanes: { ...seen, [release.candidate]: { ...seen[release.candidate], probe } },
         evidence,
         wishes,
@@ -107,6 +108,11 @@ async function sight(
   const timer = setTimeout(() => hurry.abort(), waitMs);
   const [traffic, workloads] = await placed.finally(() => clearTimeout(timer));
   return { traffic, metrics, workloads, queues };
+}
+
+function pendingIn(traffic: TrafficSeen | undefined): string | undefined {
+  if (traffic === undefined) return 'the router does not answer';
+  return traffic.kind === 'pending' ? traffic.why : undefined;
 }
 
 function hasFailed(before: MetricsSeen | undefined, now: MetricsSeen | undefined): boolean {

@@ -1,5 +1,5 @@
 import type { LaneLook, Look, QueueLook } from './look.ts';
-import { elapsedMs, go, type Next, stay } from './next.ts';
+import { elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
 import type { BackStage, HoldReason, Phase, Reason } from './phase.ts';
 import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
@@ -97,7 +97,7 @@ export function backNext(
   const open = !confirmed(release, phase, look) || isPinned(release.candidate, look);
   // In a later stage a blind moment is no news; a weight that is seen again (a dead driver's late write) is.
   if (open && (closing || look.weights !== undefined)) {
-    return stay(phase, 'unconfirmed', 'weight 0 for the candidate is not confirmed yet');
+    return unconfirmed(phase, look, 'weight 0 for the candidate is not confirmed yet');
   }
   if (phase.kind === 'returning') {
     return go(nextStage(release, begun(phase.reason, look), look), 'the former lane has all traffic again');

@@ -1,7 +1,7 @@
 import { sameWeights } from '../lane.ts';
 import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
-import { beginBack, elapsedMs, go, type Next, starved, stay } from './next.ts';
+import { beginBack, elapsedMs, go, type Next, starved, stay, unconfirmed } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import { isPinned, wantedPins } from './pins.ts';
 import type { Release } from './release.ts';
@@ -93,9 +93,7 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
         : stay(phase, 'starting', blocker);
     }
     case 'comparing':
-      return look.evidence.verdict === 'promote'
-        ? go({ kind: 'promoting', since: look.now }, 'the synthetic comparison is good enough')
-        : stay(phase, 'evidence', look.evidence.text);
+      return compared(release, phase, look);
     case 'settling':
       return settled(release, phase, look);
     case 'holding':
@@ -103,7 +101,7 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
     case 'promoting':
       return confirmed(release, phase, look)
         ? go(promotedPhase(release, look), '100 % is confirmed')
-        : stay(phase, 'unconfirmed', unconfirmed('100 %', look));
+        : unconfirmed(phase, look, asked('100 %'));
     case 'interrupted':
       return go({ kind: 'starting', since: look.now }, 'a driver goes on with the interrupted release');
   }
@@ -113,17 +111,24 @@ function settled(release: Release, phase: Extract<Phase, { kind: 'settling' }>, 
   const isTest = release.plan.strategy === 'ab';
   const what = isTest ? "the test's pins" : `${release.plan.steps[phase.step]} %`;
   const isRight = !isTest || wantedPins(release, phase, look) === look.pins;
-  if (!confirmed(release, phase, look) || !isRight) return stay(phase, 'unconfirmed', unconfirmed(what, look));
+  if (!confirmed(release, phase, look) || !isRight) return unconfirmed(phase, look, asked(what));
   return go({ kind: 'holding', step: phase.step, since: look.now }, `${what} ${isTest ? 'are' : 'is'} confirmed`);
 }
 
-function unconfirmed(what: string, { cannot }: Look): string {
-  return cannot === undefined ? `${what}: asked for and not confirmed yet` : `the router cannot do it: ${cannot}`;
+function compared(release: Release, phase: Extract<Phase, { kind: 'comparing' }>, look: Look): Next {
+  if (look.evidence.verdict === 'promote')
+    return go({ kind: 'promoting', since: look.now }, 'the synthetic comparison is good enough');
+  if (wantedPins(release, phase, look) !== look.pins) return unconfirmed(phase, look, asked("the comparison's pins"));
+  return stay(phase, 'evidence', look.evidence.text);
+}
+
+function asked(what: string): string {
+  return `${what}: asked for and not confirmed yet`;
 }
 
 function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
   if (!confirmed(release, phase, look) || isPinned(release.candidate, look)) {
-    return stay(phase, 'unconfirmed', 'the candidate lane is not confirmed at 0 yet');
+    return unconfirmed(phase, look, 'the candidate lane is not confirmed at 0 yet');
   }
   if (release.plan.queue) {
     const queue = look.lanes[release.candidate].queue;

@@ -13,6 +13,8 @@ export type Look = {
   readonly pins: readonly Pin[];
   /** Why the router cannot do what it was asked last; `undefined`: it can, or was asked nothing. */
   readonly cannot: string | undefined;
+  /** Why `weights` could not be seen, in the router's words. */
+  readonly pending: string | undefined;
   readonly lanes: PerLane<LaneLook>;
   readonly evidence: Evidence;
   readonly wishes: readonly WishSeen[];

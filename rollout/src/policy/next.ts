@@ -10,6 +10,12 @@ export function stay(phase: Phase, hold: HoldReason, why: string): Next {
   return { phase, hold, why };
 }
 
+/** It waits for the router. */
+export function unconfirmed(phase: Phase, { cannot, pending }: Look, what: string): Next {
+  if (cannot !== undefined) return stay(phase, 'unconfirmed', `the router cannot do it: ${cannot}`);
+  return stay(phase, 'unconfirmed', pending === undefined ? what : `${what}: ${pending}`);
+}
+
 export function go(phase: Phase, why: string): Next {
   return { phase, why, hold: undefined };
 }

@@ -1,6 +1,6 @@
 import { instant } from '../lane.ts';
 import type { Look } from './look.ts';
-import { elapsedMs, go, type Next, starved, stay } from './next.ts';
+import { elapsedMs, go, type Next, starved, stay, unconfirmed } from './next.ts';
 import type { Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
 import { isClosed } from './weights.ts';
@@ -50,7 +50,7 @@ function retire(release: Release, phase: Extract<Phase, { kind: 'retiring' }>, l
   const { former } = release;
   const lane = former === undefined ? undefined : look.lanes[former];
   if (phase.stage === 'proxies' && former !== undefined && !isClosed(former, look))
-    return stay(phase, 'unconfirmed', 'the router is not seen to leave the former lane alone');
+    return unconfirmed(phase, look, 'the router is not seen to leave the former lane alone');
   if (lane?.workload === undefined) return stay(phase, 'workload-unseen', 'the former lane cannot be seen');
   switch (phase.stage) {
     case 'proxies':

@@ -29,6 +29,7 @@ export function look(
     writer: undefined,
     pins: blind.weights ? [] : world.pins,
     cannot: undefined,
+    pending: undefined,
     lanes: { blue: seeLane(world, 'blue', memory, blind), green: seeLane(world, 'green', memory, blind) },
     evidence,
     wishes,

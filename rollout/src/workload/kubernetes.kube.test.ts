@@ -3,7 +3,6 @@ import type { KubeObject } from '../platform/kubernetes/client.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { type KubernetesRig, podRevision, startKubernetesRig } from './kubernetes.rig.ts';
-import type { Autoscaler } from './kubernetes-objects.ts';
 import { describeWorkload } from './workload.contract.ts';
 import type { Failure, LaneSeen } from './workload.ts';
 
@@ -76,46 +75,6 @@ withPods('with pods', () => {
     await expect(late.setRevision('blue', await podRevision(), signal())).rejects.toMatchObject({ code: 'LOCK_HELD' });
 
     expect((await rig.deployment('blue', 'proxy')).spec.replicas).toBe(0);
-  });
-
-  test('an autoscaler is raised with its lane, takes nothing away, and gets its bounds back', async () => {
-    await using rig = await startKubernetesRig();
-    const bounds = async () => {
-      const { spec } = (await rig.client.get<Autoscaler>(kinds.HorizontalPodAutoscaler, 'mine', signal()))!;
-      return [spec.minReplicas, spec.maxReplicas];
-    };
-    const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'ratings-blue-rating' };
-    const metrics = [
-      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
-    ];
-    const spec = { scaleTargetRef, minReplicas: 1, maxReplicas: 2, metrics };
-    await rig.client.create(
-      kinds.HorizontalPodAutoscaler,
-      { metadata: { name: 'mine' }, spec } as Autoscaler,
-      signal(),
-    );
-    await rig.workload.setRevision('blue', await podRevision(), signal());
-
-    await rig.workload.scale('blue', { rating: 3 }, signal());
-    await rig.workload.scale('blue', { rating: 2 }, signal());
-    expect(await bounds()).toEqual([3, 3]);
-    await rig.until('blue', ({ services }) => services['rating']?.ready === 3);
-
-    await rig.workload.letGo('blue', signal());
-    expect(await bounds()).toEqual([1, 2]);
-    const { metadata } = await rig.deployment('blue', 'rating');
-    await rig.workload.keep('blue', { rating: 3 }, signal());
-    expect(await bounds()).toEqual([3, 3]);
-    expect((await rig.deployment('blue', 'rating')).metadata.generation).toBe(metadata.generation);
-    await rig.workload.letGo('blue', signal());
-    await rig.workload.keep('blue', { rating: 1 }, signal()); // As its owner has it already: held, or it is asked for at each look.
-    expect(await rig.workload.observe('blue', signal())).toMatchObject({ autoscaler: 'held' });
-    expect(await bounds()).toEqual([1, 2]);
-    await rig.workload.letGo('blue', signal());
-    expect(await rig.workload.observe('blue', signal())).toMatchObject({ autoscaler: 'free' });
-    await rig.workload.scale('blue', { rating: 3 }, signal());
-    await rig.workload.scale('blue', { rating: 0 }, signal());
-    expect(await bounds()).toEqual([1, 2]);
   });
 
   test('ConfigMaps of a revision are there before its pods, cannot be changed, and go when the lane has another', async () => {

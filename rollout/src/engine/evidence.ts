@@ -121,13 +121,12 @@ class OpenEvidence implements EvidenceBook {
   }
 
   note({ hold, why }: Decision, at: Instant): void {
-    const reason = hold ?? '';
-    // Where a router is waited for, each of its reasons is news; the judge's words are other ones at every look.
-    const now = hold === 'unconfirmed' ? `${reason}: ${why}` : reason;
-    if (now === this.#hold) return;
-    this.#hold = now;
+    // Each reason of a router is news; the judge's words are other ones at every look.
+    const told = hold === 'unconfirmed' ? why : (hold ?? '');
+    if (told === this.#hold) return;
+    this.#hold = told;
     this.#log.hasten(); // `status` must not show an old reason for long.
-    this.#add({ kind: 'hold', at, reason, why });
+    this.#add({ kind: 'hold', at, reason: hold ?? '', why });
   }
 
   flush(release: Release, signal: AbortSignal): Promise<void> {

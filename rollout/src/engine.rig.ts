@@ -71,6 +71,8 @@ export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest
         },
         driver,
       },
+      infra: {},
+      frontend: undefined,
       release: spec,
       approvers: [],
       webhook: undefined,

@@ -48,6 +48,8 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
     },
     queue: undefined,
     kubernetes: undefined,
+    infra: {},
+    frontend: undefined,
     release: {
       strategy: 'canary',
       steps: [5, 25, 50],
@@ -304,7 +306,7 @@ test.each([
   [
     'app: ratings',
     'ap: ratings',
-    '1:1 ap must be one of app, services, queue, kubernetes, release, approvers, notify, environments ("ap")',
+    '1:1 ap must be one of app, services, queue, kubernetes, infra, frontend, release, approvers, notify, environments ("ap")',
   ],
   ['app: ratings', 'app: !!str ratings', '1:6 app must have no YAML tag ("!!str")'],
   ['port: 8080', 'port: 80800', '3:42 services.proxy.port must be a whole number from 1 to 65535 ("80800")'],
@@ -337,6 +339,12 @@ test.each([
     'source: services/rating',
     'source: ../rating',
     '5:13 services.rating.source must be a folder below headgate.yaml, written without a leading / and without .. ("../rating")',
+  ],
+  ['app: ratings', 'app: ratings\ninfra: { db: {} }', '2:10 infra.db.manifests must be written'],
+  [
+    'app: ratings',
+    'app: ratings\nfrontend: { manifests: /web }',
+    '2:24 frontend.manifests must be a folder below headgate.yaml, written without a leading / and without .. ("/web")',
   ],
   ['post.ratings]', 'get.ratings]', '6:26 services.rating.pulls[1] must be pulled once ("get.ratings")'],
   [

@@ -23,6 +23,10 @@ export type Spec = {
   readonly queue: QueueSpec | undefined;
   /** `undefined`: the local platform. */
   readonly kubernetes: KubernetesSpec | undefined;
+  /** What stands beside the app and no release touches: databases, brokers, collectors. */
+  readonly infra: Readonly<Record<string, InfraSpec>>;
+  /** Folder of the frontend's Kubernetes manifests; `undefined`: it is none of ours. */
+  readonly frontend: string | undefined;
   readonly release: ReleaseSpec;
   /** Names of those who may let a delivery go on to its release; empty: nobody is asked. */
   readonly approvers: readonly string[];
@@ -68,6 +72,9 @@ export type KubernetesSpec = {
   };
   readonly driver: 'controller' | 'cli';
 };
+
+/** `namespace` `undefined`: the app's own. */
+export type InfraSpec = { readonly manifests: string; readonly namespace: string | undefined };
 
 /** The Service whose endpoints are all replicas of the router: each is asked what it really does. Ports are named. */
 export type ReplicasPlace = {

@@ -80,7 +80,7 @@ export async function aLiveApp() {
   const { registry } = readCluster();
   process.env['HEADGATE_PLAIN_REGISTRIES'] = registry;
   const name = `${registry}/roll/proxy`;
-  const publish = (words: string) => push(shell.cwd, { name, words });
+  const publish = (words: string) => pushImageOf(shell.cwd, { name, words });
   const [first, second] = [await publish('hello'), await publish('good day')];
   for (const args of [
     ['bootstrap', ...shell.entrance],
@@ -144,7 +144,10 @@ async function stateOf(kubectl: (args: readonly string[]) => Promise<string>) {
 }
 
 /** As `image:proxy` builds it. */
-async function push(workspace: string, { name, words }: { name: string; words: string }): Promise<string> {
+export async function pushImageOf(
+  workspace: string,
+  { name, words }: { name: string; words: string },
+): Promise<string> {
   await mkdir(join(workspace, source, 'src'), { recursive: true });
   await writeFile(join(workspace, source, 'package.json'), '{ "name": "proxy", "type": "module" }');
   await writeFile(join(workspace, source, 'src/main.ts'), program.replace('hello', words));

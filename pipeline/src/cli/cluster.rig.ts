@@ -48,7 +48,8 @@ export async function aClusterShell(specOf: (namespace: string) => string) {
   };
   const kubectl = (args: readonly string[], input?: string) => everywhere(['--namespace', namespace, ...args], input);
   await kubectl(['create', 'namespace', namespace]);
-  const shell = await aShell({ 'headgate.yaml': specOf(namespace) }, kubectlEnv);
+  const env = { ...kubectlEnv, HEADGATE_KUBECONFIG: kubeconfig };
+  const shell = await aShell({ 'headgate.yaml': specOf(namespace) }, env);
   for (const service of ['proxy', 'rating']) {
     const manifests = join('services', service, 'deploy');
     await cp(join(repository, manifests), join(shell.cwd, manifests), { recursive: true });

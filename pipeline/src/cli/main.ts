@@ -66,6 +66,10 @@ export const subcommands = {
     load: () => import('./bootstrap.ts'),
     summary: 'on Kubernetes, once: lanes, routes, roles, streams and consumers',
   },
+  deploy: {
+    load: () => import('./deploy.ts'),
+    summary: 'on Kubernetes, what stands around the lanes: queue, gateway, infra, frontend',
+  },
   forward: {
     load: () => import('./forward.ts'),
     summary: 'on Kubernetes: a port of this machine that leads to the gateway, or to its metrics',

@@ -38,20 +38,22 @@ export const command: Subcommand = {
 export function parsePair(pair: string): [string, string] {
   const at = pair.indexOf('=');
   const [name, image] = [pair.slice(0, Math.max(0, at)), pair.slice(at + 1)];
-  const hint = 'run the command with --help';
   if (name === '') {
     throw new HeadgateError(
       'USAGE',
       `Cannot go on as an image is written <service>=<host/name@sha256:…>: current value is "${pair}"`,
-      { hint },
+      { hint: 'run the command with --help' },
     );
   }
-  if (!/^[^@]+@sha256:[0-9a-f]{64}$/.test(image)) {
-    throw new HeadgateError(
-      'REFUSED',
-      `Cannot use the image of "${name}" as it must be pinned by digest: current value is "${image}"`,
-      { hint: 'write host/name@sha256:…' },
-    );
-  }
-  return [name, image];
+  return [name, requirePinned(name, image)];
+}
+
+/** @throws {HeadgateError} `REFUSED` for an image that is not pinned */
+export function requirePinned(name: string, image: string): string {
+  if (/^[^@]+@sha256:[0-9a-f]{64}$/.test(image)) return image;
+  throw new HeadgateError(
+    'REFUSED',
+    `Cannot use the image of "${name}" as it must be pinned by digest: current value is "${image}"`,
+    { hint: 'write host/name@sha256:…' },
+  );
 }

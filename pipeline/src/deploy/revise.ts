@@ -30,7 +30,7 @@ export async function completeRevision(
   images: Readonly<Record<string, string>>,
   wanted: Pick<Wanted, 'template' | 'commit' | 'verifyKey'>,
 ): Promise<Revision> {
-  await requireSignatures(hands, Object.values(images), wanted.verifyKey);
+  await requireSignatures(Object.values(images), wanted.verifyKey, hands);
   const head = await readHead(hands.ports.journal, hands.spec.app, hands.signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
   return revise(hands.spec, images, live, wanted);
@@ -47,10 +47,10 @@ export async function releaseImages(
 }
 
 /** Says so where nothing can be checked. @throws {HeadgateError} `UNSIGNED`, `REFUSED` */
-async function requireSignatures(
-  { say, signal }: Hands,
+export async function requireSignatures(
   images: readonly string[],
   key: string | undefined,
+  { say, signal }: Pick<Hands, 'say' | 'signal'>,
 ): Promise<void> {
   const pinned = images.map(parsePinned);
   if (key === undefined || key === '') return say('signatures: not checked, as HEADGATE_VERIFY_KEY is not set');

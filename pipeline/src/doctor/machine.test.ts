@@ -55,6 +55,15 @@ test.each<{ lacks: Partial<MachineFacts>; more?: string; kind?: 'hint'; said: st
   },
 );
 
+test('checkMachine() asks for kubectl for what stands around the lanes alone', () => {
+  const bare = 'app: a\nservices: { p: { source: p, port: 80 } }\ninfra: { database: { manifests: deploy } }\n';
+  const parsed = parseSpec(`${bare}${kubernetes}`, { file: 'headgate.yaml' });
+
+  expect(parsed.kind === 'spec' && checkMachine(parsed.spec, { ...whole, kubectl: false })).toEqual([
+    expect.objectContaining({ said: expect.stringContaining('must have kubectl') }),
+  ]);
+});
+
 test('checkMachine() asks for no kubectl on one machine, and for no local servers on a cluster', () => {
   expect(checkMachine(spec(), { ...whole, kubectl: false })).toEqual([]);
   expect(checkMachine(spec(kubernetes), { ...whole, packages: ['haproxy'] })).toEqual([]);

@@ -86,8 +86,10 @@ export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[
   ];
 }
 
-function checkTools({ services, kubernetes, release }: Spec, facts: MachineFacts): readonly Finding[] {
-  const renders = kubernetes !== undefined && Object.values(services).some(({ manifests }) => manifests !== undefined);
+function checkTools(spec: Spec, facts: MachineFacts): readonly Finding[] {
+  const { services, infra, frontend, kubernetes, release } = spec;
+  const folders = [...Object.values(services), ...Object.values(infra), { manifests: frontend }];
+  const renders = kubernetes !== undefined && folders.some(({ manifests }) => manifests !== undefined);
   return [
     ...when(
       !facts.git,
@@ -97,7 +99,7 @@ function checkTools({ services, kubernetes, release }: Spec, facts: MachineFacts
       renders && !facts.kubectl,
       missing(
         about,
-        'must have kubectl, which renders the manifests of the services',
+        'must have kubectl, which renders the manifests that headgate.yaml names',
         'install it (https://kubernetes.io/docs/tasks/tools)',
       ),
     ),

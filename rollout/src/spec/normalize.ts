@@ -36,12 +36,17 @@ export function defaultSteps(strategy: Strategy): readonly number[] {
 }
 
 /** Only for a spec in which nothing was found wrong. */
-export function normalize({ app, services, queue, kubernetes, release, approvers, notify }: WrittenSpec): Spec {
+export function normalize(written: WrittenSpec): Spec {
+  const { app, services, queue, kubernetes, infra, frontend, release, approvers, notify } = written;
   return {
     app: proved(app),
     services: Object.fromEntries([...proved(services)].map(([name, service]) => [name, normalizeService(service)])),
     queue: queue && normalizeQueue(queue),
     kubernetes: kubernetes && normalizeKubernetes(kubernetes),
+    infra: Object.fromEntries(
+      [...(infra ?? [])].map(([name, { manifests, namespace }]) => [name, { manifests: proved(manifests), namespace }]),
+    ),
+    frontend: frontend?.manifests,
     release: normalizeRelease(release ?? {}, defaultLatency(kubernetes !== undefined)),
     approvers: (approvers ?? []).map(proved),
     webhook: notify?.webhook,

@@ -55,6 +55,8 @@ const notify = fields(
   { required: ['webhook'] },
 );
 
+const frontend = fields({ manifests: folder }, { required: ['manifests'] });
+
 const label = text('must be a DNS label such as ratings', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
 const kubernetes = fields(
@@ -75,6 +77,8 @@ const kubernetes = fields(
   },
   { required: ['namespace', 'traffic'] },
 );
+
+const infra = fields({ manifests: folder, namespace: label }, { required: ['manifests'] });
 
 const release = fields({
   strategy: oneOf('canary', 'blue-green', 'ab', 'rolling'),
@@ -114,6 +118,8 @@ export const readSpec = fields(
     services: dictionary(service),
     queue,
     kubernetes,
+    infra: dictionary(infra),
+    frontend,
     release,
     approvers: list(person),
     notify,

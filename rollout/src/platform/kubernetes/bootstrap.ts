@@ -15,32 +15,24 @@ export type Bootstrap = {
   readonly manifests: Manifests;
 };
 
-export type BootstrapExtent = {
-  /** `cluster`: lanes, routes and roles. `queue`: streams and consumers. `undefined`: all of it. */
-  readonly only: 'cluster' | 'queue' | undefined;
-  /** Nothing is made: what would be is told. */
-  readonly check: boolean;
-};
-
 /**
- * Makes what stands for ever: both lanes, the route to them, roles, streams and consumers. What is there stays as it is.
+ * Makes what stands for ever: both lanes, the route to them and roles. What is there stays as it is. With `check` nothing is made: what
+ * would be is told.
  * @returns one sentence for each thing that was made; none when all was there
- * @throws {HeadgateError} `MANIFESTS_INVALID`, `LANES_DIFFER`, `QUEUE_CONFIG_DIFFERS`, `QUEUE_UNREACHABLE`, `CLUSTER_REFUSED`, `CLUSTER_UNREACHABLE`
+ * @throws {HeadgateError} `MANIFESTS_INVALID`, `LANES_DIFFER`, `CLUSTER_REFUSED`, `CLUSTER_UNREACHABLE`
  */
 export async function bootstrapCluster(
-  { spec, entrance, manifests, only, check }: Bootstrap & BootstrapExtent,
+  { spec, entrance, manifests, check }: Bootstrap & { readonly check: boolean },
   client: KubeClient,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const made: string[] = [];
-  if (only !== 'queue') {
-    const lanes = await (check ? checkLanes : bootstrapLanes)(client, { ...spec, manifests }, signal);
-    for (const { kind, object } of lanes)
-      made.push(`${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`);
-    for (const one of describeStanding(spec, entrance))
-      made.push(...(await settle(client.in(one.namespace), one, check, signal)));
-  }
-  return only === 'cluster' ? made : [...made, ...(await bootstrapQueue(spec, client, check, signal))];
+  const lanes = await (check ? checkLanes : bootstrapLanes)(client, { ...spec, manifests }, signal);
+  for (const { kind, object } of lanes)
+    made.push(`${kind === 'make' ? 'made' : 'set'} ${object.kind.kind} ${object.name}`);
+  for (const one of describeStanding(spec, entrance))
+    made.push(...(await settle(client.in(one.namespace), one, check, signal)));
+  return made;
 }
 
 /** The same objects as they are made, for whoever applies them by other means. @throws {HeadgateError} `MANIFESTS_INVALID` */
@@ -73,7 +65,11 @@ async function settle(
   return told;
 }
 
-async function bootstrapQueue(
+/**
+ * The same of streams and consumers; nothing for an app without a queue.
+ * @throws {HeadgateError} `QUEUE_CONFIG_DIFFERS`, `QUEUE_UNREACHABLE`, `CLUSTER_REFUSED`, `CLUSTER_UNREACHABLE`
+ */
+export async function bootstrapQueue(
   { app, services, queue }: Spec,
   client: KubeClient,
   check: boolean,

@@ -123,7 +123,7 @@ describe('the role bootstrap', () => {
   });
 
   function everything() {
-    return { spec: aSpec(), entrance: anEntrance, manifests: {}, only: undefined, check: false };
+    return { spec: aSpec(), entrance: anEntrance, manifests: {}, check: false };
   }
 
   function aSpec() {

@@ -18,6 +18,8 @@ const spec: Spec = {
   },
   queue: { url: 'nats://nats:4222', adopt: 'bind', existing: undefined },
   kubernetes: undefined,
+  infra: {},
+  frontend: undefined,
   release: {
     strategy: 'canary',
     steps: [5],

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { clearing } from './clearing.ts';
 import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
 import type { OpenStage, Stage } from './stage.ts';
@@ -59,9 +60,11 @@ async function trial(stage: Stage, { version, phase, moment, code }: Trial, repo
   const driver = join(import.meta.dirname, 'driver.ts');
   const args = ['--import', 'tsx', '--conditions=source', driver, stage.file, stage.state, moment, phase, ...images];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], env: stage.env });
-  const timer = setTimeout(() => child.kill('SIGKILL'), 90_000);
+  const kill = clearing(async () => void child.kill('SIGKILL'));
+  const timer = setTimeout(kill, 90_000);
   const [exit, signal] = (await once(child, 'exit')) as [number | null, string | null];
   clearTimeout(timer);
+  await kill();
   const ended = await stage.run('wait', '--timeout', '90');
   const { live } = await stage.head();
   const right = ended.code === code && (code === 0 ? live !== before : live === before);

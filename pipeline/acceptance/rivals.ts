@@ -34,7 +34,9 @@ export async function rivals(report: Report, runs: number): Promise<void> {
   for (const play of cases) {
     const seen: (readonly Row[])[] = [];
     for (let run = 0; run < Math.min(runs, runsMax); run++) seen.push(await play(stage, run));
-    rows.push(...together(seen));
+    const played = together(seen);
+    rows.push(...played);
+    for (const { name, unit, figures } of played) report.say(`${name}: ${figures.join(', ')} ${unit}`);
   }
   for (const { name, unit, aim, figures } of rows) {
     const worst = Math.max(...figures);
@@ -124,7 +126,7 @@ const idle: Play = async (stage) => {
 const good: Play = async (stage, run) => {
   const load = stage.load(perSecond);
   const begun = Date.now();
-  const releasing = stage.release(`v${run + 2}`);
+  const releasing = stage.release(`v${run + 2}`, '--insist'); // It was taken back above, by hand.
   const at100 = await stage.until(({ release }) => release?.state.phase.kind === 'watching', 400_000);
   const took = secondsBetween(begun, sinceOf(at100));
   await releasing;

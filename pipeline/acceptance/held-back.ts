@@ -25,9 +25,10 @@ export async function heldBack(report: Report): Promise<void> {
   const loads = stage.gateways.map((origin) =>
     startLoad({ origin, headers: stage.headers, perSecond: 50, make: userRequest }),
   );
-  const begun = Date.now();
   const releasing = stage.start('release', ...(await stage.images('v2')), '--reason', 'held back');
-  await stage.until(({ release }) => release?.id === 2 && release.state.phase.kind === 'holding');
+  const { release } = await stage.until(
+    (head) => head.release?.id === 2 && head.release.state.phase.kind === 'holding',
+  );
   await sleep(3_000);
 
   const decided = await whileHeld('relay', async () => {
@@ -43,7 +44,8 @@ export async function heldBack(report: Report): Promise<void> {
   const rollback = await decided.rollback.ended;
   report.check('a person rolls back', rollback.code === 0 && (await releasing.ended).code === 11, rollback.err.trim());
 
-  const drivers = await driversOf(stage.namespace, begun, Date.now());
+  // From here on the lock is the second release's: what was left to do for the first one is done.
+  const drivers = await driversOf(stage.namespace, release?.startedAt ?? 0, Date.now());
   report.check('of two controllers and two people one drives', drivers.length === 1, drivers.join('; '));
 
   const stop = async () => (await Promise.all(loads.map((load) => load.stop()))).flat();

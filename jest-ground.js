@@ -19,10 +19,14 @@ const depthMax = 4;
 const [, program = '', pid, folder] = process.argv;
 if (import.meta.url === pathToFileURL(program).href && folder !== undefined) {
   while (isAlive(Number(pid))) await sleep(lookEveryMs);
-  // A supervisor that was just being started makes its state folder after a first clearing.
-  for (const end = Date.now() + stopMaxMs; Date.now() < end; await sleep(lookEveryMs)) {
-    if (existsSync(folder)) await clear(folder);
-    else if (!isUsed(folder)) break;
+  // A supervisor that was just being started makes its state folder after a first clearing, and files that others look for are gone then.
+  for (const end = Date.now() + stopMaxMs; ; await sleep(lookEveryMs)) {
+    await clear(folder).catch(() => {}); // Somebody writes into it at the same time: at the next look there is less.
+    const users = usersOf(folder);
+    if (users.length === 0 && !existsSync(folder)) break;
+    const isLate = Date.now() > end;
+    for (const user of users) kill(user, isLate ? 'SIGKILL' : 'SIGTERM');
+    if (isLate) break;
   }
 }
 
@@ -59,10 +63,16 @@ function statesIn(place, depth) {
   return entries.some(({ name }) => name === 'supervisor.sock' || name === 'pids') ? [place, ...inner] : inner;
 }
 
-/** Whether a process has it as its temporary folder. */
-function isUsed(run) {
+/** Processes that have it as their temporary folder. */
+function usersOf(run) {
   const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
-  return numbers.some((number) => environmentOf(number).includes(`TMPDIR=${run}`));
+  return numbers.filter((number) => environmentOf(number).includes(`TMPDIR=${run}`)).map(Number);
+}
+
+function kill(number, signal) {
+  try {
+    process.kill(number, signal);
+  } catch {} // It has ended by itself.
 }
 
 function environmentOf(number) {

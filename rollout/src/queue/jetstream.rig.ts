@@ -7,14 +7,7 @@ import { bootstrap } from './bootstrap.ts';
 import { openConnection } from './connection.ts';
 import type { QueueServices } from './description.ts';
 import { openJetStreamQueue } from './jetstream.ts';
-import {
-  consumerName,
-  deadLetterStream,
-  deadLetterSubject,
-  type QueueApp,
-  streamName,
-  subjectPrefix,
-} from './names.ts';
+import { consumerPath, deadLetterStream, deadLetterSubject, subjectPrefix } from './names.ts';
 import { contractServices, type QueueRig, type Taken } from './queue.contract.ts';
 
 let apps = 0;
@@ -129,11 +122,6 @@ function taken(nats: NatsConnection, message: Msg): Taken {
       await nats.flush();
     },
   };
-}
-
-/** As the API's subjects name a consumer. */
-export function consumerPath(queue: QueueApp, lane: Lane, service: string): string {
-  return `${streamName(queue, lane)}.${consumerName(queue, lane, service)}`;
 }
 
 type Request = {

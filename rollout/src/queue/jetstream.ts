@@ -4,7 +4,7 @@ import { type Address, type Connection, openConnection } from './connection.ts';
 import { disposeLetters } from './dead-letters.ts';
 import { type Config, type QueueServices, type QueueTarget, workersOf } from './description.ts';
 import { fenceConsumers, pauseRemainingMs, serverTimeMs, unfenceConsumers } from './fence.ts';
-import { consumerName, type QueueApp, streamName } from './names.ts';
+import { consumerPath, type QueueApp, streamName } from './names.ts';
 import type { ConsumerSeen, Fenced, LaneQueueSeen, WorkQueue } from './queue.ts';
 import { settledUpTo } from './seen.ts';
 import { readSources, writeSources } from './sources.ts';
@@ -90,7 +90,7 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
   async #readConsumers(lane: Lane, signal: AbortSignal): Promise<readonly (readonly [string, Config])[]> {
     const read = async (service: string): Promise<readonly [string, Config]> => [
       service,
-      await readInfo(this.#connection, 'consumer', this.#path(lane, service), signal),
+      await readInfo(this.#connection, 'consumer', consumerPath(this.#app, lane, service), signal),
     ];
     return Promise.all(Object.keys(this.#workers).map(read));
   }
@@ -104,11 +104,7 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
   }
 
   #paths(lane: Lane): readonly string[] {
-    return Object.keys(this.#workers).map((service) => this.#path(lane, service));
-  }
-
-  #path(lane: Lane, service: string): string {
-    return `${streamName(this.#app, lane)}.${consumerName(this.#app, lane, service)}`;
+    return Object.keys(this.#workers).map((service) => consumerPath(this.#app, lane, service));
   }
 }
 

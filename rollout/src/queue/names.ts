@@ -29,6 +29,11 @@ export function consumerName({ app, existing }: QueueApp, lane: Lane, service: s
   return found ?? `${app}-${lane}-${service}`;
 }
 
+/** A lane's consumer as the API's subjects name it. */
+export function consumerPath(queue: QueueApp, lane: Lane, service: string): string {
+  return `${streamName(queue, lane)}.${consumerName(queue, lane, service)}`;
+}
+
 /** The lane whose stream is called so, or `undefined` for a stream of somebody else. */
 export function laneOfStream(queue: QueueApp, stream: string): Lane | undefined {
   return lanes.find((lane) => streamName(queue, lane) === stream);

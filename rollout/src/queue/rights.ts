@@ -2,7 +2,7 @@ import { type Lane, lanes } from '../lane.ts';
 import { type QueueTarget, workersOf } from './description.ts';
 import {
   bucketStream,
-  consumerName,
+  consumerPath,
   deadLetterStream,
   deadLetterSubject,
   inboxPrefix,
@@ -25,9 +25,7 @@ export function rightsOf(target: QueueTarget): Readonly<Record<Role, Rights>> {
   const { app, services } = target;
   const streams = lanes.map((lane) => streamName(target, lane));
   const consumers = lanes.flatMap((lane) =>
-    Object.keys(workersOf(services)).map(
-      (service) => `${streamName(target, lane)}.${consumerName(target, lane, service)}`,
-    ),
+    Object.keys(workersOf(services)).map((service) => consumerPath(target, lane, service)),
   );
   const own = (role: Role): string => `${inboxPrefix(app, role)}.>`;
   const look = [...api('STREAM.INFO', streams), ...api('CONSUMER.INFO', consumers)];

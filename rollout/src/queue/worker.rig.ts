@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection } from 'nats';
 import type { Lane } from '../lane.ts';
-import { consumerPath, publishRequest, pull } from './jetstream.rig.ts';
-import { laneOfStream, type QueueApp, sourcesSubject } from './names.ts';
+import { publishRequest, pull } from './jetstream.rig.ts';
+import { consumerPath, laneOfStream, type QueueApp, sourcesSubject } from './names.ts';
 
 /** A worker as the queue's users write it: it pulls from the streams that its lane's source list names, and answers. */
 export interface WorkerRig {

@@ -1,5 +1,4 @@
 /** The door of the package: from a revision to a verdict. What loads a client or a server's tools has doors of its own, so that `status` starts at once. */
-export { openDashboard } from './dashboard/dashboard.ts';
 export { firstOf, withDeadline } from './deadline.ts';
 export { checkCluster } from './doctor/cluster.ts';
 export { type Finding, hint, missing } from './doctor/finding.ts';

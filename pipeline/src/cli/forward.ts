@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { forwardService, HeadgateError, openKubeClient, withDeadline } from '@headgate/rollout';
 import { appOptions, openApp } from './open.ts';
-import { flag, port, portOption, type Subcommand } from './shell.ts';
+import { port, portOption, type Subcommand, stayAt } from './shell.ts';
 
 /** Ports of the router, as `kubernetes.traffic.replicas` names them, and where to look first. */
 const ends = { gateway: { port: 'listener', path: '/' }, metrics: { port: 'metrics', path: '/metrics' } } as const;
@@ -31,9 +30,7 @@ export const command: Subcommand = {
     await using forwarded = await forwardService(client, { service, name: names[ends[what].port], localPort });
     const url = `http://127.0.0.1:${forwarded.port}${ends[what].path}`;
     await untilAnswered(url, `${namespace}/${service}`, shell.signal);
-    shell.out(flag(call, 'json') ? `${JSON.stringify({ url })}\n` : `${url}\n`);
-    if (!shell.signal.aborted) await once(shell.signal, 'abort');
-    return 0;
+    return await stayAt(url, call, shell);
   },
 };
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { durationMs, HeadgateError } from '@headgate/rollout';
 import type { Guard } from '../host/guard.ts';
 
@@ -65,7 +66,14 @@ export function span(call: Call, name: string): number | undefined {
   throw unfit(name, 'a duration such as 90s, 3m or 2h', given);
 }
 
-/** Of a command that listens on this machine. */
+/** Says where a command that listens on this machine can be reached, and stays until Ctrl-C. @returns the exit code */
+export async function stayAt(url: string, call: Call, { out, signal }: Shell): Promise<number> {
+  out(flag(call, 'json') ? `${JSON.stringify({ url })}\n` : `${url}\n`);
+  if (!signal.aborted) await once(signal, 'abort');
+  return 0;
+}
+
+/** Of such a command. */
 export const portOption: Option = { type: 'string', help: 'the port of this machine (default any that is free)' };
 
 /** A port, 0 for any that is free. @throws {HeadgateError} `USAGE` */

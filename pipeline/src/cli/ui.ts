@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { openDashboard } from '@headgate/rollout';
+import { openDashboard } from '@headgate/rollout/dashboard';
 import { appOptions, openApp, openJournal } from './open.ts';
-import { flag, port, portOption, type Subcommand } from './shell.ts';
+import { port, portOption, type Subcommand, stayAt } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '[--port <n>]',
@@ -12,8 +11,6 @@ export const command: Subcommand = {
     const localPort = port(call, 'port') ?? 0;
     const app = await openApp(call, shell);
     await using dashboard = await openDashboard({ records: openJournal(app), spec: app.spec }, localPort);
-    shell.out(flag(call, 'json') ? `${JSON.stringify({ url: dashboard.url })}\n` : `${dashboard.url}\n`);
-    if (!shell.signal.aborted) await once(shell.signal, 'abort');
-    return 0;
+    return await stayAt(dashboard.url, call, shell);
   },
 };

@@ -52,7 +52,8 @@ export async function carryOut(
 ): Promise<boolean> {
   const { emit, at } = acting;
   const after: Release = { ...release, state: decision.state };
-  const urgent = goesBack(release, decision.state.phase.kind) ? decision.commands.filter(isTraffic) : [];
+  const isBack = goesBack(release, decision.state.phase.kind);
+  const urgent = isBack ? decision.commands.filter(isTraffic) : [];
   acting.watcher.cannot = undefined;
   const giveQueue = async () => {
     if (urgent.length > 0) for (const command of queueHalf(release, look)) await attempt(command, after, acting);
@@ -61,7 +62,7 @@ export async function carryOut(
   if (!(await allTaken(urgent, after, acting)) && !isBlind) await giveQueue();
   if (mustWrite && !(await record(head, release, acting))) return false;
   if (changed) emit({ kind: 'decided', at, release: after, decision });
-  const others = decision.commands.filter((command) => !urgent.some((done) => done === command));
+  const others = isBack ? decision.commands.filter((command) => !isTraffic(command)) : decision.commands;
   await doAll(others, after, isBlind, acting);
   return true;
 }

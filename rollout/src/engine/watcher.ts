@@ -16,7 +16,7 @@ const lookMaxMs = 2_000;
 const lateMaxMs = 500;
 /** The judge needs the counts, and waits no longer than this for what else there is to see. */
 const afterCountsMs = 1_000;
-/** As long, while a lane fails and it is not decided yet whose users suffer; not at all for what was late already. */
+/** No longer than this while a lane fails and nothing is decided yet; not at all where something was late at the look before. */
 const afterFailuresMs = 300;
 
 /** What the ports answered at one moment, before it is put into the policy's words. */

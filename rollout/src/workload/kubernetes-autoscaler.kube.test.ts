@@ -18,16 +18,7 @@ withPods('with pods', () => {
       const { spec } = (await rig.client.get<Autoscaler>(kinds.HorizontalPodAutoscaler, 'mine', signal()))!;
       return [spec.minReplicas, spec.maxReplicas];
     };
-    const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'ratings-blue-rating' };
-    const metrics = [
-      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
-    ];
-    const spec = { scaleTargetRef, minReplicas: 1, maxReplicas: 2, metrics };
-    await rig.client.create(
-      kinds.HorizontalPodAutoscaler,
-      { metadata: { name: 'mine' }, spec } as Autoscaler,
-      signal(),
-    );
+    await makeAutoscaler(rig, { maxReplicas: 2, target: { type: 'Utilization', averageUtilization: 50 } });
     await rig.workload.setRevision('blue', await podRevision(), signal());
 
     await rig.workload.scale('blue', { rating: 3 }, signal());
@@ -56,20 +47,7 @@ withPods('with pods', () => {
   test('an autoscaler that sees no load shrinks a lane only once it is let go', async () => {
     await using rig = await startKubernetesRig();
     await using _usage = await serveIdleUsage(rig.client);
-    const spec = {
-      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'ratings-blue-rating' },
-      minReplicas: 1,
-      maxReplicas: 4,
-      metrics: [
-        { type: 'Resource', resource: { name: 'cpu', target: { type: 'AverageValue', averageValue: '100m' } } },
-      ],
-      behavior: { scaleDown: { stabilizationWindowSeconds: 0 } },
-    };
-    await rig.client.create(
-      kinds.HorizontalPodAutoscaler,
-      { metadata: { name: 'mine' }, spec } as Autoscaler,
-      signal(),
-    );
+    await makeAutoscaler(rig, { maxReplicas: 4, target: { type: 'AverageValue', averageValue: '100m' } });
     await rig.workload.setRevision('blue', await podRevision(), signal());
     await rig.workload.scale('blue', { rating: 3 }, signal());
     await rig.until('blue', ({ services }) => services['rating']?.ready === 3);
@@ -80,6 +58,21 @@ withPods('with pods', () => {
     await rig.until('blue', ({ services }) => services['rating']?.present === 1);
   }, 180_000);
 });
+
+/** Of the workers of lane blue, by their CPU; it shrinks them as soon as it sees no load. */
+async function makeAutoscaler(
+  { client }: KubernetesRig,
+  { maxReplicas, target }: { readonly maxReplicas: number; readonly target: object },
+): Promise<void> {
+  const spec = {
+    scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'ratings-blue-rating' },
+    minReplicas: 1,
+    maxReplicas,
+    metrics: [{ type: 'Resource', resource: { name: 'cpu', target } }],
+    behavior: { scaleDown: { stabilizationWindowSeconds: 0 } },
+  };
+  await client.create(kinds.HorizontalPodAutoscaler, { metadata: { name: 'mine' }, spec } as Autoscaler, signal());
+}
 
 /** Until the autoscaler says that it would have taken pods away. */
 async function untilHeldBack({ client }: KubernetesRig): Promise<void> {

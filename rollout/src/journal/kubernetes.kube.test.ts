@@ -287,6 +287,26 @@ describe('the lock as a Lease', () => {
     });
   });
 
+  test('of two takings at once by one lock one gets it, also when its answer comes last', async () => {
+    const app = anApp();
+    const others: Acquired[] = [];
+    const late: KubeClient = {
+      ...client,
+      async create<T extends KubeObject>(kind: Kind, object: T, within: AbortSignal) {
+        const written = await client.create(kind, object, within);
+        // The first one has the lock by now; before it hears so, another one asks for it.
+        if (written.kind === 'written') others.push(await lock.acquire('second', within));
+        return written;
+      },
+    };
+    const { lock } = openKubernetesJournal(late, app);
+
+    const first = await lock.acquire('first', signal());
+
+    expect(others.map(({ kind }) => kind)).toEqual(['busy']);
+    await leaseOf(first)[Symbol.asyncDispose]();
+  });
+
   test('a taking whose answer is lost can be repeated at once', async () => {
     await using over = await overAWay();
     await over.far.lock.holding(signal()); // A connection that stands.

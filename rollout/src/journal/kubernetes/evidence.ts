@@ -34,8 +34,10 @@ export function evidenceIn(client: KubeClient, app: string): Evidence {
         unsure = undefined;
         return void tails.set(release, tail);
       }
-      unsure = { text, mark };
-      const next = await put(client, app, { release, tail, member, mark }, signal);
+      const next = await put(client, app, { release, tail, member, mark }, signal).catch((error: unknown) => {
+        unsure = { text, mark };
+        throw error;
+      });
       unsure = undefined;
       if (next.kind === 'written') return void tails.set(release, next.tail);
       tails.delete(release);

@@ -32,8 +32,8 @@ export function leaseIn(
 ): AppLock {
   const what = `lease ${client.namespace}/${name}`;
   const observer = new Observer(times);
-  /** A taking without an answer: if it was carried out, nobody renews it, and it is ours to take again. */
-  let unsure: string | undefined;
+  /** Takings that ended without an answer: if one was carried out, nobody renews it, and it is ours to take again. */
+  const unsure = new Set<string>();
   /** What was taken last. If it ran out and nobody else has taken it since, it is ours to take again as well. */
   let last: { readonly mark: string | undefined; readonly lease: Lease } | undefined;
 
@@ -41,13 +41,12 @@ export function leaseIn(
 
   function isOurs(seen: LeaseObject): boolean {
     const mark = markOf(seen);
-    return mark !== undefined && (mark === unsure || (mark === last?.mark && last.lease.lost.aborted));
+    return mark !== undefined && (unsure.has(mark) || (mark === last?.mark && last.lease.lost.aborted));
   }
 
   async function take(holder: string, seen: LeaseObject | undefined, signal: AbortSignal) {
     const mark = randomUUID();
     const now = microTime();
-    unsure = mark;
     const spec = {
       holderIdentity: holder,
       leaseDurationSeconds: Math.ceil(times.givenUpMs / 1_000),
@@ -59,8 +58,12 @@ export function leaseIn(
     const object: LeaseObject = { metadata, spec };
     const written = await (seen === undefined
       ? client.create(kinds.Lease, object, signal)
-      : client.replace(kinds.Lease, object, signal));
-    unsure = undefined;
+      : client.replace(kinds.Lease, object, signal)
+    ).catch((error: unknown) => {
+      unsure.add(mark); // Not before: until its answer comes, whoever asked for it may hold it.
+      throw error;
+    });
+    if (written.kind === 'written') unsure.clear();
     return written;
   }
 

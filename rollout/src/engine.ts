@@ -42,7 +42,8 @@ export type Driven = { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly
 /** Between two looks, in ms: at rest, when the candidate has begun to fail, and while something is under way. */
 export type Pace = { readonly restMs: number; readonly alertMs: number; readonly transitMs: number };
 
-const hearMaxMs = 500;
+/** Wishes are waited for no longer than this; beside a look this much longer than the look takes. */
+const hearMaxMs = { alone: 500, afterLook: 150 };
 
 const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
 
@@ -66,7 +67,8 @@ export async function drive(task: Drive): Promise<Driven> {
     const isOpen = release !== undefined && !isAtRest(release, at);
     const sight = () => watcher.sight(at, isUndecided(release), lease.lost);
     // Both at once: a journal that hangs must not keep anybody from looking.
-    const [heard, seen] = await Promise.all([heardOf(ports, emit, at, lease.lost), isOpen ? sight() : undefined]);
+    const looking = isOpen ? sight() : undefined;
+    const [heard, seen] = await Promise.all([heardOf(ports, emit, at, { looking, lost: lease.lost }), looking]);
     if (release === undefined || (!isOpen && heard.forRelease.length === 0)) return { kind: 'ended', head: book.head };
     const sights = seen ?? (await sight());
     const told = signal.aborted;
@@ -114,9 +116,20 @@ async function oneTurn(
 }
 
 /** Wishes of a journal that cannot be read are heard at a later look: the judge's word does not wait for anybody's. */
-async function heardOf({ wishes }: Platform, emit: Emit, at: Instant, lost: AbortSignal): Promise<Heard> {
+async function heardOf(
+  { wishes }: Platform,
+  emit: Emit,
+  at: Instant,
+  { looking, lost }: { readonly looking: Promise<unknown> | undefined; readonly lost: AbortSignal },
+): Promise<Heard> {
+  const late = new AbortController();
+  const stopSoon = () => setTimeout(() => late.abort(), hearMaxMs.afterLook).unref();
+  looking?.then(stopSoon, stopSoon);
   try {
-    return await hear(wishes, withDeadline(lost, hearMaxMs));
+    return await hear(
+      wishes,
+      looking === undefined ? withDeadline(lost, hearMaxMs.alone) : firstOf([lost, late.signal]),
+    );
   } catch (error) {
     lost.throwIfAborted();
     emit({ kind: 'unseen', at, port: 'wishes', message: error instanceof Error ? error.message : String(error) });

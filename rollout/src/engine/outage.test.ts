@@ -87,6 +87,31 @@ test('a write that hangs keeps nobody from a candidate that turns bad', async ()
   expect(await releasing).toMatchObject({ head: { release: { state: { phase: { kind: 'rolledBack' } } } } });
 }, 30_000);
 
+test('wishes that cannot be read make a look no half second late', async () => {
+  await using world = aPlatform();
+  let hangs = false;
+  const wishes: Platform['wishes'] = {
+    ...world.ports.wishes,
+    read: (signal) => (hangs ? sleep(60_000, [], { signal }) : world.ports.wishes.read(signal)),
+  };
+  const ports: Platform = { ...world.ports, [Symbol.asyncDispose]: async () => {}, wishes };
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const looks: number[] = [];
+  const emit = ({ kind }: Occurrence) => void (kind === 'looked' && hangs && looks.push(performance.now()));
+  const spec = { ...quick, steps: [25], bakeMs: 100_000 };
+  const releasing = startRelease(handsOn(ports, { spec, emit }), aRequest('v2'));
+  await isAt(world.ports, 'holding');
+
+  hangs = true;
+  while (looks.length < 12) await sleep(20);
+
+  hangs = false;
+  world.failing.add('green');
+  expect(await releasing).toMatchObject({ head: { release: { state: { phase: { kind: 'rolledBack' } } } } });
+  const gaps = looks.slice(1, 12).map((at, i) => at - (looks[i] ?? at));
+  expect(gaps.toSorted((a, b) => a - b)[5]).toBeLessThan(400);
+}, 30_000);
+
 async function sourcesAre({ queue }: Platform, blue: readonly string[], green: readonly string[]): Promise<boolean> {
   for (const end = Date.now() + 5_000; Date.now() < end; await sleep(10)) {
     const [one, other] = await Promise.all(

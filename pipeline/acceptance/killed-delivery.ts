@@ -75,11 +75,10 @@ async function trial(report: Report, hosts: Hosts, { limit, moment, rolls }: Tri
   );
 }
 
-/** Another host makes images anew, byte for byte: they are too large for the cache, and quickly made. */
 function repeated(killed: Ran, next: Ran): string {
   const again = new Set(acted(next).split(' '));
   const both = acted(killed)
     .split(' ')
-    .filter((step) => step !== '' && !step.startsWith('image:') && again.has(step));
+    .filter((step) => step !== '' && again.has(step));
   return both.length === 0 ? '' : `repeated ${both.join()}; `;
 }

@@ -2,8 +2,11 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunningServer, startRegistry } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { digestOf } from '../image/layout.ts';
 import { aBench } from '../pipeline.rig.ts';
 import { record, text } from '../plan/schema.ts';
+import { putBlob } from '../registry/client.ts';
+import { parseRepository } from '../registry/http.ts';
 import { step } from '../step.ts';
 import { openFolderCache } from './folder.ts';
 import { layered } from './layered.ts';
@@ -85,6 +88,29 @@ describe('a cache in a registry', () => {
     await runOn(cacheOf('readers', { writes: false }).cache);
 
     expect((await runOn(cacheOf('readers').cache)).kind).toBe('done');
+  });
+
+  test('a content too large to be sent is taken from where images lie, and where it does not lie the step runs again', async () => {
+    const large = step('build:large', {
+      kind: 'pure',
+      outputs: { files: ['out/base'] },
+      run: async ({ $ }) => void (await $`mkdir -p out && head -c 5000000 /dev/zero > out/base && echo made`),
+    });
+    const content = Buffer.alloc(5_000_000);
+    const blob = { mediaType: 'application/octet-stream', digest: digestOf(content), size: content.length };
+    const images = `${host}/large/rating`;
+    const play = async () => {
+      await using bench = await aBench({});
+      const { steps } = await bench.run([large], { cache: cacheOf('large', { published: [images] }).cache });
+      return [steps['build:large']?.kind, digestOf(await readFile(join(bench.root, 'out/base')))];
+    };
+
+    expect([await play(), await play()]).toEqual([
+      ['done', blob.digest],
+      ['done', blob.digest],
+    ]);
+    await putBlob(parseRepository(images), { blob, content, mountFrom: undefined }, AbortSignal.timeout(10_000));
+    expect(await play()).toEqual(['cached', blob.digest]);
   });
 
   test('layered() takes from the registry what the folder has lost', async () => {

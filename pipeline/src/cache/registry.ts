@@ -5,7 +5,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { canonicalJson, digest } from '@headgate/rollout';
+import { canonicalJson, type Digest, digest } from '@headgate/rollout';
 import { type Descriptor, digestOf, mediaTypes } from '../image/layout.ts';
 import { fileName } from '../plan/graph.ts';
 import { getBlob, getDocument, putBlob, putDocument } from '../registry/client.ts';
@@ -15,7 +15,7 @@ import type { Entry, StepCache, StoredFile } from './cache.ts';
 
 const entryType = 'application/vnd.headgate.step.v1+json';
 const empty = Buffer.from('{}');
-/** A larger content is not sent: an image's layers are made again faster than they are fetched, or lie in the registry anyway. */
+/** A larger content is not sent: of an image it is the base, which lies beside the image that was published before. */
 const contentMaxBytes = 4_000_000;
 const latest = 'latest';
 const sealName = 'headgate.dev/seal';
@@ -23,6 +23,8 @@ const sealName = 'headgate.dev/seal';
 export type RegistryCacheOptions = {
   /** `host:port/name`. */
   readonly repository: string;
+  /** Where contents that were too large to be sent may lie all the same: the repositories of the images. */
+  readonly published?: readonly string[];
   /** Of the HMAC; everybody who shares the cache has it. */
   readonly secret: string;
   /** False for whoever may look and must not leave anything, e.g. a pull request. */
@@ -31,8 +33,15 @@ export type RegistryCacheOptions = {
   readonly warn: (message: string) => void;
 };
 
-export function openRegistryCache({ repository, secret, writes, warn }: RegistryCacheOptions): StepCache {
+export function openRegistryCache({
+  repository,
+  published = [],
+  secret,
+  writes,
+  warn,
+}: RegistryCacheOptions): StepCache {
   const address = parseRepository(repository);
+  const everywhere = [address, ...published.map((name) => parseRepository(name))];
   const sealOf = (entry: Entry) => createHmac('sha256', secret).update(canonicalJson(entry)).digest();
 
   async function read(step: string, name: string, signal: AbortSignal): Promise<Entry | undefined> {
@@ -68,23 +77,23 @@ export function openRegistryCache({ repository, secret, writes, warn }: Registry
       for (const file of files) {
         const there = await to.workspace.fingerprint(file.path);
         if (there?.sha256 === file.sha256 && there.executable === file.executable) continue;
-        if (!(await fetchTo(address, { ...file, path: to.workspace.path(file.path) }, signal))) return false;
+        if (!(await fetchTo(everywhere, { ...file, path: to.workspace.path(file.path) }, signal))) return false;
       }
-      return fetchTo(address, { path: to.log, sha256: log, executable: false }, signal);
+      return fetchTo([address], { path: to.log, sha256: log, executable: false }, signal);
     },
 
     async keep(entry, from, signal) {
       if (!writes) return;
       const paths = [...entry.files.map(({ path }) => from.workspace.path(path)), from.log];
-      const contents = await Promise.all(paths.map((path) => readFile(path)));
-      if (contents.some(({ length }) => length > contentMaxBytes)) return;
+      const all = await Promise.all(paths.map((path) => readFile(path)));
+      const contents = all.filter(({ length }) => length <= contentMaxBytes);
       const whole: Entry = { ...entry, log: await hashFile(from.log) };
       await publish(address, { entry: whole, contents, seal: sealOf(whole) }, signal);
     },
   };
 }
 
-/** Contents first, so that whoever finds an entry finds all of it. */
+/** Contents first, so that whoever finds an entry finds all of it that was sent. */
 async function publish(
   address: Address,
   { entry, contents, seal }: { entry: Entry; contents: readonly Buffer[]; seal: Buffer },
@@ -113,13 +122,13 @@ async function send(address: Address, content: Buffer, mediaType: string, signal
   return blob;
 }
 
-/** `path` is absolute. False if the content is gone or not what its name says. */
+/** `path` is absolute. False if the content is nowhere there or not what its name says. */
 async function fetchTo(
-  address: Address,
+  places: readonly Address[],
   { path, sha256, executable }: StoredFile,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const content = await getBlob(address, digest(`sha256:${sha256}`), signal);
+  const content = await findBlob(places, digest(`sha256:${sha256}`), signal);
   if (content === undefined || digestOf(content) !== `sha256:${sha256}`) return false;
   const part = `${path}.${process.pid}.part`;
   await mkdir(dirname(path), { recursive: true });
@@ -130,6 +139,14 @@ async function fetchTo(
     await rm(part, { force: true });
   }
   return true;
+}
+
+async function findBlob(places: readonly Address[], of: Digest, signal: AbortSignal): Promise<Buffer | undefined> {
+  for (const place of places) {
+    const content = await getBlob(place, of, signal);
+    if (content !== undefined) return content;
+  }
+  return undefined;
 }
 
 /** A tag holds no colon, and at most 128 characters: a step has room for half of them. */

@@ -6,6 +6,7 @@ import { openFolderCache } from '../cache/folder.ts';
 import { layered } from '../cache/layered.ts';
 import { openRegistryCache } from '../cache/registry.ts';
 import { defineDelivery, stepsOf, type Target } from '../deploy/delivery.ts';
+import { type Place, repositoryOf } from '../deploy/place.ts';
 import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
 import type { CiHost } from '../host/host.ts';
@@ -91,19 +92,21 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
   const pipeline = defineDelivery(place, releaser, { check, staging, compare: against && true, sign, asking });
-  const cache = cacheFor(root, registry, shell);
+  const cache = cacheFor(place, shell);
   const targets = stepsOf(target, pipeline);
   return { pipeline, options: { root, change, env, cache, secrets: secretsOf(env), targets, signal } };
 }
 
 /** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */
-function cacheFor(root: string, registry: string | undefined, { env, err }: Shell): StepCache {
+function cacheFor(place: Place, { env, err }: Shell): StepCache {
+  const { root, registry, spec } = place;
   const folder = openFolderCache(join(root, '.headgate', 'cache'));
   const secret = env['HEADGATE_CACHE_KEY'];
   if (registry === undefined || secret === undefined || secret === '') return folder;
   const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.
   const warn = (message: string) => err(`${message}\n`);
-  return layered(folder, openRegistryCache({ repository: `${registry}/ci-cache`, secret, writes, warn }));
+  const published = Object.keys(spec.services).map((service) => repositoryOf(place, service));
+  return layered(folder, openRegistryCache({ repository: `${registry}/ci-cache`, published, secret, writes, warn }));
 }
 
 /** The key itself stays a secret of the run: a step asks for it by name. */

@@ -157,9 +157,10 @@ export async function putDocument(
   await ask(address, { method: 'PUT', path: `manifests/${name}`, headers, body, expected: [201] }, signal);
 }
 
-/** A small blob whole; `undefined` if there is none. */
+/** A blob whole, which may be a layer; `undefined` if there is none. */
 export async function getBlob(address: Address, of: Digest, signal: AbortSignal): Promise<Buffer | undefined> {
-  const { status, body } = await ask(address, { method: 'GET', path: `blobs/${of}`, expected: [200, 404] }, signal);
+  const question = { method: 'GET', path: `blobs/${of}`, layer: true, expected: [200, 404] } as const;
+  const { status, body } = await ask(address, question, signal);
   return status === 200 ? body : undefined;
 }
 

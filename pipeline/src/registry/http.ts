@@ -17,6 +17,8 @@ type Question = {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
+  /** The answer may be a layer: large, and long under way. */
+  readonly layer?: true;
   /** Statuses that are answers; every other one is an error. */
   readonly expected: readonly number[];
 };
@@ -24,11 +26,12 @@ type Question = {
 /** A connection that breaks is tried again: every request here may be sent twice. */
 const triesMax = 3;
 const pauseMs = 200;
-/** For one try of a question, and of one that carries a layer of 100 MB over a slow line. */
+/** For one try of a question, and of one that carries or fetches a layer of 100 MB over a slow line. */
 const askMaxMs = 10_000;
 const sendMaxMs = 120_000;
-/** Manifests are smaller (the distribution specification asks registries to take 4 MiB); blobs are never read here. */
+/** Manifests are smaller: the distribution specification asks registries to take 4 MiB. */
 const bodyMaxBytes = 4 * 1024 * 1024;
+const layerMaxBytes = 512 * 1024 * 1024;
 
 /**
  * `repository` is `host[:port]/name`. Loopback hosts, and those that `HEADGATE_PLAIN_REGISTRIES` names (`host:port`, by commas), speak
@@ -72,7 +75,7 @@ function hintFor(status: number, { origin, repository }: Address): string {
 async function send(address: Address, question: Question, signal: AbortSignal): Promise<Answer> {
   for (let tries = 1; ; tries++) {
     try {
-      const deadline = AbortSignal.timeout(question.body === undefined ? askMaxMs : sendMaxMs);
+      const deadline = AbortSignal.timeout(question.body === undefined && !question.layer ? askMaxMs : sendMaxMs);
       return await sendOnce(address, question, firstOf([signal, deadline]));
     } catch (cause) {
       signal.throwIfAborted();
@@ -93,15 +96,15 @@ async function send(address: Address, question: Question, signal: AbortSignal): 
 }
 
 async function sendOnce(address: Address, question: Question, signal: AbortSignal): Promise<Answer> {
-  const { method, path, headers = {}, body } = question;
+  const { method, path, headers = {}, body, layer } = question;
+  const bytesMax = layer ? layerMaxBytes : bodyMaxBytes;
   const url = new URL(path, `${address.origin}/v2/${address.name}/`);
   const response = await fetch(url, { method, headers, signal, ...(body === undefined ? {} : { body }) });
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length;
-    if (bytes > bodyMaxBytes)
-      throw new RangeError(`Cannot read ${url} as it must be at most ${bodyMaxBytes} bytes long`);
+    if (bytes > bytesMax) throw new RangeError(`Cannot read ${url} as it must be at most ${bytesMax} bytes long`);
     chunks.push(chunk);
   }
   return { status: response.status, headers: response.headers, body: Buffer.concat(chunks) };

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureSupervisor, openRecords, parseSpec, type Spec, stopSupervisor } from '@headgate/rollout';
 import { userRequest } from '../src/perf/ledger.ts';
 import { type Load, startLoad } from '../src/perf/open-loop.ts';
@@ -57,9 +58,26 @@ export function stageAt({ commands, repositories, sources, ...place }: Place): O
     images,
     release: async (version, ...args) =>
       commands.run('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args),
-    standStill: async ({ child: { pid } }) => standStill(pid === undefined ? [] : [pid]),
+    standStill: async ({ child: { pid } }) => stillBetweenChanges(place.state, pid === undefined ? [] : [pid]),
     load: (perSecond) => startLoad({ origin, headers, perSecond, make: userRequest }),
   };
+}
+
+/** Not in the midst of a change of the journal's files: nobody else could change them until it goes on. */
+async function stillBetweenChanges(state: string, pids: readonly number[]): Promise<Still> {
+  for (;;) {
+    const still = standStill(pids);
+    await sleep(20); // Until it really stands.
+    if (!(await isChanged(join(state, 'journal', 'changing')))) return still;
+    still.go();
+    await sleep(20);
+  }
+}
+
+/** By the newest claim to the lock of the files. */
+async function isChanged(lock: string): Promise<boolean> {
+  const newest = Math.max(...(await readdir(lock)).map(Number));
+  return (await readlink(join(lock, String(newest)))).startsWith('held by ');
 }
 
 export async function readSpec(file: string): Promise<Spec> {

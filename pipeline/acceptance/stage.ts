@@ -74,9 +74,11 @@ async function stillBetweenChanges(state: string, pids: readonly number[]): Prom
   }
 }
 
-/** By the newest claim to the lock of the files. */
+/** By the newest claim to the lock of the files; the journal of a cluster has neither. */
 async function isChanged(lock: string): Promise<boolean> {
-  const newest = Math.max(...(await readdir(lock)).map(Number));
+  const claims = await readdir(lock).catch(() => []);
+  if (claims.length === 0) return false;
+  const newest = Math.max(...claims.map(Number));
   return (await readlink(join(lock, String(newest)))).startsWith('held by ');
 }
 

@@ -1,8 +1,15 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ensureSupervisor, openRecords, parseSpec, type Spec, stopSupervisor } from '@headgate/rollout';
+import {
+  changeFileJournal,
+  ensureSupervisor,
+  openRecords,
+  parseSpec,
+  type Spec,
+  stopSupervisor,
+} from '@headgate/rollout';
 import { userRequest } from '../src/perf/ledger.ts';
 import { type Load, startLoad } from '../src/perf/open-loop.ts';
 import { clearing } from './clearing.ts';
@@ -58,28 +65,9 @@ export function stageAt({ commands, repositories, sources, ...place }: Place): O
     images,
     release: async (version, ...args) =>
       commands.run('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args),
-    standStill: async ({ child: { pid } }) => stillBetweenChanges(place.state, pid === undefined ? [] : [pid]),
+    standStill: async ({ child: { pid } }) => standStill(pid === undefined ? [] : [pid]),
     load: (perSecond) => startLoad({ origin, headers, perSecond, make: userRequest }),
   };
-}
-
-/** Not in the midst of a change of the journal's files: nobody else could change them until it goes on. */
-async function stillBetweenChanges(state: string, pids: readonly number[]): Promise<Still> {
-  for (;;) {
-    const still = standStill(pids);
-    await sleep(20); // Until it really stands.
-    if (!(await isChanged(join(state, 'journal', 'changing')))) return still;
-    still.go();
-    await sleep(20);
-  }
-}
-
-/** By the newest claim to the lock of the files; the journal of a cluster has neither. */
-async function isChanged(lock: string): Promise<boolean> {
-  const claims = await readdir(lock).catch(() => []);
-  if (claims.length === 0) return false;
-  const newest = Math.max(...claims.map(Number));
-  return (await readlink(join(lock, String(newest)))).startsWith('held by ');
 }
 
 export async function readSpec(file: string): Promise<Spec> {
@@ -107,8 +95,16 @@ export async function openStage(release: string): Promise<Stage> {
   const commands = openCommands({ file, app: spec.app, records: openRecords(spec, state), env, pace });
   const { http: origin, nats, registry } = info.urls;
   const repositories = `${new URL(registry).host}/${spec.app}`;
+  const local = stageAt({ file, spec, state, origin, headers: {}, env, nats, commands, repositories, sources });
   return {
-    ...stageAt({ file, spec, state, origin, headers: {}, env, nats, commands, repositories, sources }),
+    ...local,
+    // Not in the midst of a change of the journal's files: nobody else could change them until it goes on.
+    standStill: (releasing) =>
+      changeFileJournal(join(state, 'journal'), AbortSignal.timeout(60_000), async () => {
+        const still = await local.standStill(releasing);
+        await sleep(20); // Until it really stands.
+        return still;
+      }),
     [Symbol.asyncDispose]: clearing(async () => {
       commands[Symbol.dispose]();
       await stopSupervisor(state, AbortSignal.timeout(60_000));

@@ -20,7 +20,7 @@ export { type ApplyRoll, previewRoll, roll, unroll } from './hands/roll.ts';
 export { settled } from './hands/settled.ts';
 export { unlock } from './hands/unlock.ts';
 export { waitFor } from './hands/wait.ts';
-export { openFileJournal } from './journal/file.ts';
+export { changeFileJournal, openFileJournal } from './journal/file.ts';
 export type { Records } from './journal/journal.ts';
 export type { Instant, Lane, Percent, Pin, Weights } from './lane.ts';
 export { instant, lanes, otherLane, percent } from './lane.ts';

@@ -35,7 +35,7 @@ function fileJournal(folder: string): Journal {
   return {
     read: (signal) => reading(`"${headPath}"`, signal, () => readHead(headPath)),
     write: (head, expected, signal) =>
-      changing(folder, signal, async () => {
+      changeFileJournal(folder, signal, async () => {
         const stored = await readHead(headPath);
         if (stored?.version !== expected) return { kind: 'conflict' };
         const version = randomUUID(); // No counter: a head that returns to an earlier state is still another one.
@@ -50,7 +50,7 @@ function fileJournal(folder: string): Journal {
         return { kind: 'written', version };
       }),
     appendEvidence: (release, entries, signal) =>
-      changing(folder, signal, async () => {
+      changeFileJournal(folder, signal, async () => {
         if (entries.length > 0) await appendChunk(folder, release, entries);
       }),
     readEvidence: (release, signal) => reading(`evidence in "${folder}"`, signal, () => readChunks(folder, release)),
@@ -61,7 +61,7 @@ function fileWishBox(folder: string): WishBox {
   const path = join(folder, 'wishes.json');
   return {
     add: (wish, signal) =>
-      changing(folder, signal, async () => {
+      changeFileJournal(folder, signal, async () => {
         const wishes = await readWishes(path);
         refuseOver(
           limits.wishes,
@@ -75,7 +75,7 @@ function fileWishBox(folder: string): WishBox {
       }),
     read: (signal) => reading(`"${path}"`, signal, () => readWishes(path)),
     remove: (ids, signal) =>
-      changing(folder, signal, async () => {
+      changeFileJournal(folder, signal, async () => {
         const wishes = await readWishes(path);
         const left = wishes.filter(({ id }) => !ids.includes(id));
         if (left.length < wishes.length) await replaceDurably(path, `${JSON.stringify(left)}\n`);
@@ -83,7 +83,8 @@ function fileWishBox(folder: string): WishBox {
   };
 }
 
-function changing<T>(folder: string, signal: AbortSignal, change: () => Promise<T>): Promise<T> {
+/** Runs `change` while nobody else changes the journal that lies in `folder`. @throws {HeadgateError} `JOURNAL_UNWRITABLE` */
+export function changeFileJournal<T>(folder: string, signal: AbortSignal, change: () => Promise<T>): Promise<T> {
   return writing(`to "${folder}"`, signal, async () => {
     await mkdir(folder, { recursive: true });
     return whileNobodyElse(join(folder, 'changing'), change, signal);

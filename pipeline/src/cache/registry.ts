@@ -3,7 +3,7 @@
  * registry could plant a result there, so an entry counts only with an HMAC over its key and all that it holds.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { canonicalJson, type Digest, digest } from '@headgate/rollout';
 import { type Descriptor, digestOf, mediaTypes } from '../image/layout.ts';
@@ -85,12 +85,15 @@ export function openRegistryCache({
     async keep(entry, from, signal) {
       if (!writes) return;
       const paths = [...entry.files.map(({ path }) => from.workspace.path(path)), from.log];
-      const all = await Promise.all(paths.map((path) => readFile(path)));
-      const contents = all.filter(({ length }) => length <= contentMaxBytes);
+      const contents = (await Promise.all(paths.map(readUnlessLarge))).filter((content) => content !== undefined);
       const whole: Entry = { ...entry, log: await hashFile(from.log) };
       await publish(address, { entry: whole, contents, seal: sealOf(whole) }, signal);
     },
   };
+}
+
+async function readUnlessLarge(path: string): Promise<Buffer | undefined> {
+  return (await stat(path)).size <= contentMaxBytes ? readFile(path) : undefined;
 }
 
 /** Contents first, so that whoever finds an entry finds all of it that was sent. */

@@ -13,11 +13,11 @@ export const command: Subcommand = {
     await using ports = await openPorts(app, shell);
     const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const head = await readHead(ports.journal, app.spec.app, shell.signal);
-    const reason = text(call, 'reason') ?? 'no reason given';
+    const asked = { release: releaseNumber(call), reason: text(call, 'reason') ?? 'no reason given' };
     const to = text(call, 'to');
-    if (head.rolling !== undefined) return finish(await unroll(hands, reason), shell, true);
+    if (head.rolling !== undefined) return finish(await unroll(hands, asked), shell, true);
     if (to !== undefined || needsRestore(head, instant(Date.now())))
-      return finish(await restore(hands, to, reason), shell, false);
-    return finish(await act(hands, 'rollback', { release: releaseNumber(call), reason }), shell, true);
+      return finish(await restore(hands, to, asked), shell, false);
+    return finish(await act(hands, 'rollback', asked), shell, true);
   },
 };

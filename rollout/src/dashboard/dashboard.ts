@@ -5,7 +5,7 @@ import { readStory } from '../engine/story.ts';
 import { isHeadgateError } from '../errors.ts';
 import type { Records } from '../journal/journal.ts';
 import { listenHere } from '../listen.ts';
-import { newestIn } from '../policy/roll.ts';
+import { newestIn } from '../policy/newest.ts';
 import { explain } from '../report/explain.ts';
 import { plot } from '../report/plot.ts';
 import { statusState, statusText } from '../report/status.ts';

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Driven } from '../engine.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Instant } from '../lane.ts';
-import { type Begun, beginOrder, refuseRenamed, revisionToRestore } from '../policy/begin.ts';
+import { type Begun, beginOrder, refuseOrder, revisionToRestore } from '../policy/begin.ts';
+import { lastRoll } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
-import { lastRoll } from '../policy/roll.ts';
 import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
 import { headAgain } from './away.ts';
@@ -20,7 +20,11 @@ export function startRelease(hands: Hands, request: ReleaseRequest): Promise<Han
 }
 
 /** The way back after keepWarm, or to a named revision: it is released again, without steps. */
-export async function restore(hands: Hands, wanted: string | undefined, reason: string): Promise<Handled> {
+export async function restore(
+  hands: Hands,
+  wanted: string | undefined,
+  { release, reason }: { release: number | undefined; reason: string },
+): Promise<Handled> {
   const head = await headOf(hands);
   const revision = revisionToRestore(head, wanted);
   if (revision === undefined) {
@@ -40,7 +44,8 @@ export async function restore(hands: Hands, wanted: string | undefined, reason: 
     hotfix: false,
     probe: randomUUID(),
   };
-  return place(hands, { request, spec: hands.spec, restores: true });
+  const from = release === undefined ? {} : { from: release };
+  return place(hands, { request, spec: hands.spec, restores: true, ...from });
 }
 
 /** Whether `rollback` is a wish to the running release or a release of its own. */
@@ -58,8 +63,8 @@ export function needsRestore(head: Head, now: Instant): boolean {
 }
 
 async function place(hands: Hands, order: Order): Promise<Handled> {
-  const renamed = refuseRenamed(await headOf(hands), order.spec);
-  if (renamed !== undefined) return renamed; // Before anybody drives what runs by these names.
+  const refused = refuseOrder(await headOf(hands), order);
+  if (refused !== undefined) return refused; // Before anybody drives what runs by these names, or takes it back.
   return hasController(hands) ? throughController(hands, order) : whenFree(hands, order);
 }
 

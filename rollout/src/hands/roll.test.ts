@@ -232,12 +232,14 @@ test('unroll() ends what a killed driver left: until then no release begins, and
 
   const shown = statusText(await readStatus(live.ports, live.hands.spec, AbortSignal.timeout(1_000)));
   const refused = await startRelease(live.hands, { ...aRequest(two), hotfix: false, probe: 'p' });
-  const handled = await unroll(live.hands, 'as asked');
+  const stale = await unroll(live.hands, { release: 1, reason: 'an old terminal' });
+  const handled = await unroll(live.hands, { release: 2, reason: 'as asked' });
 
   expect(shown.find((line) => line.startsWith('  rolling'))).toContain(
     `update 2 of live to ${two.id.slice(0, 8)}, by kim@desk: a fix; nobody drives it`,
   );
   expect(refused).toMatchObject({ kind: 'refused', text: expect.stringContaining('rolling update 2 to revision') });
+  expect(stale).toMatchObject({ kind: 'refused', text: expect.stringContaining('that is release 2') });
   expect(handled).toMatchObject({ kind: 'ended', head: { rolling: undefined, history: [{ outcome: 'rolledBack' }] } });
   expect((await live.seen()).revision).toBe(one.id);
 });

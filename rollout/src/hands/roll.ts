@@ -5,7 +5,7 @@ import { drive } from '../engine.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Lane } from '../lane.ts';
-import { refuseRenamed } from '../policy/begin.ts';
+import { refuseRenamed, refuseStale } from '../policy/begin.ts';
 import { type BegunRoll, beginRoll, endRoll, type RollEnd, type RollRequest } from '../policy/roll.ts';
 import type { Revision } from '../revision.ts';
 import { drivingWith, type Handled, type Hands, headOf, pollMs, systemNow } from './hands.ts';
@@ -65,10 +65,15 @@ export async function previewRoll(hands: Hands, request: RollRequest, apply: App
 }
 
 /** Ends a rolling update whose driver is gone: live gets back what it had. */
-export async function unroll(hands: Hands, reason: string): Promise<Handled> {
+export async function unroll(
+  hands: Hands,
+  { release, reason }: { release: number | undefined; reason: string },
+): Promise<Handled> {
   return locked(hands, async (lease) => {
     const book = await openBook(hands.ports.journal, hands.spec.app, lease);
     hands.ports.setFence(book.head.fence);
+    const stale = refuseStale(book.head, release);
+    if (stale !== undefined) return stale;
     const { live } = book.head;
     const before = live && book.head.lanes[live];
     if (live === undefined || before === undefined) return { kind: 'nothing', text: 'nothing is live' };

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError } from '../errors.ts';
 import type { Acquired, Lease } from '../journal/journal.ts';
+import { newestIn } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
-import { newestIn } from '../policy/roll.ts';
 import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
 import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';

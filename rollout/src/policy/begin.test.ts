@@ -43,3 +43,17 @@ test('beginOrder() lets no release begin with other names while one runs', () =>
 
   expect(beginOrder(running.head, next, instant(1))).toMatchObject({ kind: 'refused', code: 'REFUSED' });
 });
+
+test.each([
+  { from: undefined, kind: 'begun' },
+  { from: 7, kind: 'begun' },
+  { from: 6, kind: 'refused' },
+])('beginOrder() of a way back from release $from is $kind where 7 came last', ({ from, kind }) => {
+  const over = { id: 7, revision: revisionNamed('v2'), state: { phase: { kind: 'retired', since: 1 }, pins: [] } };
+  const head = { ...headWith('gone', undefined), release: over as unknown as Head['release'] };
+  const order = { request: orderOf(revisionNamed('v1')), spec: specWith(undefined), restores: true };
+
+  const taken = beginOrder(head, from === undefined ? order : { ...order, from }, instant(2));
+
+  expect(taken.kind).toBe(kind);
+});

@@ -3,6 +3,7 @@ import { firstLane, otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
 import type { ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
 import { standsTo } from './ancestry.ts';
+import { newestIn } from './newest.ts';
 import { isOver } from './phase.ts';
 import { pinsAtStart } from './pins.ts';
 import type { Head, Order, Plan, Release, ReleaseRequest, Rolling } from './release.ts';
@@ -22,12 +23,13 @@ type Refused = { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTIN
 const startMs = 120_000;
 
 /** Begins what was ordered, or says why not now. What is begun leaves the queue. */
-export function beginOrder(head: Head, { request, spec, restores }: Order, now: Instant): Begun {
+export function beginOrder(head: Head, order: Order, now: Instant): Begun {
+  const { request, spec, restores } = order;
   // HAProxy says nothing of who wrote: there a raised weight can only be a dead driver's late write.
   const raisedWeight = spec.kubernetes === undefined ? 'overwrite' : 'hold';
   if (head.rolling !== undefined) return refuseWhileRolling(head.rolling);
-  const renamed = refuseRenamed(head, spec);
-  if (renamed !== undefined) return renamed;
+  const refused = refuseOrder(head, order);
+  if (refused !== undefined) return refused;
   const taken = restores
     ? beginRestore(head, request, spec.release, raisedWeight, now)
     : begin(head, request, spec.release, raisedWeight, now);
@@ -37,6 +39,19 @@ export function beginOrder(head: Head, { request, spec, restores }: Order, now: 
 /** Live is not what the journal says: nothing can be judged against it. */
 function refuseWhileRolling({ id, revision }: Rolling): Begun {
   const text = `Cannot release as rolling update ${id} to revision ${revision.id.slice(0, 8)} has no end: \`headgate roll\` goes on, \`headgate rollback\` goes back`;
+  return { kind: 'refused', code: 'REFUSED', text };
+}
+
+/** What no waiting changes: nobody drives, or rolls back, what runs for the sake of such an order. */
+export function refuseOrder(head: Head, { spec, from }: Order): Refused | undefined {
+  return refuseStale(head, from) ?? refuseRenamed(head, spec);
+}
+
+/** Whoever names a release goes back from that one, and from no other that came since. */
+export function refuseStale(head: Head, from: number | undefined): Refused | undefined {
+  const newest = newestIn(head);
+  if (from === undefined || from === newest) return undefined;
+  const text = `Cannot roll back release ${from} as it is not the current one: that is ${newest === undefined ? 'none' : `release ${newest}`}`;
   return { kind: 'refused', code: 'REFUSED', text };
 }
 

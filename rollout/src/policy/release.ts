@@ -169,6 +169,8 @@ export type Order = {
   readonly spec: Spec;
   /** It is the way back after keepWarm: no steps. */
   readonly restores: boolean;
+  /** The release to go back from, as whoever asked knows it; absent: whichever came last. */
+  readonly from?: number;
 };
 
 export type Waiting = {

@@ -15,7 +15,8 @@ import { answerWishes } from './wishes.ts';
  * The whole rollout policy: no clock, no network, no await. Same inputs, same decision.
  * Persons are heard first, then the phase moves if the world allows it, then the commands say what shall be.
  */
-export function decide(release: Release, look: Look): Decision {
+export function decide(before: Release, look: Look): Decision {
+  const release = grown(before, look);
   const asked = answerWishes(release, look);
   const moved = asked.state.phase !== release.state.phase;
   const onward = moved ? undefined : nextPhase({ ...release, state: asked.state }, look);
@@ -29,7 +30,6 @@ export function decide(release: Release, look: Look): Decision {
     phase: next.phase,
     live: liveAfter(release, next.phase),
     pins: pinsAfter(asked.state, next.phase),
-    peak: isForward(next.phase) ? peakWith(release, look) : release.state.peak,
   };
   return {
     state,
@@ -38,6 +38,12 @@ export function decide(release: Release, look: Look): Decision {
     hold: next.hold,
     answers: asked.answers,
   };
+}
+
+/** Live's size of this very look counts before anything is decided: a step must carry what live has now. */
+function grown(release: Release, look: Look): Release {
+  const { state } = release;
+  return isForward(state.phase) ? { ...release, state: { ...state, peak: peakWith(release, look) } } : release;
 }
 
 /** What a driver does before it goes away by signal: no weight is left with a candidate that nobody watches. */

@@ -53,6 +53,8 @@ export function perform(play: Play, line: string): readonly string[] {
       return runUntil(play, rest);
     case 'for':
       return runFor(play, Number.parseInt(rest, 10));
+    case 'why':
+      return [play.lastWhy];
     case 'verdict':
       return say(play, rest);
     case 'wish':

@@ -1,5 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 
@@ -7,11 +10,13 @@ const repository = join(import.meta.dirname, '../..');
 const folder = join(repository, '.github/workflows');
 const files = readdirSync(folder);
 
-type Step = { uses?: string; run?: string; with?: Record<string, unknown> };
+type Values = Record<string, unknown>;
+type Step = { id?: string; uses?: string; run?: string; with?: Values; env?: Values };
 type Job = {
   'timeout-minutes'?: unknown;
   permissions?: Record<string, string>;
   uses?: string;
+  with?: Values;
   secrets?: unknown;
   steps?: Step[];
 };
@@ -73,3 +78,69 @@ test('a pull request gets no secret and no right to write', () => {
 
   expect(text).not.toMatch(/secrets\.|: write|github\.token/);
 });
+
+describe('whoever starts a workflow by hand', () => {
+  const release = { release: '7', reason: 'ticket 12' };
+  const revision = 'b'.repeat(64);
+  test.each([
+    { name: 'promote', ...release, words: ['promote', '--release', '7'] },
+    { name: 'rollback', ...release, words: ['rollback', '--release', '7'] },
+    { name: 'status', words: ['status'] },
+    { name: 'approve', revision, reason: 'ticket 12', words: ['approve', revision] },
+  ])('has $name act on the environment that was chosen', ({ name, words, ...given }) => {
+    const reason = 'reason' in given ? ['--reason', 'ticket 12'] : [];
+
+    expect(wordsOf(name, { ...given, environment: 'staging' })).toEqual([
+      ...words,
+      '--environment',
+      'staging',
+      ...reason,
+    ]);
+    // What `run production` delivers.
+    expect(wordsOf(name, { ...given, environment: 'production' })).toEqual([...words, ...reason]);
+  });
+
+  test('gets what was typed handed over as one word', () => {
+    const hostile = '$(touch owned) "; touch owned; `touch owned` *';
+
+    const words = wordsOf('promote', { release: '7', reason: hostile, environment: hostile });
+
+    expect(words).toEqual(['promote', '--release', '7', '--environment', hostile, '--reason', hostile]);
+  });
+});
+
+/** What Headgate is called with when a workflow is dispatched with these inputs: its line is run by the shell that a runner takes. */
+function wordsOf(name: string, dispatched: Values): readonly string[] {
+  const { jobs } = load(readFileSync(join(folder, `${name}.yml`), 'utf8')) as Workflow;
+  const called = load(readFileSync(join(folder, '_run.yml'), 'utf8')) as Workflow;
+  const step = called.jobs['run']?.steps?.find(({ id }) => id === 'headgate');
+  const env = evaluated(step?.env, evaluated(jobs[name]?.with, dispatched));
+  const root = mkdtempSync(join(tmpdir(), 'headgate-workflow-'));
+  try {
+    mkdirSync(join(root, 'pipeline/dist/cli'), { recursive: true });
+    writeFileSync(join(root, 'pipeline/dist/cli/bin.js'), 'console.log(JSON.stringify(process.argv.slice(2)))');
+    const { PATH = '' } = process.env;
+    const options = { cwd: root, env: { PATH, ...env }, encoding: 'utf8' } as const;
+    return JSON.parse(execFileSync('bash', ['-e', '-c', step?.run ?? 'exit 1'], options)) as string[];
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+/** Expressions of GitHub over `inputs`; whatever else they name is empty. What they use means the same in JavaScript. */
+function evaluated(values: Values = {}, inputs: Values): Record<string, string> {
+  const resolve = (expression: string) =>
+    String(
+      runInNewContext(
+        expression.replaceAll(/\b(inputs|secrets|vars|github)\.([\w-]+)/g, (_, context: string, name: string) =>
+          JSON.stringify(context === 'inputs' ? (inputs[name] ?? '') : ''),
+        ),
+      ),
+    );
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      String(value).replaceAll(/\$\{\{ (.*?) \}\}/g, (_, expression: string) => resolve(expression)),
+    ]),
+  );
+}

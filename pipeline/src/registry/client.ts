@@ -1,5 +1,5 @@
 /** A registry (opencontainers/distribution-spec): blobs first, then the manifest, so that no half image is ever seen. */
-import { type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { type Digest, digest, HeadgateError, isHeadgateError } from '@headgate/rollout';
 import { type Descriptor, digestOf, type Manifest, mediaTypes, readBlob, readLayout } from '../image/layout.ts';
 import { type Address, ask, parseRepository } from './http.ts';
 
@@ -120,9 +120,20 @@ async function mount(
   from: Address | undefined,
   signal: AbortSignal,
 ): Promise<URL | undefined> {
-  const query = from?.origin === address.origin ? `?mount=${blob.digest}&from=${encodeURIComponent(from.name)}` : '';
-  const answer = await ask(address, { method: 'POST', path: `blobs/uploads/${query}`, expected: [201, 202] }, signal);
+  const start = { method: 'POST', path: 'blobs/uploads/', expected: [201, 202] } as const;
+  const answer =
+    (from?.origin === address.origin ? await askToMount(address, blob, from, signal) : undefined) ??
+    (await ask(address, start, signal));
   return answer.status === 201 ? undefined : new URL(answer.headers.get('location') ?? '', address.origin);
+}
+
+/** `undefined`: whoever this is there may not read the other repository, or the registry takes no such request; the blob is sent then. */
+async function askToMount(address: Address, blob: Descriptor, { name: from }: Address, signal: AbortSignal) {
+  const path = `blobs/uploads/?mount=${blob.digest}&from=${encodeURIComponent(from)}`;
+  return ask(address, { method: 'POST', path, from, expected: [201, 202] }, signal).catch((error: unknown) => {
+    if (isHeadgateError(error) && error.code === 'REGISTRY_REFUSED') return undefined;
+    throw error;
+  });
 }
 
 async function getManifest(address: Address, of: Digest, signal: AbortSignal): Promise<Buffer> {

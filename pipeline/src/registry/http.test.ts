@@ -8,7 +8,7 @@ describe('parseRepository()', () => {
     { repository: '[::1]:5000/a', origin: 'http://[::1]:5000', name: 'a' },
     { repository: 'registry.example.com/team/a-b', origin: 'https://registry.example.com', name: 'team/a-b' },
   ])('reads $repository', ({ repository, origin, name }) => {
-    expect(parseRepository(repository)).toEqual({ repository, origin, name });
+    expect(parseRepository(repository)).toEqual({ repository, origin, host: repository.split('/')[0], name });
   });
 
   test('speaks http to a registry that the environment calls plain, and to no other of its name', () => {

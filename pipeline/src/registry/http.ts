@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { firstOf, HeadgateError } from '@headgate/rollout';
+import { firstOf, HeadgateError, isHeadgateError } from '@headgate/rollout';
+import { fetchLoggedIn, loginHint } from '@headgate/rollout/registry';
 
 /** Where a repository's requests go. */
 export type Address = {
   readonly repository: string;
   readonly origin: string;
+  /** `host[:port]`. */
+  readonly host: string;
   /** The repository without its host. */
   readonly name: string;
 };
@@ -17,6 +20,8 @@ type Question = {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
+  /** Another repository there that must be readable for it. */
+  readonly from?: string | undefined;
   /** The answer may be a layer: large, and long under way. */
   readonly layer?: true;
   /** Statuses that are answers; every other one is an error. */
@@ -51,7 +56,8 @@ export function parseRepository(repository: string, env: NodeJS.ProcessEnv = pro
   }
   const loopback = host === 'localhost' || host === '[::1]' || host.startsWith('127.');
   const plain = (env['HEADGATE_PLAIN_REGISTRIES'] ?? '').split(',').includes(`${host}${port}`);
-  return { repository, origin: `${loopback || plain ? 'http' : 'https'}://${host}${port}`, name };
+  const whole = `${host}${port}`;
+  return { repository, origin: `${loopback || plain ? 'http' : 'https'}://${whole}`, host: whole, name };
 }
 
 /** One request with its deadline. @throws {HeadgateError} `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */
@@ -62,12 +68,12 @@ export async function ask(address: Address, question: Question, signal: AbortSig
   throw new HeadgateError(
     answer.status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_REFUSED',
     `Cannot ${question.method} ${question.path} of "${address.repository}" as the registry must answer ${question.expected.join(' or ')}: current value is "${answer.status} ${why}"`,
-    { hint: hintFor(answer.status, address) },
+    { hint: await hintFor(answer.status, address, signal) },
   );
 }
 
-function hintFor(status: number, { origin, repository }: Address): string {
-  if (status === 401 || status === 403) return `let this machine use "${repository}" without a login, as none is sent`;
+async function hintFor(status: number, { origin, host, repository }: Address, signal: AbortSignal): Promise<string> {
+  if (status === 401 || status === 403) return await loginHint(repository, { host, env: process.env }, signal);
   if (status >= 500) return `read the registry's log, then run the same command again`;
   return `check that ${origin} is a registry that takes OCI images`;
 }
@@ -83,6 +89,7 @@ async function send(address: Address, question: Question, signal: AbortSignal): 
         await sleep(pauseMs * tries, undefined, { signal });
         continue;
       }
+      if (isHeadgateError(cause)) throw cause;
       throw new HeadgateError(
         'REGISTRY_UNREACHABLE',
         `Cannot reach the registry of "${address.repository}" as it must answer`,
@@ -99,7 +106,11 @@ async function sendOnce(address: Address, question: Question, signal: AbortSigna
   const { method, path, headers = {}, body, layer } = question;
   const bytesMax = layer ? layerMaxBytes : bodyMaxBytes;
   const url = new URL(path, `${address.origin}/v2/${address.name}/`);
-  const response = await fetch(url, { method, headers, signal, ...(body === undefined ? {} : { body }) });
+  const init = { method, headers, signal, ...(body === undefined ? {} : { body }) };
+  // What is uploaded may go to another place, which the registry names and which is no business of its tokens.
+  const response = await (url.origin === address.origin
+    ? fetchLoggedIn(url, init, { host: address.host, scopes: scopesOf(address, question), env: process.env })
+    : fetch(url, init));
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
@@ -110,7 +121,14 @@ async function sendOnce(address: Address, question: Question, signal: AbortSigna
   return { status: response.status, headers: response.headers, body: Buffer.concat(chunks) };
 }
 
-/** fetch() says all failures of the connection with a TypeError; by name, since `instanceof` fails between realms. */
+/** What a token must be good for. */
+function scopesOf({ name }: Address, { method, from }: Question): readonly string[] {
+  const own = `repository:${name}:${method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push'}`;
+  return from === undefined ? [own] : [own, `repository:${from}:pull`];
+}
+
+/** fetch() says all failures of the connection with a TypeError, of the token service's too; by name, since `instanceof` fails between realms. */
 function isBrokenConnection(error: unknown): boolean {
+  if (isHeadgateError(error)) return isBrokenConnection(error.cause);
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'TypeError';
 }

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { withDeadline } from '../../../deadline.ts';
 import { HeadgateError } from '../../../errors.ts';
+import { fetchLoggedIn, loginHint } from '../../../registry/index.ts';
 import type { ImageReference } from './reference.ts';
 
 /** What the distribution specification asks a registry to take at least. */
@@ -20,7 +21,7 @@ const manifestTypes = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ');
 
-/** A manifest, an index or a config: JSON of whatever shape. @throws {HeadgateError} `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE` */
+/** A manifest, an index or a config: JSON of whatever shape. @throws {HeadgateError} `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */
 export async function downloadDocument(
   from: ImageReference,
   { kind, file }: { kind: 'manifests' | 'blobs'; file: string },
@@ -34,7 +35,7 @@ export async function downloadDocument(
   }
 }
 
-/** A layer as it lies in the registry. @throws {HeadgateError} `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE` */
+/** A layer as it lies in the registry. @throws {HeadgateError} `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */
 export function downloadLayer(from: ImageReference, file: string, signal: AbortSignal): Promise<void> {
   return downloadFile(from, { kind: 'blobs', file, maxBytes: layerMaxBytes }, signal);
 }
@@ -52,7 +53,7 @@ async function downloadFile(
   signal: AbortSignal,
 ): Promise<void> {
   const within = withDeadline(signal, deadlineMs);
-  const url = `${from.origin}/v2/${from.name}/${kind}/${from.digest}`;
+  const url = new URL(`${from.origin}/v2/${from.name}/${kind}/${from.digest}`);
   const hash = createHash('sha256');
   let bytes = 0;
   const count = new Transform({
@@ -63,7 +64,15 @@ async function downloadFile(
     },
   });
   try {
-    const response = await fetch(url, { headers: { accept: manifestTypes }, signal: within });
+    const access = { host: from.host, scopes: [`repository:${from.name}:pull`], env: process.env };
+    const response = await fetchLoggedIn(url, { headers: { accept: manifestTypes }, signal: within }, access);
+    if (response.status === 401 || response.status === 403) {
+      throw new HeadgateError(
+        'REGISTRY_REFUSED',
+        `Cannot get ${url} as the registry must let it be read: current value is "${response.status}"`,
+        { hint: await loginHint(`${from.host}/${from.name}`, access, within) },
+      );
+    }
     if (!response.ok || response.body === null) throw new Error(`it answers ${response.status}`);
     await pipeline(Readable.fromWeb(response.body as ReadableStream), count, createWriteStream(file), {
       signal: within,
@@ -72,7 +81,7 @@ async function downloadFile(
     signal.throwIfAborted();
     if (cause instanceof HeadgateError) throw cause;
     throw new HeadgateError('REGISTRY_UNREACHABLE', `Cannot get ${url} as the registry did not give it`, {
-      hint: `check that ${from.origin}/v2/ answers and has the image; a registry with login is not supported yet`,
+      hint: `check that ${from.origin}/v2/ answers and has the image`,
       cause,
     });
   }

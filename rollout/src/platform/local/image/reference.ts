@@ -5,6 +5,8 @@ import { type Digest, digest } from '../../../revision.ts';
 export type ImageReference = {
   /** `http://host:port` on loopback, else `https://host`. */
   readonly origin: string;
+  /** `host[:port]`. */
+  readonly host: string;
   readonly name: string;
   readonly digest: Digest;
 };
@@ -21,5 +23,5 @@ export function parseReference(reference: string): ImageReference {
     );
   }
   const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
-  return { origin: `${loopback ? 'http' : 'https'}://${host}`, name, digest: digest(hash) };
+  return { origin: `${loopback ? 'http' : 'https'}://${host}`, host, name, digest: digest(hash) };
 }

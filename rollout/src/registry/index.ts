@@ -1,0 +1,2 @@
+/** The door to registries that want a login. */
+export { fetchLoggedIn, loginHint } from './fetch.ts';

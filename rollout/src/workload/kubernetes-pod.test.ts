@@ -78,6 +78,7 @@ test('podTemplateOf() keeps what manifests say, with the lane in it, and a sidec
     metadata: { labels: { team: 'film', 'headgate.dev/lane': 'blue' } },
     spec: {
       priorityClassName: 'high',
+      imagePullSecrets: [{ name: 'ghcr' }],
       securityContext: { fsGroup: 7 },
       containers: [
         { name: 'logs', image: 'logs@sha256:1' },
@@ -93,7 +94,11 @@ test('podTemplateOf() keeps what manifests say, with the lane in it, and a sidec
   });
 
   expect(metadata?.labels).toMatchObject({ team: 'film', 'headgate.dev/lane': 'green' });
-  expect(spec).toMatchObject({ priorityClassName: 'high', securityContext: { fsGroup: 7, runAsNonRoot: true } });
+  expect(spec).toMatchObject({
+    priorityClassName: 'high',
+    imagePullSecrets: [{ name: 'ghcr' }],
+    securityContext: { fsGroup: 7, runAsNonRoot: true },
+  });
   expect(spec?.containers?.map(({ name }) => name)).toEqual(['rating', 'logs']);
   expect(main).toMatchObject({
     image: `localhost:1/rating@${revision.digests['rating']}`,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
@@ -112,8 +112,7 @@ describe('whoever starts a workflow by hand', () => {
 /** What Headgate is called with when a workflow is dispatched with these inputs: its line is run by the shell that a runner takes. */
 function wordsOf(name: string, dispatched: Values): readonly string[] {
   const { jobs } = load(readFileSync(join(folder, `${name}.yml`), 'utf8')) as Workflow;
-  const called = load(readFileSync(join(folder, '_run.yml'), 'utf8')) as Workflow;
-  const step = called.jobs['run']?.steps?.find(({ id }) => id === 'headgate');
+  const step = stepOfRun('headgate');
   const env = evaluated(step?.env, evaluated(jobs[name]?.with, dispatched));
   const root = mkdtempSync(join(tmpdir(), 'headgate-workflow-'));
   try {
@@ -121,18 +120,75 @@ function wordsOf(name: string, dispatched: Values): readonly string[] {
     writeFileSync(join(root, 'pipeline/dist/cli/bin.js'), 'console.log(JSON.stringify(process.argv.slice(2)))');
     const { PATH = '' } = process.env;
     const options = { cwd: root, env: { PATH, ...env }, encoding: 'utf8' } as const;
-    return JSON.parse(execFileSync('bash', ['-e', '-c', step?.run ?? 'exit 1'], options)) as string[];
+    return JSON.parse(execFileSync('bash', ['--norc', '-e', '-c', step?.run ?? 'exit 1'], options)) as string[];
   } finally {
     rmSync(root, { recursive: true });
   }
 }
+
+function stepOfRun(name: string): Step {
+  const { jobs } = load(readFileSync(join(folder, '_run.yml'), 'utf8')) as Workflow;
+  const found = jobs['run']?.steps?.find(({ id }) => id === name);
+  if (found === undefined) throw new Error(`_run.yml has no step "${name}"`);
+  return found;
+}
+
+describe('the kubeconfig', () => {
+  test('goes to the jobs that ask the cluster, and to no other', () => {
+    const given = files.flatMap((file) =>
+      Object.entries((load(readFileSync(join(folder, file), 'utf8')) as Workflow).jobs)
+        .filter(([, { secrets }]) => Object.hasOwn(Object(secrets), 'KUBECONFIG'))
+        .map(([job]) => `${file} ${job}`),
+    );
+
+    expect(given.sort()).toEqual([
+      ...['deliver', 'images', 'outcome', 'perf', 'production', 'publish', 'staging'].map(
+        (job) => `deliver.yml ${job}`,
+      ),
+      ...['nightly-perf.yml perf', 'promote.yml promote', 'rollback.yml rollback', 'status.yml status'],
+    ]);
+    expect(stepOfRun('headgate').env?.['KUBECONFIG']).toBe(expression('steps.cluster.outputs.file'));
+  });
+
+  test.each([
+    { content: 'kind: Config\nusers: []', kept: true },
+    { content: '', kept: false },
+  ])('is a file for this user alone, outside of the checkout, where the secret is set: $kept', ({ content, kept }) => {
+    const place = mkdtempSync(join(tmpdir(), 'headgate-workflow-'));
+    const [checkout, temp, output] = ['checkout', 'temp', 'output'].map((name) => join(place, name)) as [
+      string,
+      string,
+      string,
+    ];
+    mkdirSync(checkout);
+    mkdirSync(temp);
+    writeFileSync(output, '');
+    const { run = '', env } = stepOfRun('cluster');
+    try {
+      execFileSync('bash', ['--norc', '-e', '-c', run], {
+        cwd: checkout,
+        env: { PATH: process.env['PATH'], CONTENT: content, RUNNER_TEMP: temp, GITHUB_OUTPUT: output },
+      });
+
+      expect(env).toEqual({ CONTENT: expression('secrets.KUBECONFIG') });
+      expect(readdirSync(checkout)).toEqual([]);
+      expect(readFileSync(output, 'utf8')).toBe(kept ? `file=${temp}/kubeconfig\n` : '');
+      expect(readdirSync(temp)).toEqual(kept ? ['kubeconfig'] : []);
+      if (!kept) return;
+      expect(readFileSync(join(temp, 'kubeconfig'), 'utf8')).toBe(`${content}\n`);
+      expect(statSync(join(temp, 'kubeconfig')).mode & 0o777).toBe(0o600);
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+});
 
 /** Expressions of GitHub over `inputs`; whatever else they name is empty. What they use means the same in JavaScript. */
 function evaluated(values: Values = {}, inputs: Values): Record<string, string> {
   const resolve = (expression: string) =>
     String(
       runInNewContext(
-        expression.replaceAll(/\b(inputs|secrets|vars|github)\.([\w-]+)/g, (_, context: string, name: string) =>
+        expression.replaceAll(/\b(inputs|secrets|vars|github|steps)\.([\w.-]+)/g, (_, context: string, name: string) =>
           JSON.stringify(context === 'inputs' ? (inputs[name] ?? '') : ''),
         ),
       ),
@@ -143,4 +199,8 @@ function evaluated(values: Values = {}, inputs: Values): Record<string, string> 
       String(value).replaceAll(/\$\{\{ (.*?) \}\}/g, (_, expression: string) => resolve(expression)),
     ]),
   );
+}
+
+function expression(text: string): string {
+  return `\${{ ${text} }}`;
 }

@@ -14,13 +14,19 @@ type Values = Record<string, unknown>;
 type Step = { id?: string; uses?: string; run?: string; with?: Values; env?: Values };
 type Job = {
   'timeout-minutes'?: unknown;
-  permissions?: Record<string, string>;
+  permissions?: unknown;
   uses?: string;
   with?: Values;
   secrets?: unknown;
   steps?: Step[];
 };
-type Workflow = { name?: string; on: Record<string, unknown>; permissions?: unknown; jobs: Record<string, Job> };
+type Workflow = {
+  name?: string;
+  on: Values;
+  permissions?: unknown;
+  concurrency?: unknown;
+  jobs: Record<string, Job>;
+};
 
 describe.each(files)('%s', (file) => {
   const text = readFileSync(join(folder, file), 'utf8');
@@ -35,14 +41,25 @@ describe.each(files)('%s', (file) => {
       expect(used).toMatch(/^(\.\/\.github\/workflows\/_run\.yml|actions\/[\w-]+@[0-9a-f]{40} # v[\d.]+)$/);
   });
 
-  test('gives no right on top, and each job the least', () => {
-    expect(workflow.permissions).toEqual({});
-    for (const { permissions } of jobs) {
-      expect(permissions).toBeDefined();
-      expect(permissions?.['contents']).toBe('read');
-      expect(
-        Object.keys(permissions ?? {}).filter((name) => !['contents', 'packages', 'statuses'].includes(name)),
-      ).toEqual([]);
+  test('gives no right on top', () => {
+    // What is called has the rights of the job that calls it, and would lose them by an empty list of its own.
+    if (file === '_run.yml')
+      expect([workflow, ...jobs].map(({ permissions }) => permissions)).toEqual([undefined, undefined]);
+    else expect(workflow.permissions).toEqual({});
+  });
+
+  test('has a name, and lets no two of its runs meet', () => {
+    expect(workflow.name).toEqual(expect.any(String));
+    if (file !== '_run.yml')
+      expect(workflow.concurrency).toEqual(expect.objectContaining({ group: expect.any(String) }));
+  });
+
+  test('installs nothing by name, and takes nothing from a cache that another run could have filled', () => {
+    for (const { run = '', uses = '', with: given = {} } of steps) {
+      expect(run).not.toMatch(/\b(npm|npx|pip3?|gem|cargo|go)\b.*\b(i|install|add|exec)\b/);
+      expect(uses).not.toMatch(/^actions\/cache/);
+      if (uses.startsWith('actions/setup-node')) expect(given).toMatchObject({ 'package-manager-cache': false });
+      if (uses.startsWith('actions/setup-node')) expect(given).not.toHaveProperty('cache');
     }
   });
 
@@ -63,6 +80,58 @@ describe.each(files)('%s', (file) => {
     for (const { run = '' } of steps)
       if (run.includes('bin.js')) expect(run).toMatch(/(^|\n)exec node [^\n]*bin\.js[^\n]*\s*$/);
   });
+});
+
+test('every job has the rights that it uses, and no other', () => {
+  const read = { contents: 'read' };
+  const tells = { ...read, statuses: 'write' };
+  const publishes = { ...read, packages: 'write' };
+  const delivers = { ...tells, ...publishes };
+  const jobs = files
+    .filter((file) => file !== '_run.yml')
+    .flatMap((file) => {
+      const workflow = load(readFileSync(join(folder, file), 'utf8')) as Workflow;
+      return Object.entries(workflow.jobs).map(([job, { permissions }]) => [`${file} ${job}`, permissions]);
+    });
+
+  expect(Object.fromEntries(jobs)).toEqual({
+    'approve.yml approve': publishes, // The yes lies beside the images.
+    'check.yml check': read,
+    'deliver.yml deliver': delivers,
+    'deliver.yml check': tells,
+    'deliver.yml images': delivers, // The cache is in the registry.
+    'deliver.yml publish': delivers,
+    'deliver.yml staging': delivers,
+    'deliver.yml perf': delivers,
+    'deliver.yml production': delivers,
+    'deliver.yml outcome': tells,
+    'nightly-perf.yml perf': publishes,
+    'promote.yml promote': tells,
+    'rollback.yml rollback': tells,
+    'status.yml status': read,
+  });
+});
+
+test('whatever makes or measures images shares the cache of results', () => {
+  const { jobs } = load(readFileSync(join(folder, 'deliver.yml'), 'utf8')) as Workflow;
+  const sharing = Object.keys(jobs).filter((job) => Object.hasOwn(Object(jobs[job]?.secrets), 'CACHE_KEY'));
+
+  expect(sharing).toEqual(['deliver', 'images', 'publish', 'staging', 'perf', 'production']);
+});
+
+test('the performance of a night is that of main beside live, and releases nothing', () => {
+  const { jobs } = load(readFileSync(join(folder, 'nightly-perf.yml'), 'utf8')) as Workflow;
+
+  expect(jobs['perf']?.with?.['args']).toBe('perf');
+});
+
+test('the action puts nothing of an event into a script, and asks for no action of others', () => {
+  const { runs } = load(readFileSync(join(repository, 'action.yml'), 'utf8')) as { runs: { steps: Step[] } };
+
+  for (const { run, uses } of runs.steps) {
+    expect(run).not.toContain('${{');
+    expect(uses).toBeUndefined();
+  }
 });
 
 test('only _run.yml and the check of pull requests have steps', () => {

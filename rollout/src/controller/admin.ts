@@ -7,17 +7,24 @@ export type Vitals = {
   readonly tending: Set<string>;
   readonly decisions: Map<string, number>;
   failures: number;
+  /** Why no news is heard, or `undefined`. */
+  blind: string | undefined;
 };
 
 export function newVitals(): Vitals {
-  return { tending: new Set(), decisions: new Map(), failures: 0 };
+  return { tending: new Set(), decisions: new Map(), failures: 0, blind: 'nothing was read yet' };
 }
 
-/** `/healthz`, `/readyz` and `/metrics`. A replica that drives nothing is ready too: it is there to take over. */
+/**
+ * `/healthz`, `/readyz` and `/metrics`. A replica that drives nothing is ready too: it is there to take over. One that hears no news is not:
+ * it would take nothing over. It lives all the same, as a new process would hear no more.
+ */
 export async function openAdmin(port: number, vitals: Vitals): Promise<AsyncDisposable & { readonly port: number }> {
   const server = createServer((request, response) => {
     const path = request.url?.split('?')[0];
-    if (path === '/healthz' || path === '/readyz') response.end('ok\n');
+    if (path === '/healthz') response.end('ok\n');
+    else if (path === '/readyz')
+      response.writeHead(vitals.blind === undefined ? 200 : 503).end(`${vitals.blind ?? 'ok'}\n`);
     else if (path === '/metrics')
       response.setHeader('content-type', 'text/plain; version=0.0.4').end(metricsOf(vitals));
     else response.writeHead(404).end('this port has /healthz, /readyz and /metrics\n');
@@ -27,12 +34,14 @@ export async function openAdmin(port: number, vitals: Vitals): Promise<AsyncDisp
   return { port: portOf(server), [Symbol.asyncDispose]: () => close(server) };
 }
 
-function metricsOf({ tending, decisions, failures }: Vitals): string {
+function metricsOf({ tending, decisions, failures, blind }: Vitals): string {
   const lines = [
     '# TYPE headgate_controller_apps_tended gauge',
     `headgate_controller_apps_tended ${tending.size}`,
     '# TYPE headgate_controller_failures_total counter',
     `headgate_controller_failures_total ${failures}`,
+    '# TYPE headgate_controller_hears_news gauge',
+    `headgate_controller_hears_news ${blind === undefined ? 1 : 0}`,
     '# TYPE headgate_controller_resident_bytes gauge',
     `headgate_controller_resident_bytes ${process.memoryUsage.rss()}`,
     '# TYPE headgate_decisions_total counter',

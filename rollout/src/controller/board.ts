@@ -1,6 +1,6 @@
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
-import type { Board } from './controller.ts';
+import type { Board, BoardNews } from './controller.ts';
 import type { Tended } from './tend.ts';
 
 /** Heads and wishes; evidence carries another label, or every chunk of it would be news. */
@@ -12,11 +12,16 @@ export function openBoard(client: KubeClient, tended: (app: string) => Tended): 
     tended,
     async *news(signal) {
       for await (const change of client.watch(kinds.ConfigMap, selection, signal)) {
-        if (change.kind === 'all') yield* new Set(change.objects.flatMap(appOf));
-        else if (change.kind === 'set') yield* appOf(change.object);
+        if (change.kind === 'all') yield* [{ kind: 'seeing' } as const, ...newsOf(change.objects)];
+        else if (change.kind === 'set') yield* newsOf([change.object]);
+        else if (change.kind === 'blind') yield change;
       }
     },
   };
+}
+
+function newsOf(objects: readonly KubeObject[]): readonly BoardNews[] {
+  return [...new Set(objects.flatMap(appOf))].map((app) => ({ kind: 'app', app }));
 }
 
 function appOf({ metadata }: KubeObject): readonly string[] {

@@ -15,7 +15,7 @@ function startController(ports: Platform, holder = 'controller-1') {
   const told = new AbortController();
   const board: Board = {
     async *news(signal) {
-      for (; !signal.aborted; await sleep(20)) yield 'test';
+      for (; !signal.aborted; await sleep(20)) yield { kind: 'app', app: 'test' };
     },
     tended: () => ({
       app: 'test',

@@ -6,13 +6,22 @@ import { type Tended, tend } from './tend.ts';
 
 /** What a controller is told by the place where the journals lie. */
 export interface Board {
-  /** Apps with a new wish or a head that somebody wrote: all of them at first and after a break. Ends when `signal` aborts. */
-  news(signal: AbortSignal): AsyncIterable<string>;
+  /** Ends when `signal` aborts, and for no other reason. */
+  news(signal: AbortSignal): AsyncIterable<BoardNews>;
   tended(app: string): Tended;
 }
 
+export type BoardNews =
+  /** A new wish, or a head that somebody wrote. */
+  | { readonly kind: 'app'; readonly app: string }
+  /** From now on nothing is missed. Comes before news of every app, at first and after a break. */
+  | { readonly kind: 'seeing' }
+  /** From now on nothing is heard, until `seeing`; again when the reason is another one. */
+  | { readonly kind: 'blind'; readonly why: string };
+
 /** What a controller tells of itself, for its log and its metrics. */
 export type ControllerEvent =
+  | Exclude<BoardNews, { readonly kind: 'app' }>
   | { readonly kind: 'tending'; readonly app: string }
   | { readonly kind: 'rested'; readonly app: string; readonly again: Instant | undefined }
   | { readonly kind: 'failed'; readonly app: string; readonly error: unknown; readonly againMs: number };
@@ -31,7 +40,12 @@ export async function runController(
   signal: AbortSignal,
 ): Promise<void> {
   const carers = new Map<string, Carer>();
-  for await (const app of board.news(signal)) {
+  for await (const news of board.news(signal)) {
+    if (news.kind !== 'app') {
+      tell(news); // Who is being tended stays so: each asks for itself.
+      continue;
+    }
+    const { app } = news;
     const carer = carers.get(app) ?? startCarer(board.tended(app), tell, signal);
     carers.set(app, carer);
     carer.wake();

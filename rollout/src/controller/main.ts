@@ -24,9 +24,9 @@ const namespace =
 const holder = `controller/${process.env['POD_NAME'] ?? hostname()}`;
 using client = openKubeClient({ namespace });
 const vitals = newVitals();
-await using _admin = await openAdmin(Number(process.env['ADMIN_PORT'] ?? 9_090), vitals);
+await using admin = await openAdmin(Number(process.env['ADMIN_PORT'] ?? 9_090), vitals);
 
-log('started', { namespace, holder });
+log('started', { namespace, holder, port: admin.port });
 await runController(openBoard(client, tendedOf), tell, told.signal);
 log('stopped', { holder });
 
@@ -74,6 +74,14 @@ function emitTo(app: string): Emit {
 
 function tell(event: ControllerEvent): void {
   switch (event.kind) {
+    case 'seeing':
+      vitals.blind = undefined;
+      log('seeing', {});
+      break;
+    case 'blind':
+      vitals.blind = event.why;
+      log('blind', { why: event.why });
+      break;
     case 'tending':
       vitals.tending.add(event.app);
       break;

@@ -80,7 +80,7 @@ export interface KubeClient extends Disposable {
   apply<T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal): Promise<T>;
   /** Safe to repeat. Only the object of this `uid`, when one is given. */
   remove(kind: Kind, name: string, signal: AbortSignal, uid?: string): Promise<void>;
-  /** All objects first, then every change, over restarts of the API server, until `signal` aborts. */
+  /** All objects first, then every change, over restarts of the API server and times without the right, until `signal` aborts. Never throws. */
   watch<T extends KubeObject>(kind: Kind, selection: Selection, signal: AbortSignal): AsyncGenerator<Change<T>, void>;
   /** Any other GET as text: logs, a pod's own port through the API server's proxy. */
   text(path: string, signal: AbortSignal): Promise<Reply>;

@@ -47,27 +47,46 @@ export async function temporaryNamespace(
 }
 
 /** A client of a service account that holds this role of the namespace and nothing else. */
-export async function openAs(admin: KubeClient, role: string, account = role): Promise<KubeClient & AsyncDisposable> {
+export async function openAs(
+  admin: KubeClient,
+  role: string,
+  account = role,
+): Promise<KubeClient & AsyncDisposable & { readonly kubeconfig: string }> {
+  await bindRole(admin, role, account);
+  const config = await kubeconfigAs(admin.namespace, account);
+  const client = openKubeClient({ kubeconfig: config.path, namespace: admin.namespace });
+  return {
+    ...client,
+    kubeconfig: config.path,
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]();
+      await config[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Gives a service account a role of the namespace. */
+export async function bindRole(admin: KubeClient, role: string, account: string): Promise<void> {
   const metadata = { name: account };
   const subjects = [{ kind: 'ServiceAccount', name: account, namespace: admin.namespace }];
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role };
   await admin.create<Binding>(kinds.RoleBinding, { metadata, roleRef, subjects }, AbortSignal.timeout(10_000));
+}
 
+/** A kubeconfig of a service account, whatever it may do; `through` is one of somebody who may be anybody. */
+export async function kubeconfigAs(
+  namespace: string,
+  account: string,
+  through: string = testCluster().kubeconfig,
+): Promise<AsyncDisposable & { readonly path: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-as-'));
-  const config = await kubeconfigOf(testCluster().kubeconfig);
+  const config = await kubeconfigOf(through);
   const [first] = config.users;
   // The API server then asks what this account may do, as `kubectl --as` does.
-  const user = { ...first, user: { ...first?.user, as: `system:serviceaccount:${admin.namespace}:${account}` } };
-  const file = join(folder, 'kubeconfig');
-  await writeFile(file, dump({ ...config, users: [user] }), { mode: 0o600 });
-  const client = openKubeClient({ kubeconfig: file, namespace: admin.namespace });
-  return {
-    ...client,
-    async [Symbol.asyncDispose]() {
-      client[Symbol.dispose]();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  const user = { ...first, user: { ...first?.user, as: `system:serviceaccount:${namespace}:${account}` } };
+  const path = join(folder, 'kubeconfig');
+  await writeFile(path, dump({ ...config, users: [user] }), { mode: 0o600 });
+  return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
 
 type Binding = KubeObject & { readonly roleRef: object; readonly subjects: readonly object[] };

@@ -5,7 +5,7 @@ import { type Reply, refused } from './refused.ts';
 
 /**
  * `all`: everything that is there now; what the reader knew before and does not find here is gone. Comes first, and again after every
- * gap. `blind`: nothing is heard any more; comes once, before the tries to hear again.
+ * gap. `blind`: nothing is heard any more, for this reason; comes again when it is another one.
  */
 export type Change<T> =
   | { readonly kind: 'all'; readonly objects: readonly T[] }
@@ -27,23 +27,26 @@ const pauseMsMax = 2_000;
 /** A watch that lasted this long was a good one. */
 const steadyMs = 10_000;
 
-/** @throws {HeadgateError} `CLUSTER_REFUSED`; what is merely unreachable is tried again until `signal` aborts */
+/**
+ * Everything is tried again until `signal` aborts. A no of the server too: rights that are being given, a hook that does not answer and a
+ * kind whose definition comes later all pass, and who stops to listen hears of none of it.
+ */
 export async function* watchObjects<T extends KubeObject>(
   source: Source<T>,
   signal: AbortSignal,
 ): AsyncGenerator<Change<T>, void> {
-  for (let isBlind = false, pauseMs = pauseMsMin; !signal.aborted; ) {
+  for (let blind = '', pauseMs = pauseMsMin; !signal.aborted; ) {
     const begun = performance.now();
     try {
       const { items, resourceVersion } = await source.list();
-      isBlind = false;
+      blind = '';
       yield { kind: 'all', objects: items };
       yield* follow(source, resourceVersion, signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!isPassing(error)) throw error;
-      if (!isBlind) yield { kind: 'blind', why: String((error as { message?: unknown }).message) };
-      isBlind = true;
+      const why = error instanceof Error ? error.message : String(error);
+      if (why !== blind) yield { kind: 'blind', why };
+      blind = why;
       pauseMs = performance.now() - begun > steadyMs ? pauseMsMin : Math.min(pauseMs * 2, pauseMsMax);
       await pause(pauseMs, signal);
     }
@@ -100,11 +103,6 @@ async function replyOf(reply: IncomingMessage): Promise<Reply> {
   let text = '';
   for await (const chunk of reply.setEncoding('utf8')) text = (text + chunk).slice(0, 4_000);
   return { status: reply.statusCode ?? 0, text };
-}
-
-/** Everything but a clear no of the server passes: refused connections, resets, silence, a server that starts. */
-function isPassing(error: unknown): boolean {
-  return (error as { code?: unknown }).code !== 'CLUSTER_REFUSED';
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

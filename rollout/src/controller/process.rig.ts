@@ -1,0 +1,47 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { tied } from '../platform/local/servers/process.ts';
+
+/** A controller in a process of its own, which is gone when its block ends. */
+export class ControllerProcess implements AsyncDisposable {
+  readonly #process: ChildProcess;
+  readonly #over: Promise<unknown>;
+  readonly #log: (Readonly<Record<string, unknown>> & { readonly event: string })[] = [];
+
+  constructor(env: Readonly<Record<string, string>>) {
+    const program = ['--import', 'tsx', '--conditions=source', join(import.meta.dirname, 'main.ts')];
+    this.#process = spawn(...tied(process.execPath, program), {
+      env: { ...process.env, ADMIN_PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    createInterface(this.#process.stdout!).on('line', (line) => this.#log.push(JSON.parse(line)));
+    this.#over = once(this.#process, 'exit');
+  }
+
+  isAlive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** What it answers at its admin port. @throws if it does not listen */
+  async ask(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const reply = await fetch(`http://127.0.0.1:${await this.#port()}${path}`, { signal: AbortSignal.timeout(5_000) });
+    return { status: reply.status, text: await reply.text() };
+  }
+
+  async #port(): Promise<unknown> {
+    for (;;) {
+      const started = this.#log.find(({ event }) => event === 'started');
+      if (started !== undefined) return started['port'];
+      if (!this.isAlive()) throw new Error('the controller has ended before it listened');
+      await sleep(20);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isAlive()) this.#process.kill('SIGTERM');
+    await this.#over;
+  }
+}

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { type Blindness, makeBlindness } from './blindness.ts';
 
 /** What a controller counts of itself, and whether it lives. */
 export type Vitals = {
@@ -9,10 +10,18 @@ export type Vitals = {
   failures: number;
   /** Why no news is heard, or `undefined`. */
   blind: string | undefined;
+  /** What of the apps that are tended cannot be seen. */
+  readonly blindness: Blindness;
 };
 
 export function newVitals(): Vitals {
-  return { tending: new Set(), decisions: new Map(), failures: 0, blind: 'nothing was read yet' };
+  return {
+    tending: new Set(),
+    decisions: new Map(),
+    failures: 0,
+    blind: 'nothing was read yet',
+    blindness: makeBlindness(),
+  };
 }
 
 /**
@@ -34,7 +43,7 @@ export async function openAdmin(port: number, vitals: Vitals): Promise<AsyncDisp
   return { port: portOf(server), [Symbol.asyncDispose]: () => close(server) };
 }
 
-function metricsOf({ tending, decisions, failures, blind }: Vitals): string {
+function metricsOf({ tending, decisions, failures, blind, blindness }: Vitals): string {
   const lines = [
     '# TYPE headgate_controller_apps_tended gauge',
     `headgate_controller_apps_tended ${tending.size}`,
@@ -44,6 +53,11 @@ function metricsOf({ tending, decisions, failures, blind }: Vitals): string {
     `headgate_controller_hears_news ${blind === undefined ? 1 : 0}`,
     '# TYPE headgate_controller_resident_bytes gauge',
     `headgate_controller_resident_bytes ${process.memoryUsage.rss()}`,
+    // In seconds, of every part that cannot be seen now.
+    '# TYPE headgate_blind_seconds gauge',
+    ...blindness
+      .at(Date.now())
+      .map(({ app, port, blindMs }) => `headgate_blind_seconds{app="${app}",port="${port}"} ${blindMs / 1_000}`),
     '# TYPE headgate_decisions_total counter',
     ...[...decisions].map(([phase, count]) => `headgate_decisions_total{phase="${phase}"} ${count}`),
   ];

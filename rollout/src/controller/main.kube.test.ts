@@ -28,6 +28,21 @@ async function isReady(controller: ControllerProcess, status: 200 | 503, text: s
   throw new Error(`/readyz does not become ${status} with "${text}": ${JSON.stringify(last)}`);
 }
 
+/** Asks until `/metrics` says this of a gauge; its value, or NaN where it is not there. */
+async function isTold(
+  controller: ControllerProcess,
+  name: string,
+  condition: (value: number) => boolean,
+): Promise<number> {
+  for (const within = signal(); !within.aborted; await sleep(50)) {
+    const { text } = await controller.ask('/metrics');
+    const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+    const value = line === undefined ? Number.NaN : Number(line.slice(name.length));
+    if (condition(value)) return value;
+  }
+  throw new Error(`/metrics does not say what is wanted of ${name}`);
+}
+
 /** Hears a wish; one for a release that never was is answered by its removal. */
 async function isHeard(): Promise<void> {
   const { wishes } = openKubernetesJournal(namespace.client, 'shop');
@@ -57,4 +72,20 @@ test('a controller without rights, at its start or when it listens again, says s
   await isReady(controller, 200, 'ok');
   await isHeard();
   expect((await controller.ask('/metrics')).text).toContain('headgate_controller_hears_news 1');
+}, 90_000);
+
+test('a controller that hears of an app and may not do its work tells since when', async () => {
+  await bindRole(namespace.client, 'headgate-shop-viewer', 'looking');
+  await using config = await kubeconfigAs(namespace.name, 'looking');
+  await using controller = new ControllerProcess({ KUBECONFIG: config.path, HEADGATE_NAMESPACE: namespace.name });
+  await isReady(controller, 200, 'ok');
+  const name = 'headgate_blind_seconds{app="shop",port="journal"}';
+
+  const heard = isHeard();
+  const first = await isTold(controller, name, (seconds) => seconds >= 0);
+  await isTold(controller, name, (seconds) => seconds > first + 1);
+  await bindRole(namespace.client, 'headgate-shop-driver', 'looking', 'driving');
+  await heard;
+
+  await isTold(controller, name, (seconds) => Number.isNaN(seconds));
 }, 90_000);

@@ -64,6 +64,7 @@ function emitTo(app: string): Emit {
         log('command-failed', { app, command: occurrence.command, message: occurrence.message });
         break;
       case 'unseen':
+        vitals.blindness.unseen(app, occurrence.port, Date.now(), 0);
         log('unseen', { app, port: occurrence.port, message: occurrence.message });
         break;
       case 'looked':
@@ -87,10 +88,12 @@ function tell(event: ControllerEvent): void {
       break;
     case 'rested':
       vitals.tending.delete(event.app);
+      vitals.blindness.rest(event.app);
       break;
     case 'failed':
       vitals.tending.delete(event.app);
       vitals.failures++;
+      vitals.blindness.unseen(event.app, 'journal', Date.now(), event.againMs);
       log('failed', { app: event.app, error: String(event.error), againMs: event.againMs });
       break;
   }

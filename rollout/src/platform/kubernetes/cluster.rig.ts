@@ -66,8 +66,8 @@ export async function openAs(
 }
 
 /** Gives a service account a role of the namespace. */
-export async function bindRole(admin: KubeClient, role: string, account: string): Promise<void> {
-  const metadata = { name: account };
+export async function bindRole(admin: KubeClient, role: string, account: string, name = account): Promise<void> {
+  const metadata = { name };
   const subjects = [{ kind: 'ServiceAccount', name: account, namespace: admin.namespace }];
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role };
   await admin.create<Binding>(kinds.RoleBinding, { metadata, roleRef, subjects }, AbortSignal.timeout(10_000));

@@ -14,6 +14,7 @@ import { kinds } from '../platform/kubernetes/kinds.ts';
 import { markIn, markOf, markPath, type RouteNames, type Split } from './gateway-api-own-rules.ts';
 import { changeOf, type RouteChange, type RouteRead, readRoute, type Said } from './gateway-api-route.ts';
 import { refusalOf } from './gateway-api-status.ts';
+import { hostHeader } from './host-header.ts';
 import type { HttpRoute } from './http-route.ts';
 import type { Replica } from './replicas.ts';
 import { type Place, patchRouteObject, readRouteObject } from './route-object.ts';
@@ -86,7 +87,9 @@ export function openGatewayApiTraffic(target: GatewayApiTarget): TrafficRouter {
     async observe(signal) {
       signal.throwIfAborted();
       const [route, replicas] = await Promise.all([readObject(target, signal), target.replicas(signal)]);
-      const looks = await Promise.all(replicas.map((replica) => lookAt(replica, target, hostOf(route), signal)));
+      const looks = await Promise.all(
+        replicas.map((replica) => lookAt(replica, target, hostHeader(route.spec.hostnames?.[0]), signal)),
+      );
       signal.throwIfAborted();
       const read = readRoute(route, names);
       // Counted at every look, or the 2 s would begin with the first one at which all else is well.
@@ -131,12 +134,6 @@ async function lookAt(
     requests: counted.status === 'fulfilled' ? requestsIn(counted.value) : undefined,
     failure: failed === undefined ? undefined : String(failed.reason),
   };
-}
-
-/** A host that the route is for. */
-function hostOf({ spec: { hostnames = [] } }: HttpRoute): Readonly<Record<string, string>> {
-  const [first] = hostnames;
-  return first === undefined ? {} : { host: first.replace('*', 'headgate') };
 }
 
 /** Counters that must not move: of each lane without weight, in each replica. */

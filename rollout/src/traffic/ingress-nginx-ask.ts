@@ -3,7 +3,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '../deadline.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
-import { type Ingress, type IngressNames, mainPath, markHeaders, type PairState } from './ingress-nginx-pair.ts';
+import { hostHeader } from './host-header.ts';
+import {
+  type Ingress,
+  type IngressNames,
+  lanesRule,
+  mainPath,
+  markHeaders,
+  type PairState,
+} from './ingress-nginx-pair.ts';
 import { type Replica, slicesOf } from './replicas.ts';
 
 const replicaMaxMs = 1_000;
@@ -70,10 +78,7 @@ async function askReplica(
   const deadline = withDeadline(signal, replicaMaxMs);
   const { host, path } = wherein(main, names);
   const ask = async (asked: string, headers: Readonly<Record<string, string>>) => {
-    const answer = await replica.get(
-      { path: asked, headers: host === undefined ? headers : { ...headers, host } },
-      deadline,
-    );
+    const answer = await replica.get({ path: asked, headers: { ...headers, ...hostHeader(host) } }, deadline);
     return { status: answer.status, lane: answer.headers['headgate-lane'] };
   };
   try {
@@ -95,7 +100,7 @@ function wherein(
   { spec }: Ingress,
   { app }: IngressNames,
 ): { readonly host: string | undefined; readonly path: string } {
-  const rule = spec.rules?.find(({ http }) => http?.paths.some(({ path }) => path !== mainPath(app)));
+  const rule = lanesRule(spec, app);
   const first = rule?.http?.paths.find(({ path }) => path !== mainPath(app));
   const start = (first?.path ?? '').replace(/\/$/, '');
   return {

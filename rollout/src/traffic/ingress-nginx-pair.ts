@@ -60,6 +60,11 @@ export function mainPath(app: string): string {
   return `/.well-known/headgate/${app}`;
 }
 
+/** The rule that leads users to the lanes: its host is one of theirs. */
+export function lanesRule({ rules }: Ingress['spec'], app: string): IngressRule | undefined {
+  return rules?.find(({ http }) => http?.paths.some(({ path }) => path !== mainPath(app)));
+}
+
 /** Stands for all that the canary says, in the place of a pin's value. */
 function pairMark(state: PairState): string {
   const pins = effectivePins(state).map(({ header, value }) => [header, value]);

@@ -9,25 +9,37 @@ import { laneServices } from '../../traffic/lane-services.ts';
 import { settled } from '../../traffic/sending.rig.ts';
 import { kinds } from './kinds.ts';
 import { openRouting } from './routing.ts';
+import { sendThrough } from './send-through.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 
-function open({ client, app }: GatewayRig, kind: KubernetesSpec['traffic']['kind'], listener: string) {
+type Kind = KubernetesSpec['traffic']['kind'];
+
+function through({ client, app }: GatewayRig, kind: Kind): KubernetesSpec {
+  const listener = kind === 'gateway-api' ? 'web' : 'nginx';
   const replicas = { namespace: 'gateway', service: 'traefik', listener, metrics: 'traefik' };
-  const kubernetes: KubernetesSpec = {
-    namespace: client.namespace,
-    traffic: { kind, route: app, replicas },
-    driver: 'cli',
-  };
+  return { namespace: client.namespace, traffic: { kind, route: app, replicas }, driver: 'cli' };
+}
+
+function open(rig: GatewayRig, kind: Kind) {
+  const { client, app } = rig;
+  const kubernetes = through(rig, kind);
   const proxies = { labels: 'app=ratings', port: 9090 };
   return openRouting({ app, kubernetes, client, fence: () => 7, way: 'direct', proxies });
+}
+
+async function makePair({ client, app }: GatewayRig, host: string): Promise<void> {
+  const names = { app, services: laneServices(app), closed: `${app}-closed` };
+  const { main, canary } = newPair({ name: app, ingressClassName: 'nginx', host, paths: ['/'], port: 80 }, names);
+  await client.create(kinds.Ingress, main, signal());
+  await client.create(kinds.Ingress, canary, signal());
 }
 
 describe('openRouting()', () => {
   test('gateway-api: weights are confirmed and counted by what headgate.yaml names', async () => {
     await using rig = await startGatewayRig('gateways');
     await makeGatewayRoute(rig);
-    const { traffic, metrics } = open(rig, 'gateway-api', 'web');
+    const { traffic, metrics } = open(rig, 'gateway-api');
     await traffic.setWeights(weightsFor('green', percent(50)), signal());
     expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed', weights: { blue: 50, green: 50 } });
     const before = await metrics.observe(signal());
@@ -44,16 +56,46 @@ describe('openRouting()', () => {
 
   test('ingress-nginx: weights are confirmed by what headgate.yaml names', async () => {
     await using rig = await startGatewayRig('ingresses');
-    const names = { app: rig.app, services: laneServices(rig.app), closed: `${rig.app}-closed` };
-    const wanted = { name: rig.app, ingressClassName: 'nginx', host: rig.host, paths: ['/'], port: 80 };
-    const { main, canary } = newPair(wanted, names);
-    await rig.client.create(kinds.Ingress, main, signal());
-    await rig.client.create(kinds.Ingress, canary, signal());
-    const { traffic, metrics } = open(rig, 'ingress-nginx', 'nginx');
+    await makePair(rig, rig.host);
+    const { traffic, metrics } = open(rig, 'ingress-nginx');
 
     await traffic.setWeights(weightsFor('green', percent(25)), signal());
 
     expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed', weights: { blue: 75, green: 25 } });
     await expect(metrics.observe(signal())).rejects.toMatchObject({ code: 'METRICS_UNREACHABLE' }); // No pod runs here.
+  });
+});
+
+describe('sendThrough()', () => {
+  test.each(['the host', 'a wildcard'])('meets a rule for %s of an ingress, as a user does', async (what) => {
+    await using rig = await startGatewayRig('ingresses');
+    await makePair(rig, what === 'the host' ? rig.host : `*.${rig.host}`);
+    const { traffic } = open(rig, 'ingress-nginx');
+    await traffic.setWeights(weightsFor('green', percent(100)), signal());
+    expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed', weights: { blue: 0, green: 100 } });
+
+    const answer = await sendThrough(
+      { app: rig.app, kubernetes: through(rig, 'ingress-nginx'), client: rig.client, way: 'direct' },
+      { path: '/any', headers: {} },
+      signal(),
+    );
+
+    expect(answer).toMatchObject({ kind: 'answered', status: 200, lane: 'green' });
+  });
+
+  test('meets a rule for the host of an HTTPRoute', async () => {
+    await using rig = await startGatewayRig('gateways');
+    await makeGatewayRoute(rig);
+    const { traffic } = open(rig, 'gateway-api');
+    await traffic.setWeights(weightsFor('blue', percent(100)), signal());
+    expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed' });
+
+    const answer = await sendThrough(
+      { app: rig.app, kubernetes: through(rig, 'gateway-api'), client: rig.client, way: 'direct' },
+      { path: '/any', headers: {} },
+      signal(),
+    );
+
+    expect(answer).toMatchObject({ kind: 'answered', status: 200, lane: 'blue' });
   });
 });

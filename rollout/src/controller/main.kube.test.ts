@@ -84,7 +84,7 @@ test('a controller that hears of an app and may not do its work tells since when
   const heard = isHeard();
   const first = await isTold(controller, name, (seconds) => seconds >= 0);
   await isTold(controller, name, (seconds) => seconds > first + 1);
-  await bindRole(namespace.client, 'headgate-shop-driver', 'looking', 'driving');
+  await bindRole(namespace.client, 'headgate-shop-driver', 'looking', { name: 'driving' });
   await heard;
 
   await isTold(controller, name, (seconds) => Number.isNaN(seconds));

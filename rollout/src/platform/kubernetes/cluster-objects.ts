@@ -8,7 +8,7 @@ import type { KubeObject } from './client.ts';
 import { frontendIngress, frontendRoute } from './frontend-objects.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { marks, servicePort } from './lane-names.ts';
-import { bindingsOf, gatewayRole, rolesOf } from './roles.ts';
+import { bindingsOf, gatewayBootstrapRole, gatewayRole, rolesOf } from './roles.ts';
 
 /** What no headgate.yaml says, as it is asked only once: where users come in. */
 export type Entrance = {
@@ -95,6 +95,7 @@ function rightsOf({ app, kubernetes }: Spec, namespace: string): readonly Standi
   const roles = [
     ...rolesOf({ app, route: kubernetes?.traffic.route ?? app }).map((object) => ({ namespace, object })),
     { namespace: far, object: gatewayRole(app) },
+    ...(far === namespace ? [] : [{ namespace: far, object: gatewayBootstrapRole(app) }]),
   ];
   // Everybody else's bindings are the cluster's owner's to make.
   const bindings = kubernetes?.driver === 'controller' ? bindingsOf(app, { near: namespace, far }) : [];

@@ -65,12 +65,17 @@ export async function openAs(
   };
 }
 
-/** Gives a service account a role of the namespace. */
-export async function bindRole(admin: KubeClient, role: string, account: string, name = account): Promise<void> {
-  const metadata = { name };
-  const subjects = [{ kind: 'ServiceAccount', name: account, namespace: admin.namespace }];
+/** Gives a service account, of this namespace unless said, a role of this one. */
+export async function bindRole(
+  admin: KubeClient,
+  role: string,
+  account: string,
+  { name = account, namespace = admin.namespace }: { readonly name?: string; readonly namespace?: string } = {},
+): Promise<void> {
+  const subjects = [{ kind: 'ServiceAccount', name: account, namespace }];
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role };
-  await admin.create<Binding>(kinds.RoleBinding, { metadata, roleRef, subjects }, AbortSignal.timeout(10_000));
+  const binding = { metadata: { name }, roleRef, subjects };
+  await admin.create<Binding>(kinds.RoleBinding, binding, AbortSignal.timeout(10_000));
 }
 
 /** A kubeconfig of a service account, whatever it may do; `through` is one of somebody who may be anybody. */

@@ -4,10 +4,10 @@ import { openKubernetesJournal } from '../../journal/kubernetes.ts';
 import { parseSpec } from '../../spec.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import type { KubeClient, KubeObject } from './client.ts';
-import { openAs, temporaryNamespace } from './cluster.rig.ts';
+import { bindRole, openAs, temporaryNamespace } from './cluster.rig.ts';
 import type { Entrance } from './cluster-objects.ts';
 import { kinds } from './kinds.ts';
-import { gatewayRole, type RoleName, roleNames, rolesOf } from './roles.ts';
+import { gatewayBootstrapRole, gatewayRole, type RoleName, roleNames, rolesOf } from './roles.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const objects = { app: 'ratings', route: 'ratings' };
@@ -112,6 +112,36 @@ describe('the role bootstrap', () => {
     expect(await bootstrapCluster(bootstrap, as('bootstrap'), signal())).toEqual([]);
   });
 
+  test('is enough with its part in another namespace, where the gateway stands, and has no right there for anything else', async () => {
+    await using far = await temporaryNamespace();
+    const bootstrap = { ...everything(), spec: aSpec(far.name) };
+    await expect(bootstrapCluster(bootstrap, as('bootstrap'), signal())).rejects.toMatchObject({
+      code: 'CLUSTER_REFUSED',
+      message: expect.stringContaining(`role ${far.name}/headgate-shop-gateway`),
+    });
+    // Once, by the owner of the cluster; from then on it keeps it by itself.
+    await far.client.create(kinds.Role, gatewayBootstrapRole('shop'), signal());
+    const near = { namespace: namespace.name };
+    await bindRole(far.client, 'headgate-shop-gateway-bootstrap', 'headgate-ratings-bootstrap', near);
+
+    await bootstrapCluster(bootstrap, as('bootstrap'), signal());
+
+    expect(
+      await far.client.get(kinds.RoleBinding, `headgate-shop-controller-${namespace.name}`, signal()),
+    ).toBeDefined();
+    expect(await bootstrapCluster(bootstrap, as('bootstrap'), signal())).toEqual([]);
+    const there = as('bootstrap').in(far.name);
+    for (const attributes of [
+      { resource: 'secrets', verb: 'get' },
+      { resource: 'configmaps', verb: 'get' },
+      { resource: 'services', verb: 'patch' },
+      { resource: 'pods', verb: 'delete' },
+      { group: 'rbac.authorization.k8s.io', resource: 'roles', verb: 'delete' },
+    ])
+      expect([attributes, await mayI(there, attributes)]).toEqual([attributes, false]);
+    expect(await mayI(there, { resource: 'pods', verb: 'list' })).toBe(true);
+  });
+
   test('leaves a box for the first wish of a releaser, who may make none', async () => {
     await bootstrapCluster(everything(), as('bootstrap'), signal());
     await using releaser = await openAs(namespace.client, 'headgate-shop-releaser');
@@ -126,10 +156,10 @@ describe('the role bootstrap', () => {
     return { spec: aSpec(), entrance: anEntrance, manifests: {}, check: false };
   }
 
-  function aSpec() {
+  function aSpec(gateway = namespace.name) {
     const text = `app: shop
 services: { web: { source: web, port: 8080 } }
-kubernetes: { namespace: ${namespace.name}, traffic: { gateway-api: { route: shop }, replicas: { service: traefik } } }
+kubernetes: { namespace: ${namespace.name}, traffic: { gateway-api: { route: shop }, replicas: { namespace: ${gateway}, service: traefik } } }
 `;
     const parsed = parseSpec(text, { file: 'headgate.yaml' });
     if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
@@ -157,7 +187,9 @@ describe('no role of ours', () => {
   });
 
   test('names a wildcard', () => {
-    const rules = [...rolesOf(objects), gatewayRole('ratings')].flatMap(({ rules }) => rules);
+    const rules = [...rolesOf(objects), gatewayRole('ratings'), gatewayBootstrapRole('ratings')].flatMap(
+      ({ rules }) => rules,
+    );
 
     expect(JSON.stringify(rules)).not.toContain('*');
   });

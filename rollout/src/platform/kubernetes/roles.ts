@@ -53,6 +53,14 @@ export function gatewayRole(app: string): Role {
   };
 }
 
+/** In the gateway's namespace, when that is another one, for bootstrap: it makes both roles of there and the controller's binding, and holds what it gives. */
+export function gatewayBootstrapRole(app: string): Role {
+  return {
+    metadata: { name: `headgate-${app}-gateway-bootstrap`, labels: { 'headgate.dev/app': app } },
+    rules: [...gatewayRole(app).rules, settingRights],
+  };
+}
+
 /** What the controller holds of one app: the role of a driver near, and of the gateway far. */
 export function bindingsOf(
   app: string,
@@ -126,7 +134,13 @@ const driving: readonly Rule[] = [
   { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
 ];
 
+const settingRights: Rule = {
+  apiGroups: ['rbac.authorization.k8s.io'],
+  resources: ['roles', 'rolebindings'],
+  verbs: ['get', ...make],
+};
+
 const making: readonly Rule[] = [
   { apiGroups: [''], resources: ['services', 'serviceaccounts'], verbs: ['get', ...make] },
-  { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'], verbs: ['get', ...make] },
+  settingRights,
 ];

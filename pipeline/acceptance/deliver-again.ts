@@ -1,8 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findSupervisor, openRecords, parseSpec, readHead, stopSupervisor } from '@headgate/rollout';
+import { anEar, type Heard } from '../../rollout/src/notify/ear.rig.ts';
 import { makeVersion } from '../src/demo/versions.ts';
-import { anEar, type Heard } from '../src/notify/ear.rig.ts';
 import { headOnce, repository } from './commands.ts';
 import { acted, failures, headgate, type Ran } from './from-sources.ts';
 import type { Report } from './report.ts';
@@ -32,6 +32,8 @@ export async function deliverAgain(report: Report): Promise<void> {
     const host = { ...github, GITHUB_API_URL: ear.url, GITHUB_STEP_SUMMARY: join(folder, 'summary.md') };
 
     const first = await deliver(folder);
+    const promoted = ear.heard.filter(({ body }) => /[ ":]release 1 is promoted: /.test(body)).map(({ path }) => path);
+    report.check('the webhook hears of a promotion, once', promoted.join() === '/hook', promoted.join());
     report.check('deliver from sources ends with a release', first.code === 0, failures(first));
     const again = await deliver(folder);
     report.check('deliver without a change exits 0', again.code === 0, failures(again));
@@ -47,6 +49,7 @@ export async function deliverAgain(report: Report): Promise<void> {
     const before = ear.heard.length;
     const delivering = deliver(folder, host);
     await untilHolding(app, state);
+    await headgate({ cwd: folder }, 'hold', '--reason', 'acceptance');
     const back = await headgate({ cwd: folder }, 'rollback', '--reason', 'acceptance');
     const rolledBack = await delivering;
     report.check('rollback while it holds exits 0', back.code === 0, back.all.trim().slice(-300));
@@ -82,7 +85,13 @@ function told(report: Report, heard: readonly Heard[]): void {
   const seen = heard.map(({ path, body }) => `${path} ${body}`).join('\n');
   report.check(
     'the commit and the webhook hear of it, once each',
-    paths.sort().join() === '/hook,/repos/kim/ratings/statuses/commit' && heard.length === 2,
+    paths.sort().join() === '/hook,/repos/kim/ratings/statuses/commit',
+    seen,
+  );
+  const acts = heard.flatMap(({ body }) => /"text":"ratings, act: release 2: ([\w ]+) by /.exec(body)?.[1] ?? []);
+  report.check(
+    'the webhook hears what was done by hand, and nothing else',
+    acts.join() === 'held,rolled back' && heard.length === 4,
     seen,
   );
 }

@@ -1,4 +1,5 @@
 import { type Act, act } from '@headgate/rollout';
+import { tellHandled } from './ending.ts';
 import { actOptions, openApp, openPorts, releaseNumber } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
@@ -13,12 +14,14 @@ export function actCommand(kind: Act, help: string): Subcommand {
     async run(call, shell) {
       const app = await openApp(call, shell);
       await using ports = await openPorts(app, shell);
-      const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+      await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
       const handled = await act(hands, kind, {
         release: releaseNumber(call),
         reason: text(call, 'reason') ?? 'no reason given',
       });
-      return finish(handled, shell, false);
+      const exitCode = finish(handled, shell, false);
+      await tellHandled(handled, { app, journal: ports.journal, shell });
+      return exitCode;
     },
   };
 }

@@ -47,8 +47,9 @@ export async function deliver(
   shell: Shell,
 ): Promise<RunResult> {
   const { app } = delivery;
+  await using hands = handsFor(app, ports, shell, emit);
   const releaserOf = (releasing: Commission) =>
-    openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec: app.spec, options: app.options });
+    openReleaser(hands, { ...releasing, spec: app.spec, options: app.options });
   const registry = await releaseRegistry(app, shell);
   const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
   return await run(pipeline, { ...options, reporters });
@@ -124,11 +125,8 @@ function lazyReleaser(app: App, releasing: Commission, shell: Shell): Releaser {
       const emit: Emit = (occurrence) => {
         if (occurrence.kind !== 'looked') log(lineOf(occurrence, shell));
       };
-      await openReleaser(handsFor(app, ports, shell, emit), { ...releasing, spec, options }).release(
-        images,
-        log,
-        signal,
-      );
+      await using hands = handsFor(app, ports, shell, emit);
+      await openReleaser(hands, { ...releasing, spec, options }).release(images, log, signal);
     },
   };
 }

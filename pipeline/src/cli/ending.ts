@@ -1,7 +1,7 @@
-import { readHead } from '@headgate/rollout';
-import type { CiHost } from '../host/host.ts';
-import { type Ears, type Ending, tellEnding } from '../report/ending.ts';
-import type { EndedRelease } from '../report/release.ts';
+import { type Handled, type Records, readHead } from '@headgate/rollout';
+import { type CiHost, openHost } from '../host/host.ts';
+import { type Ears, type Ending, type Told, tellEnding } from '../report/ending.ts';
+import { type EndedRelease, tellRelease } from '../report/release.ts';
 import { redactor } from '../run/redact.ts';
 import { secretsOf } from '../run/secrets.ts';
 import type { App } from './open.ts';
@@ -10,32 +10,68 @@ import type { Shell } from './shell.ts';
 /** Who was told to go still tells this, and is gone before a CI host loses its patience. */
 const tellMaxMs = { calm: 30_000, hurried: 2_000 } as const;
 
-/** Tells how it ended to all who asked to hear of it. `HEADGATE_WEBHOOK` is for an address that is a secret. */
+/** Tells how it ended to all who asked to hear of it. */
 export async function tell(
-  ending: Omit<Ending, 'app' | 'actor'>,
+  ending: Omit<Ending, 'app' | 'actor' | 'environment'> & Told,
   app: App,
   { host, shell }: { readonly host: CiHost; readonly shell: Shell },
 ): Promise<void> {
-  const { env, err, user: actor, signal } = shell;
-  const { app: name, webhook } = app.spec;
+  const { env, err, user: actor } = shell;
+  const { environment, spec } = app;
   const ears: Ears = {
     host,
-    webhook: env['HEADGATE_WEBHOOK'] || webhook,
+    webhook: webhookOf(app, shell),
     redact: redactor(secretsOf(env)),
     warn: (line) => err(`${line}\n`),
   };
-  const within = AbortSignal.timeout(signal.aborted ? tellMaxMs.hurried : tellMaxMs.calm);
-  await tellEnding({ ...ending, app: name, actor }, ears, within);
+  await tellEnding({ ...ending, environment, app: spec.app, actor }, ears, tellBefore(shell));
+}
+
+/** `HEADGATE_WEBHOOK` is for an address that is a secret. */
+export function webhookOf({ spec }: App, { env }: Shell): string | undefined {
+  return env['HEADGATE_WEBHOOK'] || spec.webhook;
+}
+
+/** When whoever was not told by then is not told any more. */
+export function tellBefore({ signal }: Shell): AbortSignal {
+  return AbortSignal.timeout(signal.aborted ? tellMaxMs.hurried : tellMaxMs.calm);
+}
+
+export type Telling = {
+  readonly app: App;
+  readonly journal: Records['journal'];
+  readonly shell: Shell;
+  /** This command applied the rolling update, which no driver tells of. */
+  readonly rolled?: boolean;
+};
+
+/** The host's page and the commit hear how a release ended that this command has seen to its end; the webhook hears it of the driver. */
+export async function tellHandled(handled: Handled, { app, journal, shell, rolled = false }: Telling): Promise<void> {
+  if (handled.kind !== 'ended') return;
+  const { out: write, env, guard, isTerminal } = shell;
+  const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
+  const { release } = handled;
+  const one = { journal, release, environment: app.environment };
+  // A host that takes no report changes nothing about the release.
+  await tellRelease(one, { host, root: app.folder }, tellBefore(shell)).catch((error: unknown) =>
+    shell.err(`The release has ended, and could not be told to ${host.kind}: ${String(error)}\n`),
+  );
+  const end = await endOf(one, app).catch(() => undefined); // A promoted one that is still watched has none yet.
+  if (end === undefined) return;
+  const { text, commit, isBack } = end;
+  const exitCode = isBack ? 11 : 0; // Of the release, whatever whoever asked for its way back makes of it.
+  await tell({ what: 'release', exitCode, release, text, commit, byDriver: !rolled }, app, { host, shell });
 }
 
 /** What the journal says of a release that has ended, in the sentence of `why`. */
 export async function endOf(
   { journal, release }: Pick<EndedRelease, 'journal' | 'release'>,
   app: App,
-): Promise<Pick<Ending, 'commit' | 'text'> | undefined> {
+): Promise<(Pick<Ending, 'commit' | 'text'> & { readonly isBack: boolean; readonly isRolling: boolean }) | undefined> {
   const head = await readHead(journal, app.spec.app, AbortSignal.timeout(tellMaxMs.calm));
   const ended = head.history.find(({ id }) => id === release);
   if (ended === undefined) return undefined;
-  const how = ended.outcome === 'promoted' ? 'is promoted' : 'was rolled back';
-  return { commit: ended.commit, text: `release ${release} ${how}: ${ended.text}` };
+  const isBack = ended.outcome === 'rolledBack';
+  const text = `release ${release} ${isBack ? 'was rolled back' : 'is promoted'}: ${ended.text}`;
+  return { commit: ended.commit, text, isBack, isRolling: ended.strategy === 'rolling' };
 }

@@ -29,6 +29,8 @@ export const actOptions = {
 
 export type App = {
   readonly spec: Spec;
+  /** Of headgate.yaml; `undefined`: that of the file itself. */
+  readonly environment?: string | undefined;
   /** Where headgate.yaml lies. */
   readonly folder: string;
   /** Where the local platform keeps its state. */
@@ -71,6 +73,7 @@ function appOf(
   return {
     spec,
     values,
+    environment,
     folder: dirname(file),
     state: environment === undefined ? state : join(state, environment),
     options: ['--file', file, ...named],

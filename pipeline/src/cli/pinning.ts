@@ -26,7 +26,7 @@ export function pinCommand(differs: {
       };
       const app = await openApp(call, shell);
       await using ports = await openPorts(app, shell);
-      const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+      await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
       return finish(await pin(hands, marker, wish), shell, false);
     },
   };

@@ -1,4 +1,18 @@
-import { type Emit, type Handled, type Hands, type Occurrence, type Platform, phaseText } from '@headgate/rollout';
+import {
+  type Emit,
+  type Handled,
+  type Hands,
+  newsOf,
+  type Occurrence,
+  openNotifier,
+  type Platform,
+  phaseText,
+  postWebhook,
+} from '@headgate/rollout';
+import { openHost } from '../host/host.ts';
+import { redactDeep, redactor } from '../run/redact.ts';
+import { secretsOf } from '../run/secrets.ts';
+import { tellBefore, webhookOf } from './ending.ts';
 import type { App } from './open.ts';
 import { paint, type Shell } from './shell.ts';
 
@@ -39,15 +53,37 @@ export function clock(at: number): string {
   return new Date(at).toISOString().slice(11, 19);
 }
 
-export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): Hands {
+/** Closing them waits until what they drove is told to the webhook. */
+export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): Hands & AsyncDisposable {
+  const notifier = notifierFor(app, shell);
   return {
     ports,
     spec: app.spec,
     actor: shell.user,
-    emit,
+    emit(occurrence) {
+      emit(occurrence);
+      notifier.emit(occurrence);
+    },
+    [Symbol.asyncDispose]: () => notifier[Symbol.asyncDispose](),
     say: (words) => shell.err(`${words}\n`),
     signal: shell.signal,
   };
+}
+
+function notifierFor(app: App, shell: Shell) {
+  const { out: write, env, guard, isTerminal } = shell;
+  const { environment, spec, folder: root } = app;
+  const redact = redactor(secretsOf(env));
+  const webhook = webhookOf(app, shell);
+  return openNotifier(
+    async (notice) => {
+      if (webhook === undefined) return;
+      const { url } = await openHost({ root, env, write, guard, isTerminal });
+      const news = newsOf(notice, { app: spec.app, environment, url });
+      await postWebhook(webhook, redactDeep(news, redact), tellBefore(shell));
+    },
+    (error) => shell.err(redact(`It has ended, and could not be told to the webhook: ${String(error)}\n`)),
+  );
 }
 
 /** Exit code of an act, and its last line. */

@@ -1,6 +1,7 @@
 import { HeadgateError } from '@headgate/rollout';
 import { releaseImages } from '../deploy/revise.ts';
 import { renderTemplate } from '../deploy/template.ts';
+import { tellHandled } from './ending.ts';
 import { appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
@@ -20,7 +21,7 @@ export const command: Subcommand = {
     const images = Object.fromEntries(call.positionals.map(parsePair));
     const template = await renderTemplate(app.spec, { root: app.folder, env: shell.env }, shell.signal);
     await using ports = await openPorts(app, shell);
-    const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+    await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const handled = await releaseImages(hands, images, {
       commit: undefined,
       template,
@@ -30,7 +31,9 @@ export const command: Subcommand = {
       insist: flag(call, 'insist'),
       hotfix: flag(call, 'hotfix'),
     });
-    return finish(handled, shell, false);
+    const exitCode = finish(handled, shell, false);
+    await tellHandled(handled, { app, journal: ports.journal, shell });
+    return exitCode;
   },
 };
 

@@ -2,6 +2,7 @@ import { previewRoll, roll } from '@headgate/rollout';
 import { byAnsible } from '../deploy/playbook.ts';
 import { completeRevision } from '../deploy/revise.ts';
 import { renderTemplate } from '../deploy/template.ts';
+import { tellHandled } from './ending.ts';
 import { appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { parsePair } from './release.ts';
@@ -27,7 +28,7 @@ export const command: Subcommand = {
     const images = Object.fromEntries(call.positionals.map(parsePair));
     const template = await renderTemplate(spec, { root, env }, shell.signal);
     await using ports = await openPorts(app, shell);
-    const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+    await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const verifyKey = env['HEADGATE_VERIFY_KEY'];
     const request = {
       revision: await completeRevision(hands, images, { template, commit: undefined, verifyKey }),
@@ -36,6 +37,9 @@ export const command: Subcommand = {
       ancestry: 'unknown',
       insist: flag(call, 'insist'),
     } as const;
-    return finish(await (check ? previewRoll : roll)(hands, request, apply), shell, false);
+    const handled = await (check ? previewRoll : roll)(hands, request, apply);
+    const exitCode = finish(handled, shell, false);
+    if (!check) await tellHandled(handled, { app, journal: ports.journal, shell, rolled: true });
+    return exitCode;
   },
 };

@@ -1,4 +1,5 @@
 import { act, instant, needsRestore, readHead, restore, unroll } from '@headgate/rollout';
+import { tellHandled } from './ending.ts';
 import { actOptions, openApp, openPorts, releaseNumber } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
@@ -11,13 +12,19 @@ export const command: Subcommand = {
   async run(call, shell) {
     const app = await openApp(call, shell);
     await using ports = await openPorts(app, shell);
-    const hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+    await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const head = await readHead(ports.journal, app.spec.app, shell.signal);
     const asked = { release: releaseNumber(call), reason: text(call, 'reason') ?? 'no reason given' };
     const to = text(call, 'to');
-    if (head.rolling !== undefined) return finish(await unroll(hands, asked), shell, true);
-    if (to !== undefined || needsRestore(head, instant(Date.now())))
-      return finish(await restore(hands, to, asked), shell, false);
-    return finish(await act(hands, 'rollback', asked), shell, true);
+    const rolled = head.rolling !== undefined;
+    const restores = !rolled && (to !== undefined || needsRestore(head, instant(Date.now())));
+    const handled = rolled
+      ? await unroll(hands, asked)
+      : restores
+        ? await restore(hands, to, asked)
+        : await act(hands, 'rollback', asked);
+    const exitCode = finish(handled, shell, !restores);
+    await tellHandled(handled, { app, journal: ports.journal, shell, rolled });
+    return exitCode;
   },
 };

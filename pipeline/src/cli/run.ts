@@ -65,11 +65,13 @@ export const command: Subcommand = {
     await report(host, { target, record, result, ended, root: app.folder }, shell);
     if (record !== undefined) {
       const { exitCode } = result;
-      const last = ended.find((one) => one.environment === undefined);
-      const release = last && (await endOf(last, app).catch(() => undefined)); // Only for a better sentence.
-      const text = release?.text ?? sentenceOf(record);
+      const ends = await Promise.all(ended.map((one) => endOf(one, app).catch(() => undefined)));
+      const last = ended.findIndex((one) => one.environment === undefined);
+      const text = ends[last]?.text ?? sentenceOf(record); // The better sentence.
       const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.
-      const ending = { environment, what: target, exitCode, text, commit, release: last?.release };
+      const driven = ends.filter((end) => end !== undefined && !end.isRolling);
+      const byDriver = exitCode === 0 ? driven.length > 0 : driven.some((end) => end?.isBack);
+      const ending = { what: target, exitCode, text, commit, release: ended[last]?.release, byDriver };
       await tell(ending, app, { host, shell });
     }
     return result.exitCode;

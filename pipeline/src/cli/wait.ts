@@ -1,7 +1,5 @@
 import { HeadgateError, type Platform, readHead, settled, waitFor } from '@headgate/rollout';
-import { openHost } from '../host/host.ts';
-import { tellRelease } from '../report/release.ts';
-import { endOf, tell } from './ending.ts';
+import { tellHandled } from './ending.ts';
 import { type App, appOptions, openApp, openPorts } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, paint, type Shell, type Subcommand, text, word } from './shell.ts';
@@ -28,27 +26,13 @@ export const command: Subcommand = {
     const app = await openApp(call, shell);
     await using ports = await openPorts(app, shell);
     if (until === 'ready') return waitReady(app, ports, timeout * 1_000, shell);
-    const ended = await waitFor(
-      handsFor(app, ports, shell, presenter(shell, flag(call, 'json'))),
-      until,
-      timeout * 1_000,
-    );
-    if (ended.kind === 'ended') {
-      const { out: write, env, guard, isTerminal } = shell;
-      const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
-      const { journal } = ports;
-      const one = { journal, release: ended.release, environment: undefined };
-      // A host that takes no report changes nothing about the release.
-      await tellRelease(one, { host, root: app.folder }, shell.signal).catch((error: unknown) =>
-        shell.err(`The release has ended, and could not be told to ${host.kind}: ${String(error)}\n`),
-      );
+    await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+    const ended = await waitFor(hands, until, timeout * 1_000);
+    if (ended.kind !== 'timeout') {
       const exitCode = finish(ended, shell, false);
-      const end = await endOf(one, app).catch(() => undefined); // A promoted one that is still watched has none yet.
-      const ending = { environment: text(call, 'environment'), what: 'release', exitCode, release: ended.release };
-      if (end !== undefined) await tell({ ...ending, ...end }, app, { host, shell });
+      await tellHandled(ended, { app, journal: ports.journal, shell });
       return exitCode;
     }
-    if (ended.kind !== 'timeout') return finish(ended, shell, false);
     shell.err(
       `release ${ended.head.release?.id} has not ended within ${timeout} s; run \`headgate status\` for the reason\n`,
     );

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { anEar } from '../notify/ear.rig.ts';
+import { anEar } from '../../../rollout/src/notify/ear.rig.ts';
 import { openHost } from './github.ts';
 import { openPlainGuard } from './guard.ts';
 

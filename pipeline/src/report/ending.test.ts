@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { anEar } from '../../../rollout/src/notify/ear.rig.ts';
 import { openHost } from '../host/github.ts';
 import { openPlainGuard } from '../host/guard.ts';
-import { anEar } from '../notify/ear.rig.ts';
 import { redactor } from '../run/redact.ts';
-import { type Ending, sentenceOf, tellEnding } from './ending.ts';
+import { type Ending, sentenceOf, type Told, tellEnding } from './ending.ts';
 import { recordReporter } from './record.ts';
 import { aRun, play } from './run.rig.ts';
 
@@ -20,7 +20,7 @@ const ending: Ending = {
 };
 
 /** What the commit, at GitHub's API, and the webhook heard, each on a server of its own, and what was warned of. */
-async function tellTo(told: Ending, codes = { api: 201, hook: 200 }) {
+async function tellTo(told: Ending & Partial<Told>, codes = { api: 201, hook: 200 }) {
   await using api = await anEar(codes.api);
   await using hook = await anEar(codes.hook);
   const env = {
@@ -34,7 +34,11 @@ async function tellTo(told: Ending, codes = { api: 201, hook: 200 }) {
   const warned: string[] = [];
   const redact = redactor({ PASSWORD: 'hunter2-hunter2' });
   const warn = (line: string) => void warned.push(line);
-  await tellEnding(told, { host, webhook: `${hook.url}/t0ken`, redact, warn }, AbortSignal.timeout(20_000));
+  await tellEnding(
+    { byDriver: false, ...told },
+    { host, webhook: `${hook.url}/t0ken`, redact, warn },
+    AbortSignal.timeout(20_000),
+  );
   return { api: api.heard, hook: hook.heard.map(({ body }) => JSON.parse(body)), warned };
 }
 
@@ -76,6 +80,12 @@ describe('tellEnding()', () => {
     const { api, hook } = await tellTo({ ...ending, exitCode: 0, release: undefined, commit: undefined });
 
     expect([api, hook]).toEqual([[], []]);
+  });
+
+  test('what the driver has told the webhook is told to the commit alone', async () => {
+    const { api, hook } = await tellTo({ ...ending, byDriver: true });
+
+    expect([api.length, hook.length]).toEqual([1, 0]);
   });
 
   test('an ear that does not listen keeps nothing from the other one, and is only warned of', async () => {

@@ -1,6 +1,5 @@
-import { unreachable } from '@headgate/rollout';
+import { postWebhook, unreachable } from '@headgate/rollout';
 import type { CiHost, CommitStatus } from '../host/host.ts';
-import { postWebhook } from '../notify/webhook.ts';
 import { type Redact, redactDeep } from '../run/redact.ts';
 import { formatMs } from './lines.ts';
 import type { RunRecord } from './record.ts';
@@ -21,6 +20,9 @@ export type Ending = {
   readonly actor: string;
 };
 
+/** How a release ended is told to the webhook by whoever drove it, and by nobody else. */
+export type Told = { readonly byDriver: boolean };
+
 /** Who hears of it besides the host's own page. */
 export type Ears = {
   readonly host: Pick<CiHost, 'kind' | 'url' | 'mark'>;
@@ -32,7 +34,7 @@ export type Ears = {
 
 /** Tells the commit, and where there is news the webhook. Never throws: whatever cannot be told changes nothing about what has ended. */
 export async function tellEnding(
-  ending: Ending,
+  { byDriver, ...ending }: Ending & Told,
   { host, webhook, redact, warn }: Ears,
   signal: AbortSignal,
 ): Promise<void> {
@@ -42,7 +44,7 @@ export async function tellEnding(
   const context = ['headgate', environment, what].filter((part) => part !== undefined).join('/');
   const tell = (ear: string, telling: Promise<unknown>) =>
     telling.catch((error: unknown) => warn(redact(`It has ended, and could not be told to ${ear}: ${String(error)}`)));
-  const isNews = exitCode !== 0 || release !== undefined;
+  const isNews = !byDriver && (exitCode !== 0 || release !== undefined);
   const sentence = `${app}${environment === undefined ? '' : ` ${environment}`}, ${what}: ${text}`;
   const news = { ...ending, version: 1, state, url: host.url, text: sentence };
   await Promise.all([

@@ -22,6 +22,7 @@ function startController(ports: Platform, holder = 'controller-1') {
       holder,
       records: ports,
       emit: () => {},
+      notify: () => () => {},
       pace: { restMs: 30, alertMs: 20, transitMs: 10 },
       open: () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
     }),

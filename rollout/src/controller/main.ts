@@ -1,5 +1,6 @@
 /**
  * The controller's process. `HEADGATE_NAMESPACE` is what it tends, by default the pod's own; `POD_NAME` tells two replicas apart;
+ * `HEADGATE_WEBHOOK` hears how releases end, in the place of the address that an app names;
  * `ADMIN_PORT` has /healthz, /readyz and /metrics (9090 by default). It knows no app beforehand: each names its servers in its order.
  */
 import { readFile } from 'node:fs/promises';
@@ -7,10 +8,14 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Emit } from '../engine/occurrence.ts';
 import { openKubernetesJournal } from '../journal/kubernetes.ts';
+import { newsOf } from '../notify/notice.ts';
+import { type Notifier, openNotifier } from '../notify/notifier.ts';
+import { postWebhook } from '../notify/webhook.ts';
 import { openKubeClient } from '../platform/kubernetes/client.ts';
 import { eventsOf } from '../platform/kubernetes/events.ts';
 import { openKubernetesPlatform } from '../platform/kubernetes/open.ts';
 import { serviceAccountFolder } from '../platform/kubernetes/service-account.ts';
+import type { Spec } from '../spec.ts';
 import { newVitals, openAdmin } from './admin.ts';
 import { openBoard } from './board.ts';
 import { type ControllerEvent, runController } from './controller.ts';
@@ -23,17 +28,20 @@ const namespace =
   process.env['HEADGATE_NAMESPACE'] ?? (await readFile(join(serviceAccountFolder, 'namespace'), 'utf8')).trim();
 const holder = `controller/${process.env['POD_NAME'] ?? hostname()}`;
 using client = openKubeClient({ namespace });
+const notifiers = new Map<string, Notifier>();
 const vitals = newVitals();
 await using admin = await openAdmin(Number(process.env['ADMIN_PORT'] ?? 9_090), vitals);
 
 log('started', { namespace, holder, port: admin.port });
 await runController(openBoard(client, tendedOf), tell, told.signal);
+for (const notifier of notifiers.values()) await notifier[Symbol.asyncDispose]();
 log('stopped', { holder });
 
 function tendedOf(app: string): Tended {
   return {
     app,
     holder,
+    notify: (spec) => notifierOf(spec).emit,
     records: openKubernetesJournal(client, app),
     open: (spec) => openKubernetesPlatform(spec, client),
     emit: both(
@@ -41,6 +49,24 @@ function tendedOf(app: string): Tended {
       eventsOf(client, app, (error) => log('event-unwritten', { app, error: String(error) })),
     ),
   };
+}
+
+const tellMaxMs = 30_000;
+
+/** One for each app and address. */
+function notifierOf({ app, webhook }: Spec): Notifier {
+  const url = process.env['HEADGATE_WEBHOOK'] || webhook;
+  const name = `${app} ${url}`;
+  const known = notifiers.get(name);
+  if (known !== undefined) return known;
+  const made = openNotifier(
+    async (notice) => {
+      if (url !== undefined) await postWebhook(url, newsOf(notice, { app }), AbortSignal.timeout(tellMaxMs));
+    },
+    (error) => log('webhook-untold', { app, error: String(error) }),
+  );
+  notifiers.set(name, made);
+  return made;
 }
 
 function both(one: Emit, other: Emit): Emit {

@@ -21,6 +21,8 @@ export type Tended = {
   /** Who holds the app's lock while it is driven. */
   readonly holder: string;
   readonly emit: Emit;
+  /** Tells whoever the spec names, and the process besides, of what is decided. */
+  readonly notify: (spec: Spec) => Emit;
   readonly pace?: Pace;
 };
 
@@ -55,11 +57,11 @@ export async function tend(tended: Tended, news: News, signal: AbortSignal): Pro
     return { again: undefined };
   }
   await using ports = tended.open(spec);
-  const task = { ...taskOf(tended), ports, lease, news, signal };
+  const task = { ...taskOf(tended, spec), ports, lease, news, signal };
   for (let begun = 0; begun < ordersMax && !signal.aborted; begun++) {
     const driven = await drive({ ...task, spec: spec.release });
     if (driven.kind === 'interrupted') break;
-    if (!(await beginNext(task))) break;
+    if (!(await beginNext(task, tended))) break;
   }
   return { again: dueAt(await readHead(records.journal, app, AbortSignal.timeout(readMaxMs))) };
 }
@@ -88,12 +90,17 @@ function dueAt({ release }: Head): Instant | undefined {
   return phase?.kind === 'promoted' && release?.former !== undefined ? phase.warmUntil : undefined;
 }
 
-function taskOf({ app, emit, pace }: Tended) {
-  return { app, emit, ...(pace === undefined ? {} : { pace }) };
+function taskOf({ app, emit, notify, pace }: Tended, spec: Spec) {
+  const tell = notify(spec);
+  const both: Emit = (occurrence) => {
+    emit(occurrence);
+    tell(occurrence);
+  };
+  return { app, emit: both, ...(pace === undefined ? {} : { pace }) };
 }
 
 /** Begins the newest order and drives it to its end; whether there was one. */
-async function beginNext(task: Omit<Drive, 'spec'>): Promise<boolean> {
+async function beginNext(task: Omit<Drive, 'spec'>, tended: Tended): Promise<boolean> {
   const { app, ports, lease, signal } = task;
   const { waiting, ids } = await hear(ports.wishes, signal);
   const queued = noteWaiting(await readHead(ports.journal, app, signal), waiting);
@@ -101,6 +108,7 @@ async function beginNext(task: Omit<Drive, 'spec'>): Promise<boolean> {
   if (next === undefined) return false;
   await drive({
     ...task,
+    ...taskOf(tended, next.order.spec),
     spec: next.order.spec.release,
     begin: async (book) => {
       const head = noteWaiting(book.head, waiting);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withDeadline } from '@headgate/rollout';
+import { withDeadline } from '../deadline.ts';
 
 const triesMax = 3;
 /** Before the second try; the third waits twice as long. */

@@ -59,6 +59,7 @@ export async function aClusterShell(specOf: (namespace: string) => string) {
     namespace,
     kubectl,
     everywhere,
+    kubeconfig,
     async [Symbol.asyncDispose]() {
       await shell[Symbol.asyncDispose]();
       const labels = ['--namespace', 'gateway', '--selector', 'headgate.dev/app', '-o', 'name'];

@@ -1,5 +1,6 @@
 import { HeadgateError } from '../../errors.ts';
 import type { KubeObject } from '../../platform/kubernetes/client.ts';
+import { isForbidden } from '../../platform/kubernetes/refused.ts';
 
 export type ConfigMap = KubeObject & {
   readonly data?: Readonly<Record<string, string>>;
@@ -24,6 +25,15 @@ export async function reading<T>(what: string, signal: AbortSignal, act: () => P
 /** As `reading`, for writes. */
 export async function writing<T>(what: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
   return naming('JOURNAL_UNWRITABLE', `Cannot write ${what}`, signal, act);
+}
+
+/** For a `catch`: who has not the right is told which role has it. */
+export function needing(role: string): (error: unknown) => never {
+  return (error) => {
+    if (!isForbidden(error)) throw error;
+    const hint = `${error.hint}; role ${role} has this right, and whoever set the app up can give it`;
+    throw new HeadgateError(error.code, error.message, { hint, cause: error.cause });
+  };
 }
 
 export function overtaken(what: string): HeadgateError {

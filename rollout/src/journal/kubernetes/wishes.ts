@@ -3,7 +3,7 @@ import type { KubeClient } from '../../platform/kubernetes/client.ts';
 import { kinds } from '../../platform/kubernetes/kinds.ts';
 import type { Wish, WishBox } from '../journal.ts';
 import { limits, refuseOver } from '../limits.ts';
-import { type ConfigMap, labelsOf, overtaken, reading, writeTriesMax, writing } from './objects.ts';
+import { type ConfigMap, labelsOf, needing, overtaken, reading, writeTriesMax, writing } from './objects.ts';
 
 /** The one object that the releaser role may patch; it may make none, so whoever sets the app up makes it. */
 export function emptyBox(app: string): ConfigMap {
@@ -24,9 +24,12 @@ export function wishesIn(client: KubeClient, app: string): WishBox {
   /** One key of its own: nobody else's wish is read or written, and repeating it is safe. */
   async function put(id: string, text: string, signal: AbortSignal): Promise<void> {
     for (let tries = 0; tries < writeTriesMax; tries++) {
-      const merged = await client.merge(kinds.ConfigMap, name, { data: { [id]: text } }, signal);
+      const change = { data: { [id]: text } };
+      const merged = await client
+        .merge(kinds.ConfigMap, name, change, signal)
+        .catch(needing(`headgate-${app}-releaser`));
       if (merged.kind === 'written') return;
-      const box = { metadata, data: { [id]: text } };
+      const box = { metadata, ...change };
       if ((await client.create(kinds.ConfigMap, box, signal)).kind === 'written') return;
     }
     throw overtaken(what);

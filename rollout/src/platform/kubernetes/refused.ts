@@ -1,4 +1,4 @@
-import { HeadgateError } from '../../errors.ts';
+import { HeadgateError, isHeadgateError } from '../../errors.ts';
 
 /** The API server's own words about a request that it did not carry out. */
 export type Status = { readonly reason: string; readonly message: string; readonly causes: number };
@@ -38,6 +38,11 @@ export function silent(doing: string, cause: unknown): HeadgateError {
     hint: 'try `kubectl get --raw /readyz` with the same kubeconfig',
     cause,
   });
+}
+
+/** This user has not the right. */
+export function isForbidden(error: unknown): error is HeadgateError {
+  return isHeadgateError(error) && error.code === 'CLUSTER_REFUSED' && error.hint === hintFor(403);
 }
 
 function hintFor(status: number): string {

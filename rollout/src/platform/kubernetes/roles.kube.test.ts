@@ -58,7 +58,10 @@ describe('a viewer', () => {
     const { version } = (await journal.read(signal()))!;
     const no = { code: 'JOURNAL_UNWRITABLE', message: expect.stringContaining('403'), hint: expect.any(String) };
 
-    await expect(wishes.add({ act: 'promote', actor: 'eva', at: 1 }, signal())).rejects.toMatchObject(no);
+    await expect(wishes.add({ act: 'promote', actor: 'eva', at: 1 }, signal())).rejects.toMatchObject({
+      ...no,
+      hint: expect.stringContaining('role headgate-ratings-releaser has this right'),
+    });
     await expect(journal.write('forged', version, signal())).rejects.toMatchObject(no);
     await expect(lock.acquire('eva', signal())).rejects.toMatchObject(no);
     expect(await openKubernetesJournal(namespace.client, 'ratings').journal.read(signal())).toMatchObject({
@@ -184,6 +187,16 @@ describe('no role of ours', () => {
 
     for (const attributes of asked) expect([attributes, await mayI(as(name), attributes)]).toEqual([attributes, false]);
     expect(await mayI(as(name), { resource: 'configmaps', verb: 'get' })).toBe(true); // It is asked of whom we mean.
+  });
+
+  test('names secrets', () => {
+    const roles = [...rolesOf(objects), gatewayRole('ratings'), gatewayBootstrapRole('ratings')];
+
+    for (const { metadata, rules } of roles)
+      expect([metadata.name, rules.flatMap(({ resources }) => resources)]).toEqual([
+        metadata.name,
+        expect.not.arrayContaining(['secrets']),
+      ]);
   });
 
   test('names a wildcard', () => {

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { aPlatform, aRequest, handsOn, isAt, quick } from '../../../rollout/src/engine.rig.ts';
+import { startRelease } from '../../../rollout/src/hands/release.ts';
+import { emptyBox } from '../../../rollout/src/journal/kubernetes/wishes.ts';
+import { openKubernetesJournal } from '../../../rollout/src/journal/kubernetes.ts';
+import { openKubeClient } from '../../../rollout/src/platform/kubernetes/client.ts';
+import { openAs } from '../../../rollout/src/platform/kubernetes/cluster.rig.ts';
+import { kinds } from '../../../rollout/src/platform/kubernetes/kinds.ts';
+import { rolesOf } from '../../../rollout/src/platform/kubernetes/roles.ts';
+import { aClusterShell } from './cluster.rig.ts';
+
+const signal = (): AbortSignal => AbortSignal.timeout(20_000);
+const specOf = (namespace: string) => `app: test
+services: { proxy: { source: proxy, port: 8080 } }
+kubernetes:
+  namespace: ${namespace}
+  traffic: { gateway-api: { route: test }, replicas: { service: traefik } }
+  driver: controller
+`;
+
+let shell: Awaited<ReturnType<typeof aClusterShell>>;
+const admin = process.env['HEADGATE_KUBECONFIG'];
+
+/** A release at 5 % whose driver was told to go: nobody writes any more but who is tested. */
+beforeAll(async () => {
+  shell = await aClusterShell(specOf);
+  using client = openKubeClient({ namespace: shell.namespace });
+  for (const role of rolesOf({ app: 'test', route: 'test' })) await client.create(kinds.Role, role, signal());
+  await client.create(kinds.ConfigMap, emptyBox('test'), signal());
+  await using world = aPlatform();
+  const ports = { ...world.ports, ...openKubernetesJournal(client, 'test') };
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const told = new AbortController();
+  const hands = handsOn(ports, { spec: { ...quick, bakeMs: 100_000 }, signal: told.signal });
+  const release = startRelease(hands, aRequest('v2'));
+  await isAt(ports, 'holding');
+  told.abort();
+  await release;
+}, 60_000);
+afterAll(async () => {
+  process.env['HEADGATE_KUBECONFIG'] = admin;
+  await shell[Symbol.asyncDispose]();
+});
+
+/** Every object of the app's records and its version: a write changes one. */
+async function versions(): Promise<string> {
+  return shell.kubectl([
+    'get',
+    'configmaps,leases',
+    '-o',
+    'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\\n"}{end}',
+  ]);
+}
+
+describe('a viewer', () => {
+  test.each([
+    { words: ['promote'] },
+    { words: ['step'] },
+    { words: ['rollback', '--reason', 'bad'] },
+    { words: ['hold'] },
+    { words: ['pin', 'X-Team=qa', '--to', 'candidate'] },
+  ])(
+    'cannot $words.0: reads which right is missing and which role has it, and nothing is written',
+    async ({ words }) => {
+      using client = openKubeClient({ kubeconfig: adminConfig(), namespace: shell.namespace });
+      await using viewer = await openAs(client, 'headgate-test-viewer', `viewer-${words[0]}`);
+      const before = await versions();
+
+      process.env['HEADGATE_KUBECONFIG'] = viewer.kubeconfig;
+      const status = await shell.run('status');
+      const { code, out, err } = await shell.run(...words);
+      process.env['HEADGATE_KUBECONFIG'] = adminConfig();
+
+      expect(status.out).toContain('release 2');
+      expect([code, out]).toEqual([69, '']);
+      expect(err).toContain('cannot patch resource "configmaps"');
+      expect(err).toContain('role headgate-test-releaser has this right');
+      expect(await versions()).toBe(before);
+      expect(before).toContain('ConfigMap/headgate-test ');
+    },
+  );
+
+  test('is told from a releaser, whose promotion is taken into the box', async () => {
+    using client = openKubeClient({ kubeconfig: adminConfig(), namespace: shell.namespace });
+    await using releaser = await openAs(client, 'headgate-test-releaser', 'releaser');
+    const { wishes } = openKubernetesJournal(releaser, 'test');
+
+    await wishes.add({ act: 'promote', actor: 'kim', at: 0 }, signal());
+
+    expect(await openKubernetesJournal(client, 'test').wishes.read(signal())).toMatchObject([{ act: 'promote' }]);
+  });
+});
+
+function adminConfig(): string {
+  return shell.kubeconfig;
+}

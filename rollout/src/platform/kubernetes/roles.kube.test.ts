@@ -178,16 +178,24 @@ kubernetes: { namespace: ${namespace.name}, traffic: { gateway-api: { route: sho
 });
 
 describe('no role of ours', () => {
-  test.each([...roleNames])('%s reads, lists, writes or watches secrets, or runs commands in pods', async (name) => {
-    const asked = [
-      ...['get', 'list', 'watch', 'create', 'patch'].map((verb) => ({ resource: 'secrets', verb })),
-      { resource: 'pods', subresource: 'exec', verb: 'create' },
-      { resource: 'serviceaccounts', subresource: 'token', verb: 'create' },
-    ];
+  test.each([...roleNames])(
+    '%s reads, lists, writes or watches secrets, runs commands in pods, or deletes or evicts them',
+    async (name) => {
+      const asked = [
+        ...['get', 'list', 'watch', 'create', 'patch'].map((verb) => ({ resource: 'secrets', verb })),
+        { resource: 'pods', subresource: 'exec', verb: 'create' },
+        // A pod ends by its Deployment's word alone: what a PodDisruptionBudget protects is not gone around.
+        { resource: 'pods', verb: 'delete' },
+        { resource: 'pods', verb: 'deletecollection' },
+        { resource: 'pods', subresource: 'eviction', verb: 'create' },
+        { resource: 'serviceaccounts', subresource: 'token', verb: 'create' },
+      ];
 
-    for (const attributes of asked) expect([attributes, await mayI(as(name), attributes)]).toEqual([attributes, false]);
-    expect(await mayI(as(name), { resource: 'configmaps', verb: 'get' })).toBe(true); // It is asked of whom we mean.
-  });
+      for (const attributes of asked)
+        expect([attributes, await mayI(as(name), attributes)]).toEqual([attributes, false]);
+      expect(await mayI(as(name), { resource: 'configmaps', verb: 'get' })).toBe(true); // It is asked of whom we mean.
+    },
+  );
 
   test('names secrets', () => {
     const roles = [...rolesOf(objects), gatewayRole('ratings'), gatewayBootstrapRole('ratings')];

@@ -29,6 +29,7 @@ import { otherWriter } from './other-writer.ts';
 import { Report } from './report.ts';
 import { rivals } from './rivals.ts';
 import { serverAway } from './server-away.ts';
+import { signed } from './signed.ts';
 import { split } from './split.ts';
 import { type OpenStage, openStage } from './stage.ts';
 import { statusStart } from './status-start.ts';
@@ -49,6 +50,7 @@ const parts = {
   'killed-delivery': killedDelivery,
   'deliver-again': deliverAgain,
   merges,
+  signed,
   'interrupted-demo': interruptedDemo,
   'interrupted-tests': interruptedTests,
   'bad-versions': badVersions,

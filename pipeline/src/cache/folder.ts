@@ -5,7 +5,7 @@ import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, wr
 import { dirname, join } from 'node:path';
 import { fileName } from '../plan/graph.ts';
 import { hasCode } from '../run/failure.ts';
-import { hashFile } from '../run/workspace.ts';
+import { hashFile, sha256 } from '../run/workspace.ts';
 import type { Entry, StepCache, StoredFile } from './cache.ts';
 
 /** Results kept per step. One for each branch that people go back and forth between, and some. */
@@ -53,7 +53,7 @@ export function openFolderCache(folder: string): StepCache {
         await store(from.workspace.path(path), blob(sha256));
       }
       const log = await storeAsItIs(from.log, blob);
-      await writeWhole(join(entries(entry.parts.step), `${entry.key}.json`), JSON.stringify({ ...entry, log }));
+      await writeWhole(join(entries(entry.parts.step), `${entry.key}.json`), textOf({ ...entry, log }));
       await prune(folder, entries(entry.parts.step));
     },
   };
@@ -68,7 +68,14 @@ async function readEntry(path: string): Promise<Entry | undefined> {
   if (text === undefined) return undefined;
   const read = parse(text);
   if (!isEntry(read)) throw damaged(path);
-  return read;
+  const { sum: _, ...entry } = read;
+  if (text !== textOf(entry)) throw damaged(path);
+  return entry;
+}
+
+/** With a sum, as a flipped bit in a value would go on as another value. */
+function textOf(entry: Entry): string {
+  return JSON.stringify({ ...entry, sum: sha256(JSON.stringify(entry)) });
 }
 
 function parse(text: string): unknown {
@@ -84,7 +91,7 @@ function damaged(path: string): Error {
 }
 
 /** Only as deep as a format of our own needs: written whole, under the hash of its inputs, by this same code. */
-function isEntry(value: unknown): value is Entry {
+function isEntry(value: unknown): value is Entry & { readonly sum: unknown } {
   return (
     typeof value === 'object' &&
     value !== null &&

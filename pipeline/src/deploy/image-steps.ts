@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { canonicalJson, type Digest, digest, HeadgateError } from '@headgate/rollout';
 import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
+import { requireImage } from '../image/layout.ts';
 import { readRequests } from '../image/test/requests.ts';
 import { testImage } from '../image/test/test-image.ts';
 import { made, record, text } from '../plan/schema.ts';
@@ -151,8 +152,10 @@ export function publishStep(place: Place, tests: readonly ImageTest[]) {
         : { kind: 'absent', diff: `push ${there.filter((known) => !known).length} images to ${place.registry}` };
     },
     run: async ({ out, root, log, signal }) => {
-      for (const { service, repository } of images(out)) {
-        const pushed = await pushImage(join(root, layoutOf(service)), { repository, mountFrom: undefined }, signal);
+      for (const { service, repository, digest: tested } of images(out)) {
+        const layout = join(root, layoutOf(service));
+        await requireImage(layout, tested);
+        const pushed = await pushImage(layout, { repository, mountFrom: undefined }, signal);
         log(`${pushed.repository}@${pushed.digest}`);
       }
       return pinned(out);

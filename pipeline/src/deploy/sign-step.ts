@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { parsePinned } from '../registry/client.ts';
 import { attach, attached } from '../sign/attach.ts';
+import { requireKept } from '../sign/kept.ts';
 import { sbomOf, sbomType } from '../sign/sbom.ts';
 import { readSigningKey } from '../sign/signature.ts';
 import { isVouchedFor, vouch } from '../sign/vouch.ts';
@@ -32,6 +33,7 @@ export function signStep(place: Place, publish: Publish, { secret: name }: { rea
         const source = place.spec.services[image.service]?.source ?? image.service;
         await attach(image, { artifactType: sbomType, content: await sbomOf($, { ...image, source }) }, signal);
         await vouch(image, key, signal); // Last: what is signed has all that belongs to it.
+        await requireKept(image, createPublicKey(key), signal);
         log(`signed ${image.repository}@${image.digest}`);
       }
     },

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { hasCode } from '../run/failure.ts';
 import type { BuiltImage } from './image.ts';
 import type { Layer } from './layer.ts';
 
@@ -104,32 +106,63 @@ async function putBlob(blobs: string, mediaType: string, value: unknown): Promis
   return descriptor;
 }
 
-/** The one image of a layout. @throws {HeadgateError} `IMAGE_CORRUPT` */
+/** The one image of a layout, whose index says nothing but the truth about it. @throws {HeadgateError} `IMAGE_CORRUPT` */
 export async function readLayout(folder: string): Promise<{ manifest: Descriptor; contents: Manifest; bytes: Buffer }> {
-  const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as { manifests: Descriptor[] };
-  const [manifest, ...others] = index.manifests;
+  const file = join(folder, 'index.json');
+  const index = parseIndex(await readFile(file, 'utf8'));
+  const [manifest, ...others] = index?.manifests ?? [];
   if (manifest === undefined || others.length > 0) {
-    throw new HeadgateError(
-      'IMAGE_CORRUPT',
-      `Cannot read layout "${folder}" as it must hold one image: current value is "${index.manifests.length}"`,
-      { hint: 'build the image again' },
+    throw damaged(
+      file,
+      `it must be an index of one image: current value is "${index?.manifests.length ?? 'no index'}"`,
     );
   }
   const bytes = await readBlob(folder, manifest);
-  return { manifest, contents: JSON.parse(bytes.toString('utf8')) as Manifest, bytes }; // The digest above is the proof: we wrote it.
+  const contents = JSON.parse(bytes.toString('utf8')) as Manifest; // The digest above is the proof: we wrote it.
+  const { architecture, os } = JSON.parse((await readBlob(folder, contents.config)).toString('utf8')) as Platform;
+  const { mediaType, size, platform: named } = manifest;
+  const said = { mediaType, size, ...(named && { architecture: named.architecture, os: named.os }) };
+  const is = { mediaType: mediaTypes.manifest, size: bytes.length, ...(named && { architecture, os }) };
+  if (!isDeepStrictEqual(said, is)) {
+    throw damaged(file, `it must say of its image ${JSON.stringify(is)}: current value is ${JSON.stringify(said)}`);
+  }
+  return { manifest, contents, bytes };
+}
+
+/** What was tested, and nothing that came in its place. @throws {HeadgateError} `IMAGE_CORRUPT` */
+export async function requireImage(folder: string, of: Digest): Promise<void> {
+  const { manifest } = await readLayout(folder);
+  if (manifest.digest === of) return;
+  throw damaged(folder, `it must be the image "${of}": current value is "${manifest.digest}"`);
+}
+
+type Platform = { readonly architecture: string; readonly os: string };
+type Index = { readonly manifests: readonly (Descriptor & { readonly platform?: Platform })[] };
+
+function parseIndex(text: string): Index | undefined {
+  try {
+    const { schemaVersion, mediaType, manifests } = JSON.parse(text) as Record<string, unknown>;
+    const isIndex = schemaVersion === 2 && (mediaType === undefined || mediaType === mediaTypes.index);
+    if (!isIndex || !Array.isArray(manifests)) return undefined;
+    return { manifests: manifests.map((one: Descriptor) => ({ ...one, digest: digest(one.digest) })) };
+  } catch {
+    return undefined; // The caller says which file it is.
+  }
+}
+
+function damaged(path: string, why: string): HeadgateError {
+  return new HeadgateError('IMAGE_CORRUPT', `Cannot use "${path}" as ${why}`, { hint: 'build the image again' });
 }
 
 /** A blob's bytes, proved by their digest. @throws {HeadgateError} `IMAGE_CORRUPT` */
 export async function readBlob(folder: string, { digest }: Pick<Descriptor, 'digest'>): Promise<Buffer> {
-  const bytes = await readFile(join(folder, 'blobs', 'sha256', hex(digest)));
+  const path = join(folder, 'blobs', 'sha256', hex(digest));
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) throw damaged(path, 'it must be there');
+    throw error;
+  });
   const actual = digestOf(bytes);
-  if (actual !== digest) {
-    throw new HeadgateError(
-      'IMAGE_CORRUPT',
-      `Cannot use a blob of "${folder}" as its digest must be "${digest}": current value is "${actual}"`,
-      { hint: 'build the image again' },
-    );
-  }
+  if (actual !== digest) throw damaged(path, `its digest must be "${digest}": current value is "${actual}"`);
   return bytes;
 }
 

@@ -47,7 +47,7 @@ export async function putArtifact(
 export async function getArtifact(address: Address, name: string, signal: AbortSignal): Promise<Artifact | undefined> {
   const manifest = await getDocument(address, name, mediaTypes.manifest, signal);
   if (manifest === undefined) return undefined;
-  const { subject, layers } = JSON.parse(manifest.toString('utf8')) as Manifest;
+  const { subject, layers } = parse<Manifest>(manifest) ?? {};
   const [layer] = layers ?? [];
   const content = layer && (await getBlob(address, layer.digest, signal));
   if (layer === undefined || content === undefined || digestOf(content) !== layer.digest) return undefined;
@@ -94,8 +94,19 @@ async function enlist(address: Address, subject: Digest, own: Referrer, signal: 
 
 async function readIndex(address: Address, subject: Digest, signal: AbortSignal): Promise<Index> {
   const bytes = await getDocument(address, tagOf(subject), mediaTypes.index, signal);
-  if (bytes === undefined) return { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [] };
-  return JSON.parse(bytes.toString('utf8')) as Index; // A list of hints: whatever it names is proved by its digest.
+  const found = bytes && parse<Partial<Index>>(bytes); // A list of hints: whatever it names is proved by its digest.
+  const manifests = Array.isArray(found?.manifests) ? found.manifests : [];
+  return { schemaVersion: 2, mediaType: mediaTypes.index, manifests };
+}
+
+/** `undefined` for what is damaged. */
+function parse<Shape extends object>(bytes: Buffer): Shape | undefined {
+  try {
+    const read: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof read === 'object' && read !== null ? (read as Shape) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function subjectOf(address: Address, digest: Digest, signal: AbortSignal): Promise<Descriptor> {

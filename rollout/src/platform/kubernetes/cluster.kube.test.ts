@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { load } from 'js-yaml';
 import { pushByHand } from '../local/image/push.rig.ts';
 import type { KubeObject } from './client.ts';
 import { temporaryNamespace, testCluster } from './cluster.rig.ts';
@@ -11,7 +13,11 @@ type Pod = KubeObject & {
   readonly spec: unknown;
   readonly status?: {
     readonly phase?: string;
-    readonly containerStatuses?: readonly { readonly ready: boolean; readonly imageID: string }[];
+    readonly containerStatuses?: readonly {
+      readonly ready: boolean;
+      readonly imageID: string;
+      readonly state: { readonly waiting?: { readonly reason: string; readonly message?: string } };
+    }[];
   };
 };
 
@@ -42,4 +48,51 @@ const pauseBinary = join(
     expect(pod?.status).toMatchObject({ phase: 'Running', containerStatuses: [{ ready: true }] });
     expect(pod?.status?.containerStatuses?.[0]?.imageID).toContain(image.split('@')[1]);
   });
+
+  const settings = join(dirname(process.env['HEADGATE_KUBE_CLUSTER'] ?? ''), 'registry.yaml');
+  // Only in the storage of a registry of our own can a byte be flipped.
+  const flips = existsSync(settings) ? test.each : test.skip.each;
+  flips(['manifest', 'config', 'layer'] as const)(
+    'its containerd runs no image whose %s has a flipped byte in the storage of the registry',
+    async (part) => {
+      await using namespace = await temporaryNamespace();
+      const signal = AbortSignal.timeout(25_000);
+      const files = [
+        { name: 'pause', mode: 0o755, text: await readFile(pauseBinary) },
+        { name: 'of', text: namespace.name },
+      ];
+      const name = `flipped-${namespace.name}`;
+      const config = { Entrypoint: ['/pause'], Env: [`OF=${namespace.name}`] };
+      const image = await pushByHand(`http://${registry}`, name, { layers: [files], config });
+      const [, digest = ''] = image.split('@');
+      const { storage } = load(readFileSync(settings, 'utf8')) as {
+        storage: { filesystem: { rootdirectory: string } };
+      };
+      const fileOf = (of: string) =>
+        join(storage.filesystem.rootdirectory, 'docker/registry/v2/blobs/sha256', of.slice(7, 9), of.slice(7), 'data');
+      const manifest = JSON.parse(await readFile(fileOf(digest), 'utf8')) as {
+        config: { digest: string };
+        layers: { digest: string }[];
+      };
+      const flipped = { manifest: digest, config: manifest.config.digest, layer: manifest.layers[0]?.digest ?? '' }[
+        part
+      ];
+      const bytes = await readFile(fileOf(flipped));
+      // In the middle, which in the documents is a letter or digit of a text.
+      await writeFile(fileOf(flipped), bytes.with(bytes.length >> 1, (bytes[bytes.length >> 1] ?? 0) ^ 1));
+      const container = { name: 'main', image, securityContext: { runAsUser: 1000 } };
+      const spec = { containers: [container], terminationGracePeriodSeconds: 1 };
+
+      await namespace.client.create<Pod>(kinds.Pod, { metadata: { name: 'one' }, spec }, signal);
+
+      const seen: string[] = [];
+      for await (const change of namespace.client.watch<Pod>(kinds.Pod, { name: 'one' }, signal)) {
+        const status = change.kind === 'set' ? change.object.status?.containerStatuses?.[0] : undefined;
+        if (status !== undefined)
+          seen.push(`${status.ready} ${status.state.waiting?.reason} ${status.state.waiting?.message}`);
+        if (status?.ready || /ImagePull/.test(status?.state.waiting?.reason ?? '')) break;
+      }
+      expect(seen.at(-1)).toMatch(/^false (ErrImagePull|ImagePullBackOff) .*digest/);
+    },
+  );
 });

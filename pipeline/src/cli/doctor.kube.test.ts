@@ -69,6 +69,7 @@ describe('headgate doctor', () => {
       '-p',
       JSON.stringify(rules),
     ]);
+    await shell.kubectl(['apply', '-f', '-'], twin);
     await publishElsewhere();
     const overlay = join(shell.cwd, 'services/rating/deploy/overlays/prod/kustomization.yaml');
     await writeFile(
@@ -101,6 +102,12 @@ patches:
       expect.stringContaining('PodDisruptionBudgets mine, ratings-green-proxy'),
       expect.stringContaining('stream old: takes get.ratings'),
     ]);
+    expect(findings).toContainEqual({
+      kind: 'hint',
+      about: 'HTTPRoute twin',
+      said: expect.stringContaining('asks for any host /other as HTTPRoute ratings does'),
+      cure: expect.any(String),
+    });
     expect(gitops.argocd).toContain('HTTPRoute');
   });
 
@@ -116,6 +123,19 @@ patches:
     expect(out).toContain('✗ the manifests: Cannot render manifests "services/proxy/deploy/overlays/nowhere"');
     expect(out).toContain('✗ the cluster: Cannot read kubeconfig "/nowhere"');
   });
+});
+
+/** A younger route for the same path of the same gateway. */
+const twin = JSON.stringify({
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'HTTPRoute',
+  metadata: { name: 'twin' },
+  spec: {
+    parentRefs: [{ namespace: 'gateway', name: 'main' }],
+    rules: [
+      { matches: [{ path: { type: 'PathPrefix', value: '/other' } }], backendRefs: [{ name: 'mine', port: 80 }] },
+    ],
+  },
 });
 
 /** As an application that knows nothing of lanes. */

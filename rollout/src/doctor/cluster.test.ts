@@ -34,6 +34,7 @@ function facts(changed: Partial<ClusterFacts> = {}): ClusterFacts {
     controllers: 2,
     lanes: [],
     route: { named: 'HTTPRoute demo/ratings', object: route, writer: 'headgate' },
+    routes: [],
     replicas: 2,
     services: [
       named('ratings-blue', { selector: { 'headgate.dev/lane': 'blue' } }),

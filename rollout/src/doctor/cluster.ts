@@ -9,6 +9,7 @@ import { laneServices } from '../traffic/lane-services.ts';
 import { fieldManager } from '../traffic/writer.ts';
 import { autoscalers, budgets, waysAround } from './beside.ts';
 import { type Finding, hint, missing } from './finding.ts';
+import { samePlace } from './same-place.ts';
 
 export type ClusterFacts = {
   /** Of the API server, `1.36`. */
@@ -21,6 +22,8 @@ export type ClusterFacts = {
   readonly lanes: readonly LaneChange[];
   /** `undefined`: this user may not see it. */
   readonly route: RouteFacts | undefined;
+  /** HTTPRoutes of the namespace; none with another router. */
+  readonly routes: readonly KubeObject[];
   /** Of the router; `undefined`: this user may not see them. */
   readonly replicas: number | undefined;
   readonly services: readonly KubeObject[];
@@ -59,6 +62,7 @@ const checks: readonly ((facts: ClusterFacts, spec: Spec) => readonly Finding[])
   driver,
   lanesAsMade,
   route,
+  samePlace,
   replicas,
   waysAround,
   budgets,

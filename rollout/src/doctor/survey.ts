@@ -43,6 +43,7 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
     controllers: await seen(() => readyControllers(client, signal), undefined),
     lanes: await seen(() => planLanes(client, { app: spec.app, services, manifests }, signal), []),
     route: await seen(() => routeOf(survey, signal), undefined),
+    routes: kubernetes.traffic.kind === 'gateway-api' ? await list(kinds.HTTPRoute) : [],
     replicas: await seen(async () => (await findReplicas(place, signal)).length, undefined),
     services: await list(kinds.Service),
     podLabels: Object.fromEntries(Object.entries(manifests).map(([name, objects]) => [name, podLabelsIn(objects)])),

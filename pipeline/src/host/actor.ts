@@ -10,7 +10,7 @@ export function actorOf(kind: HostKind, env: Environment): string {
     case 'jenkins':
       return `jenkins/${env['JOB_NAME'] ?? 'job'}/${env['BUILD_NUMBER'] ?? '0'}`;
     case 'local':
-      return `${userInfo().username}@${hostname()}`;
+      return `${userName()}@${hostname()}`;
   }
 }
 
@@ -22,6 +22,15 @@ export function personOf(kind: HostKind, env: Environment): string {
     case 'jenkins':
       return env['HEADGATE_APPROVER'] ?? ''; // Set by the Jenkinsfile, to who answered its question.
     case 'local':
-      return userInfo().username;
+      return userName();
+  }
+}
+
+/** Containers of CI run as users that no file of theirs knows. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid${process.getuid?.() ?? ''}`;
   }
 }

@@ -58,7 +58,15 @@ async function aDelivery(env: Readonly<Record<string, string>> = {}) {
       reason: 'it is Monday',
       ...asked,
     };
-    const where = { spec, root: bench.root, cache: folder, builder: 'oci', registry: place, live: undefined };
+    const where = {
+      spec,
+      root: bench.root,
+      cache: folder,
+      builder: 'oci',
+      baseKey: 'a base',
+      registry: place,
+      live: undefined,
+    };
     const approve = approveStep(where, { publish, after: [], releaser, asking });
     const release = step('release', {
       kind: 'effect',

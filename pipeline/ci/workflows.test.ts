@@ -119,6 +119,28 @@ test('whatever makes or measures images shares the cache of results', () => {
   expect(sharing).toEqual(['deliver', 'images', 'publish', 'staging', 'perf', 'production']);
 });
 
+test('the job that hands a release over holds its group no longer, and another one waits for that very release', () => {
+  const { jobs } = load(readFileSync(join(folder, 'deliver.yml'), 'utf8')) as Workflow;
+  const release = expression('needs.production.outputs.release');
+
+  expect(jobs['production']).toMatchObject({
+    concurrency: { group: 'deploy-production', 'cancel-in-progress': false },
+    with: { args: 'run production --skip-check --hand-over' },
+  });
+  expect(jobs['outcome']).toMatchObject({
+    needs: 'production',
+    if: expression("!cancelled() && needs.production.outputs.release != ''"),
+    with: { args: `wait --for ended --release ${release} --timeout 11400` },
+  });
+  expect(jobs['outcome']).not.toHaveProperty('concurrency');
+  const called = load(readFileSync(join(folder, '_run.yml'), 'utf8')) as {
+    on: { workflow_call: { outputs: Values } };
+    jobs: { run: { outputs: Values } };
+  };
+  expect(called.on.workflow_call.outputs['release']).toMatchObject({ value: expression('jobs.run.outputs.release') });
+  expect(called.jobs.run.outputs['release']).toBe(expression('steps.headgate.outputs.release'));
+});
+
 test('the performance of a night is that of main beside live, and releases nothing', () => {
   const { jobs } = load(readFileSync(join(folder, 'nightly-perf.yml'), 'utf8')) as Workflow;
 

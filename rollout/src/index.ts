@@ -15,7 +15,7 @@ export type { ErrorCode } from './errors.ts';
 export { exitCodes, HeadgateError, InvariantError, invariant, isHeadgateError, unreachable } from './errors.ts';
 export { act, pin } from './hands/act.ts';
 export type { Handled, Hands } from './hands/hands.ts';
-export { needsRestore, restore, startRelease } from './hands/release.ts';
+export { handOver, needsRestore, restore, startRelease } from './hands/release.ts';
 export { type ApplyRoll, previewRoll, roll, unroll } from './hands/roll.ts';
 export { settled } from './hands/settled.ts';
 export { unlock } from './hands/unlock.ts';

@@ -35,6 +35,8 @@ export type Delivery = {
   readonly against?: Readonly<Record<string, string>>;
   /** Hears of each release that has ended, however it did. */
   readonly onEnd?: (ended: EndedRelease) => void;
+  /** Hears of the release that has begun, which is left to the controller then. Absent: it is seen to its end. */
+  readonly onBegun?: ((release: number) => void) | undefined;
 };
 
 /** Who carries it out. */
@@ -75,7 +77,7 @@ type Ways = {
 };
 
 async function prepare(delivery: Delivery, target: Target, { registry, releaserOf }: Ways, shell: Shell) {
-  const { app, host, check, reason, approve = false, onEnd = () => {}, against, staging: before } = delivery;
+  const { app, host, check, reason, approve = false, onEnd = () => {}, onBegun, against, staging: before } = delivery;
   const { spec, folder: root } = app;
   const { env, signal } = shell;
   const change = await host.change(signal);
@@ -83,8 +85,9 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const ended = (from: Pick<EndedRelease, 'journal' | 'environment'>) => ({
     ...releasing,
     onEnd: (release: number) => onEnd({ ...from, release }),
+    onBegun: undefined, // What comes after staging needs its end.
   });
-  const releaser = releaserOf(ended({ journal: openJournal(app).journal, environment: undefined }));
+  const releaser = releaserOf({ ...ended({ journal: openJournal(app).journal, environment: undefined }), onBegun });
   const staging =
     before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
   const builder = env['HEADGATE_BUILDER'] || 'oci';

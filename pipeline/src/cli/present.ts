@@ -91,6 +91,7 @@ export function finish(handled: Handled, shell: Shell, wantedBack: boolean): num
   switch (handled.kind) {
     case 'nothing':
     case 'superseded':
+    case 'begun':
     case 'done':
       shell.out(`${handled.text}\n`);
       return 0;

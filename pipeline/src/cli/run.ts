@@ -13,7 +13,7 @@ import { summaryOf } from '../report/summary.ts';
 import type { RunResult } from '../run.ts';
 import { type Delivery, deliver, planDelivery } from './deliver.ts';
 import { endOf, tell } from './ending.ts';
-import { appOptions, openApp, openEnvironment, openPorts } from './open.ts';
+import { type App, appOptions, openApp, openEnvironment, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { flag, type Shell, type Subcommand, text } from './shell.ts';
 
@@ -24,6 +24,10 @@ export const command: Subcommand = {
     ...appOptions,
     plan: { type: 'boolean', help: 'say what would be done, and why; start and do nothing' },
     'skip-check': { type: 'boolean', help: 'leave out lint and unit tests' },
+    'hand-over': {
+      type: 'boolean',
+      help: 'leave the release to the controller once it has begun, for `headgate wait --release`; without a controller this command drives it to its end',
+    },
     approve: { type: 'boolean', help: 'say yes to the release, as one of the approvers that headgate.yaml names' },
     reason: { type: 'string', help: 'one sentence for the record' },
   },
@@ -42,7 +46,12 @@ export const command: Subcommand = {
     const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
     const json = flag(call, 'json');
     const ended: EndedRelease[] = [];
+    let begun: number | undefined;
+    const onBegun = (release: number) => {
+      begun = release;
+    };
     const delivery = {
+      onBegun: flag(call, 'hand-over') ? onBegun : undefined,
       onEnd: (one: EndedRelease) => void ended.push(one),
       app,
       host,
@@ -62,18 +71,8 @@ export const command: Subcommand = {
       }),
     ];
     const result = await deliver(delivery, target, { ports, emit: presenter(shell, json), reporters }, shell);
-    await report(host, { target, record, result, ended, root: app.folder }, shell);
-    if (record !== undefined) {
-      const { exitCode } = result;
-      const ends = await Promise.all(ended.map((one) => endOf(one, app).catch(() => undefined)));
-      const last = ended.findIndex((one) => one.environment === undefined);
-      const text = ends[last]?.text ?? sentenceOf(record); // The better sentence.
-      const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.
-      const driven = ends.filter((end) => end !== undefined && !end.isRolling);
-      const byDriver = exitCode === 0 ? driven.length > 0 : driven.some((end) => end?.isBack);
-      const ending = { what: target, exitCode, text, commit, release: ended[last]?.release, byDriver };
-      await tell(ending, app, { host, shell });
-    }
+    await report(host, { target, record, result, ended, begun, root: app.folder }, shell);
+    await tellRun(host, { target, record, result, ended, begun, root: app.folder }, app, shell);
     return result.exitCode;
   },
 };
@@ -88,20 +87,41 @@ type Told = {
   readonly record: RunRecord | undefined;
   readonly result: RunResult;
   readonly ended: readonly EndedRelease[];
+  /** A release that was handed over. */
+  readonly begun: number | undefined;
   readonly root: string;
 };
 
 /** What the host shows of it, and jobs that follow read. A host that takes no report changes nothing about the run. */
-async function report(host: CiHost, { target, record, result, ended, root }: Told, shell: Shell): Promise<void> {
+async function report(host: CiHost, { target, record, result, ended, begun, root }: Told, shell: Shell): Promise<void> {
   const { run: id, outcome, exitCode } = result;
   try {
     if (record !== undefined) await host.summarize(summaryOf(record));
     // Whoever was told to go tells this still: it reads a journal and writes two files.
     for (const one of ended) await tellRelease(one, { host, root }, AbortSignal.timeout(tellMaxMs));
-    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode) });
+    const handedOver = begun === undefined ? {} : { release: String(begun) };
+    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode), ...handedOver });
   } catch (error) {
     shell.err(`The run has ended, and could not be told to ${host.kind}: ${String(error)}\n`);
   }
+}
+
+/** Tells the commit, and the webhook of what no driver tells it. */
+async function tellRun(host: CiHost, told: Told, app: App, shell: Shell): Promise<void> {
+  const { target, record, result, ended, begun } = told;
+  if (record === undefined) return;
+  const { exitCode } = result;
+  const ends = await Promise.all(ended.map((one) => endOf(one, app).catch(() => undefined)));
+  const last = ended.findIndex((one) => one.environment === undefined);
+  const text = ends[last]?.text ?? sentenceOf(record); // The better sentence.
+  const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.
+  const driven = ends.filter((end) => end !== undefined && !end.isRolling);
+  const byDriver = exitCode === 0 ? driven.length > 0 : driven.some((end) => end?.isBack);
+  const release = ended[last]?.release;
+  await tell({ what: target, exitCode, text, commit, release, byDriver }, app, { host, shell });
+  if (begun === undefined) return;
+  const underWay = { what: 'release', exitCode: 4, text: `release ${begun} is under way`, commit, release: begun };
+  await tell({ ...underWay, byDriver: true }, app, { host, shell });
 }
 
 export async function showPlan(delivery: Delivery, target: Target, json: boolean, shell: Shell): Promise<number> {

@@ -1,15 +1,16 @@
 import { HeadgateError, type Platform, readHead, settled, waitFor } from '@headgate/rollout';
 import { tellHandled } from './ending.ts';
-import { type App, appOptions, openApp, openPorts } from './open.ts';
+import { type App, appOptions, openApp, openPorts, releaseNumber } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
 import { flag, paint, type Shell, type Subcommand, text, word } from './shell.ts';
 
 export const command: Subcommand = {
-  usage: '[--for promoted|ended|ready] [--timeout <seconds>]',
+  usage: '[--for promoted|ended|ready] [--release <n>] [--timeout <seconds>]',
   help: 'For scripts: exits 0 when the release is promoted, 11 when it was rolled back, 4 when the time is up. With --for ready: 0 when every instance of the live lane is ready and a request is answered through it, 1 with the reason as soon as one cannot come up.',
   options: {
     ...appOptions,
     for: { type: 'string', help: 'promoted, ended (default) or ready' },
+    release: { type: 'string', help: 'the release that is meant (default the current one)' },
     timeout: { type: 'string', help: 'seconds (default 3600)' },
   },
   positionals: { min: 0, max: 0 },
@@ -27,7 +28,7 @@ export const command: Subcommand = {
     await using ports = await openPorts(app, shell);
     if (until === 'ready') return waitReady(app, ports, timeout * 1_000, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
-    const ended = await waitFor(hands, until, timeout * 1_000);
+    const ended = await waitFor(hands, until, timeout * 1_000, releaseNumber(call));
     if (ended.kind !== 'timeout') {
       const exitCode = finish(ended, shell, false);
       await tellHandled(ended, { app, journal: ports.journal, shell });

@@ -107,7 +107,7 @@ test('openReleaser() refuses to roll without Ansible before anything is on recor
     const hands = { ports: { journal }, spec: onCluster, actor: 'kim@desk', signal: signal() } as unknown as Hands;
     const change = { commit: undefined, branch: undefined, dirty: true, files: [], actor: 'kim@desk' };
     const releasing = { spec: onCluster, root, env: { PATH: '' }, options: [], change, reason: 'a merge' };
-    const releaser = openReleaser(hands, { ...releasing, verifyKey: undefined, onEnd: () => {} });
+    const releaser = openReleaser(hands, { ...releasing, verifyKey: undefined, onEnd: () => {}, onBegun: undefined });
 
     const released = releaser.release(images('b'), () => {}, signal());
 

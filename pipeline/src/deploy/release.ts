@@ -29,6 +29,8 @@ export type Releasing = Rendering & {
   readonly verifyKey: string | undefined;
   /** Hears of a release that has ended, however it did. */
   readonly onEnd: (release: number) => void;
+  /** Hears of a release that has begun, which is left to the controller then. `undefined`: it is seen to its end. */
+  readonly onBegun: ((release: number) => void) | undefined;
 };
 
 /** Releases through the app's engine, in this process or behind whoever drives; or rolls into the live lane, where the app says so. */
@@ -39,6 +41,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
       const own = { ...hands, say: log, signal: firstOf([hands.signal, signal]) };
       const handled = await carryOut(own, releasing, images);
       if (handled.kind === 'ended') releasing.onEnd(handled.release);
+      if (handled.kind === 'begun') releasing.onBegun?.(handled.release);
       refuseUnlessPromoted(handled);
     },
   };
@@ -49,7 +52,7 @@ async function carryOut(
   releasing: Releasing,
   images: Readonly<Record<string, string>>,
 ): Promise<Handled> {
-  const { spec, change, reason, verifyKey } = releasing;
+  const { spec, change, reason, verifyKey, onBegun } = releasing;
   const { actor, ports, signal, say } = hands;
   let head = await readHead(ports.journal, spec.app, signal);
   // The first release, or the way back while it is watched: what it leaves live is what is changed then.
@@ -63,7 +66,8 @@ async function carryOut(
   const ancestry = await readAncestry(releasing.root, { commit: change.commit, live }, signal);
   const template = await renderTemplate(spec, releasing, signal);
   const wanted = { commit: change.commit, template, ancestry, reason, verifyKey, insist: false };
-  if (!rolls(spec, head)) return releaseImages(hands, images, { ...wanted, hotfix: false });
+  if (!rolls(spec, head))
+    return releaseImages(hands, images, { ...wanted, hotfix: false, handsOver: onBegun !== undefined });
   const apply = byAnsible({ ...releasing, actor, check: false, say });
   const revision = await completeRevision(hands, images, wanted);
   return roll(hands, { revision, actor, reason, ancestry, insist: false }, apply);

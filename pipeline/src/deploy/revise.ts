@@ -4,6 +4,7 @@ import {
   type Handled,
   type Hands,
   HeadgateError,
+  handOver,
   type LaneTemplate,
   makeRevision,
   type ReleaseRequest,
@@ -39,11 +40,19 @@ export async function completeRevision(
 export async function releaseImages(
   hands: Hands,
   images: Readonly<Record<string, string>>,
-  wanted: Wanted,
+  { handsOver = false, ...wanted }: Wanted & { readonly handsOver?: boolean },
 ): Promise<Handled> {
   const revision = await completeRevision(hands, images, wanted);
   const { ancestry, reason, insist, hotfix } = wanted;
-  return startRelease(hands, { revision, actor: hands.actor, ancestry, reason, insist, hotfix, probe: randomUUID() });
+  return (handsOver ? handOver : startRelease)(hands, {
+    revision,
+    actor: hands.actor,
+    ancestry,
+    reason,
+    insist,
+    hotfix,
+    probe: randomUUID(),
+  });
 }
 
 /** Says so where nothing can be checked. @throws {HeadgateError} `UNSIGNED`, `REFUSED` */

@@ -4,7 +4,8 @@ import { readHead } from '../engine/book.ts';
 import { aPlatform, aRequest, handsOn, isAt, isOpen, quick } from '../engine.rig.ts';
 import { act } from '../hands/act.ts';
 import type { Handled } from '../hands/hands.ts';
-import { startRelease } from '../hands/release.ts';
+import { handOver, startRelease } from '../hands/release.ts';
+import { waitFor } from '../hands/wait.ts';
 import type { Platform } from '../platform/platform.ts';
 import { type Board, runController } from './controller.ts';
 
@@ -86,6 +87,24 @@ describe('runController()', () => {
 
     expect(await Promise.all([second, follows].map(endOf))).toEqual(['2 rolledBack', '2 rolledBack']);
     expect(await Promise.all([third, joins].map(endOf))).toEqual(['3 promoted', '3 promoted']);
+  }, 60_000);
+
+  test('is left alone with a release that was handed over, and sees it to its end', async () => {
+    await using world = aPlatform();
+    startController(world.ports);
+    await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
+    const hands = handsOn(world.ports, { ...controlled, spec: { ...quick, bakeMs: 1_500 } });
+
+    const handed = await handOver(hands, aRequest('v2'));
+    const { release } = await readHead(world.ports.journal, 'test', hands.signal);
+    const again = await handOver(hands, aRequest('v2'));
+    const ended = await waitFor(hands, 'ended', 30_000, 2);
+
+    expect(handed).toMatchObject({ kind: 'begun', release: 2 });
+    expect(release).toMatchObject({ id: 2, state: { live: 'blue' } });
+    expect(again).toMatchObject({ kind: 'begun', release: 2 });
+    expect(ended).toMatchObject({ kind: 'ended', release: 2, head: { live: 'green' } });
+    expect(await handOver(hands, aRequest('v2'))).toMatchObject({ kind: 'nothing' });
   }, 60_000);
 
   test('queues one order behind the running release, the newest, and goes on with it by itself', async () => {

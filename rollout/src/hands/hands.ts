@@ -26,6 +26,8 @@ export type Hands = {
 /** How an act ended. `release` is the one it was about, where there is one. */
 export type Handled =
   | { readonly kind: 'ended'; readonly head: Head; readonly release: number }
+  /** Handed over: the controller sees it to its end. */
+  | { readonly kind: 'begun'; readonly release: number; readonly text: string }
   | { readonly kind: 'done'; readonly head: Head; readonly text: string }
   | { readonly kind: 'nothing' | 'superseded'; readonly text: string }
   | { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { aPlatform, aRequest, handsOn, quick } from '../engine.rig.ts';
 import { systemNow } from './hands.ts';
-import { needsRestore, restore, startRelease } from './release.ts';
+import { handOver, needsRestore, restore, startRelease } from './release.ts';
 
 /** Two releases are over, the second one's lane is live, and the first one's is at zero. */
 async function pastKeepWarm() {
@@ -30,4 +30,12 @@ test('restore() goes back from the release that is named, and from none that is 
   });
   expect(staleToo).toEqual(stale);
   expect(back).toMatchObject({ kind: 'ended', release: 3, head: { live: 'blue' } });
+}, 60_000);
+
+test('handOver() sees a release to its end where no controller would', async () => {
+  await using world = aPlatform();
+
+  const handed = await handOver(handsOn(world.ports), aRequest('v1'));
+
+  expect(handed).toMatchObject({ kind: 'ended', release: 1, head: { live: 'blue' } });
 }, 60_000);

@@ -6,7 +6,7 @@ import type { Instant } from '../lane.ts';
 import { type Begun, beginOrder, refuseOrder, revisionToRestore } from '../policy/begin.ts';
 import { lastRoll } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
-import type { Head, Order, ReleaseRequest } from '../policy/release.ts';
+import type { Head, Order, ReleaseRequest, WishAnswer } from '../policy/release.ts';
 import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
 import { headAgain } from './away.ts';
@@ -17,6 +17,11 @@ import { waitFor } from './wait.ts';
 /** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
 export function startRelease(hands: Hands, request: ReleaseRequest): Promise<Handled> {
   return place(hands, { request, spec: hands.spec, restores: false });
+}
+
+/** The same, but a controller is left alone with it once it has begun; where there is none it is seen to its end as ever. */
+export function handOver(hands: Hands, request: ReleaseRequest): Promise<Handled> {
+  return place(hands, { request, spec: hands.spec, restores: false }, 'begun');
 }
 
 /** The way back after keepWarm, or to a named revision: it is released again, without steps. */
@@ -62,22 +67,24 @@ export function needsRestore(head: Head, now: Instant): boolean {
   );
 }
 
-async function place(hands: Hands, order: Order): Promise<Handled> {
+/** How far whoever orders a release of a controller goes with it. */
+type Until = 'begun' | 'ended';
+
+async function place(hands: Hands, order: Order, until: Until = 'ended'): Promise<Handled> {
   const refused = refuseOrder(await headOf(hands), order);
   if (refused !== undefined) return refused; // Before anybody drives what runs by these names, or takes it back.
-  return hasController(hands) ? throughController(hands, order) : whenFree(hands, order);
+  return hasController(hands) ? throughController(hands, order, until) : whenFree(hands, order);
 }
 
 /** The order travels in a wish; the controller answers whether it began, and the journal how it ended. */
-async function throughController(hands: Hands, order: Order): Promise<Handled> {
+async function throughController(hands: Hands, order: Order, until: Until): Promise<Handled> {
   await makeRoom(hands, order.request, await headOf(hands));
   const id = await addWish(hands, { kind: 'release', order });
   const asked = performance.now();
   for (let said = false; ; ) {
     const { answers, waiting } = await headAgain(hands);
     const answer = answers.find((one) => one.id === id);
-    if (answer !== undefined && answer.kind !== 'begun') return fromAnswer(hands, answer);
-    if (answer !== undefined) return follow(hands, answer.text, answer.release);
+    if (answer !== undefined) return goWith(hands, answer, until);
     if (!said && performance.now() - asked > quietMs) {
       said = true;
       hands.say(
@@ -125,6 +132,13 @@ async function makeRoom(hands: Hands, request: ReleaseRequest, head: Head): Prom
   if (reason === undefined) return;
   hands.say(`release ${head.release?.id} is rolled back first: ${reason}`);
   await addWish(hands, { kind: 'rollback', release: head.release?.id ?? null, step: null, reason });
+}
+
+async function goWith(hands: Hands, answer: WishAnswer, until: Until): Promise<Handled> {
+  const { kind, text, release } = answer;
+  if (kind !== 'begun') return fromAnswer(hands, answer);
+  if (until === 'begun' && release !== undefined) return { kind: 'begun', release, text };
+  return follow(hands, text, release);
 }
 
 /** The order is under way: the end of that release is its end. */

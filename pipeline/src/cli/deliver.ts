@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type Emit, ensureSupervisor, findSupervisor, type Platform, readHead } from '@headgate/rollout';
+import { type Emit, ensureSupervisor, exitCodes, findSupervisor, type Platform, readHead } from '@headgate/rollout';
 import type { StepCache } from '../cache/cache.ts';
 import { openFolderCache } from '../cache/folder.ts';
 import { layered } from '../cache/layered.ts';
@@ -14,6 +14,7 @@ import { machineKey } from '../image/base.ts';
 import { type PlannedStep, plan } from '../plan.ts';
 import type { EndedRelease } from '../report/release.ts';
 import type { Reporter } from '../report/report.ts';
+import { failureOf } from '../run/failure.ts';
 import { secretsOf } from '../run/secrets.ts';
 import { type RunResult, run } from '../run.ts';
 import { type App, openJournal, openPorts } from './open.ts';
@@ -40,7 +41,12 @@ export type Delivery = {
 };
 
 /** Who carries it out. */
-export type Means = { readonly ports: Platform; readonly emit: Emit; readonly reporters: readonly Reporter[] };
+export type Means = {
+  /** `undefined`: opened when there is something to release, and not before. */
+  readonly ports: Platform | undefined;
+  readonly emit: Emit;
+  readonly reporters: readonly Reporter[];
+};
 
 /** Runs a target and everything before it. */
 export async function deliver(
@@ -50,11 +56,14 @@ export async function deliver(
   shell: Shell,
 ): Promise<RunResult> {
   const { app } = delivery;
-  await using hands = handsFor(app, ports, shell, emit);
+  await using hands = ports && handsFor(app, ports, shell, emit);
   const releaserOf = (releasing: Commission) =>
-    openReleaser(hands, { ...releasing, spec: app.spec, options: app.options });
-  const registry = await releaseRegistry(app, shell);
-  const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
+    hands === undefined
+      ? lazyReleaser(app, releasing, shell)
+      : openReleaser(hands, { ...releasing, spec: app.spec, options: app.options });
+  const registry = target === 'check' ? namedRegistry(shell) : await releaseRegistry(app, shell);
+  const mayBeBlind = target === 'check' || target === 'images';
+  const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf, mayBeBlind }, shell);
   return await run(pipeline, { ...options, reporters });
 }
 
@@ -64,7 +73,7 @@ export async function planDelivery(delivery: Delivery, target: Target, shell: Sh
   const releaserOf = (releasing: Commission) => lazyReleaser(app, releasing, shell);
   const own = await findSupervisor(app.state, shell.signal);
   const registry = namedRegistry(shell) ?? (own && registryOf(app, own.urls.registry));
-  const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf }, shell);
+  const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf, mayBeBlind: true }, shell);
   return await plan(pipeline, options);
 }
 
@@ -74,9 +83,11 @@ type Commission = Omit<Releasing, 'spec' | 'options'>;
 type Ways = {
   readonly registry: string | undefined;
   readonly releaserOf: (releasing: Commission) => Releaser;
+  /** Goes on without knowing what is live where the cluster cannot be reached, as from the machine of a pull request. */
+  readonly mayBeBlind: boolean;
 };
 
-async function prepare(delivery: Delivery, target: Target, { registry, releaserOf }: Ways, shell: Shell) {
+async function prepare(delivery: Delivery, target: Target, { registry, releaserOf, mayBeBlind }: Ways, shell: Shell) {
   const { app, host, check, reason, approve = false, onEnd = () => {}, onBegun, against, staging: before } = delivery;
   const { spec, folder: root } = app;
   const { env, signal } = shell;
@@ -91,7 +102,7 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const staging =
     before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
   const builder = env['HEADGATE_BUILDER'] || 'oci';
-  const live = against ?? (await liveImages(app, signal));
+  const live = against ?? (await (mayBeBlind ? liveIfSeen(app, target, shell) : liveImages(app, signal)));
   const cached = cacheFolder(shell);
   const baseKey = await machineKey({ cacheFolder: baseFolder({ cache: cached }) }, signal);
   const place = { spec, root, cache: cached, builder, baseKey, registry, live };
@@ -163,6 +174,16 @@ export async function liveImages(app: App, signal: AbortSignal): Promise<Readonl
     : Object.fromEntries(
         Object.entries(live.digests).map(([name, digest]) => [name, `${live.repositories[name]}@${digest}`]),
       );
+}
+
+/** What is not known is said: images are tested by themselves then, and the job that publishes them crosses them with live. */
+async function liveIfSeen(app: App, target: Target, { err, signal }: Shell) {
+  if (target === 'check') return undefined; // Which asks nothing of any version.
+  return liveImages(app, signal).catch((error: unknown) => {
+    if (failureOf(error).exitCode !== exitCodes.CLUSTER_UNREACHABLE) throw error;
+    err(`What is live is not known here, so nothing is compared with it: ${failureOf(error).message}\n`);
+    return undefined;
+  });
 }
 
 /** Shared by all apps of this user: base images and unpacked images, by content. */

@@ -26,7 +26,10 @@ export const command: Subcommand = {
     const json = flag(call, 'json');
     const against = await oldImages(call, app, shell);
     const delivery = { app, host, check: false, reason: 'headgate perf', against };
-    if (flag(call, 'plan')) return await showPlan(delivery, 'perf', json, shell);
+    if (flag(call, 'plan')) {
+      await showPlan(delivery, 'perf', json, shell);
+      return 0;
+    }
     await using ports = await openPorts(app, shell);
     const reporters = [json ? jsonReporter(shell.out) : host.reporter(), filesReporter(join(app.folder, 'out'))];
     const { exitCode } = await deliver(delivery, 'perf', { ports, emit: presenter(shell, json), reporters }, shell);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { makeVersion } from '../demo/versions.ts';
@@ -29,6 +30,59 @@ test('run deliver --plan tells every step, starts no server and leaves no file',
   expect([json.code, plain.code]).toEqual([0, 0]);
   expect(await readdir(shell.cwd, { recursive: true })).toEqual(before);
 });
+
+test('on the machine of a pull request, which no cluster knows, check runs and the plan of the release goes to its page', async () => {
+  const out = await mkdtemp(join(tmpdir(), 'headgate-summary-'));
+  const summary = join(out, 'summary');
+  await writeFile(summary, '');
+  await using shell = await aShell(
+    {},
+    {
+      ...process.env,
+      HEADGATE_HOST: 'github',
+      GITHUB_STEP_SUMMARY: summary,
+      HEADGATE_REGISTRY: '',
+      HOME: out,
+      KUBECONFIG: '',
+      HEADGATE_KUBECONFIG: '',
+    },
+  );
+  await makeVersion(repository, shell.cwd, []);
+  const app = readFileSync(join(repository, 'headgate.yaml'), 'utf8');
+  await writeFile(join(shell.cwd, 'headgate.yaml'), `${app}${onCluster}`);
+  await writeFile(join(shell.cwd, 'package.json'), '{ "scripts": { "check": "true" } }');
+  await writeFile(join(shell.cwd, 'package-lock.json'), '{}');
+  await writeFile(join(shell.cwd, 'setup.js'), '');
+  // The toolkit of Actions reads these by itself.
+  const files = { GITHUB_STEP_SUMMARY: summary, GITHUB_OUTPUT: join(out, 'output') };
+  await writeFile(files.GITHUB_OUTPUT, '');
+  const before = { ...process.env };
+  Object.assign(process.env, files);
+  try {
+    const check = await shell.run('run', 'check');
+    const planned = await shell.run('run', 'deliver', '--plan');
+
+    expect([check.code, planned.code]).toEqual([0, 0]);
+    expect(planned.err).toContain('What is live is not known here, so nothing is compared with it: ');
+    const page = readFileSync(summary, 'utf8');
+    expect(page).toContain('## What a merge would do\n```text\n= check');
+    expect(page).toMatch(/^\? release +depends on what publish/m);
+    expect(page).toMatch(/^release\.steps +\[5%, 25%, 50%\]|^release\.steps\[0\] +5%/m);
+  } finally {
+    for (const name of Object.keys(files)) delete process.env[name];
+    Object.assign(process.env, before);
+    await rm(out, { recursive: true });
+  }
+});
+
+/** The rest of headgate.yaml for an app on Kubernetes. */
+const onCluster = `kubernetes:
+  namespace: ratings
+  traffic:
+    gateway-api: { route: ratings }
+    replicas: { namespace: gateway, service: traefik, listener: web, metrics: traefik }
+  driver: controller
+`;
 
 test('perf --plan is the way to the performance gate, without a staging and without a release', async () => {
   await using shell = await aShell();

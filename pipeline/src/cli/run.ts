@@ -3,13 +3,14 @@ import { HeadgateError } from '@headgate/rollout';
 import { type Target, targets } from '../deploy/delivery.ts';
 import { requireHistory } from '../host/git.ts';
 import { type CiHost, openHost } from '../host/host.ts';
+import type { PlannedStep } from '../plan.ts';
 import { sentenceOf } from '../report/ending.ts';
 import { filesReporter } from '../report/files.ts';
 import { jsonReporter } from '../report/json.ts';
 import { formatPlan } from '../report/lines.ts';
 import { type RunRecord, recordReporter } from '../report/record.ts';
 import { type EndedRelease, tellRelease } from '../report/release.ts';
-import { summaryOf } from '../report/summary.ts';
+import { planSummary, summaryOf } from '../report/summary.ts';
 import type { RunResult } from '../run.ts';
 import { type Delivery, deliver, planDelivery } from './deliver.ts';
 import { endOf, tell } from './ending.ts';
@@ -41,7 +42,7 @@ export const command: Subcommand = {
     }
     const environment = text(call, 'environment');
     const app = await openApp(call, shell);
-    if (releasing.has(target)) await requireHistory(app.folder, shell.signal);
+    if (releasing.has(target) && !flag(call, 'plan')) await requireHistory(app.folder, shell.signal);
     const { out: write, env, guard, isTerminal } = shell;
     const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
     const json = flag(call, 'json');
@@ -60,8 +61,15 @@ export const command: Subcommand = {
       reason: text(call, 'reason') ?? 'a run of deliver',
       staging: environment === 'staging' ? undefined : await openEnvironment(call, 'staging', shell),
     };
-    if (flag(call, 'plan')) return await showPlan(delivery, target, json, shell);
-    await using ports = await openPorts(app, shell);
+    if (flag(call, 'plan')) {
+      const planned = await showPlan(delivery, target, json, shell);
+      // A plan leaves no file: only a page that the host keeps by itself gets it.
+      if (host.kind === 'github') await host.summarize(planSummary(planned, app.values));
+      return 0;
+    }
+    // Neither asks anything of the cluster.
+    const isHere = target === 'check' || target === 'images';
+    await using ports = isHere ? undefined : await openPorts(app, shell);
     let record: RunRecord | undefined;
     const reporters = [
       json ? jsonReporter(shell.out) : host.reporter(),
@@ -124,7 +132,12 @@ async function tellRun(host: CiHost, told: Told, app: App, shell: Shell): Promis
   await tell({ ...underWay, byDriver: true }, app, { host, shell });
 }
 
-export async function showPlan(delivery: Delivery, target: Target, json: boolean, shell: Shell): Promise<number> {
+export async function showPlan(
+  delivery: Delivery,
+  target: Target,
+  json: boolean,
+  shell: Shell,
+): Promise<readonly PlannedStep[]> {
   const planned = await planDelivery(delivery, target, shell);
   shell.out(
     json
@@ -133,7 +146,7 @@ export async function showPlan(delivery: Delivery, target: Target, json: boolean
           .map((line) => `${line}\n`)
           .join(''),
   );
-  return 0;
+  return planned;
 }
 
 function isTarget(word: string): word is Target {

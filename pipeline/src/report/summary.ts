@@ -1,5 +1,6 @@
-import { unreachable } from '@headgate/rollout';
-import { formatMs } from './lines.ts';
+import { type SpecValue, unreachable } from '@headgate/rollout';
+import type { PlannedStep } from '../plan/decide.ts';
+import { formatMs, formatPlan } from './lines.ts';
 import { isFlaky, type RunRecord, type StepRecord } from './record.ts';
 
 /** A run as Markdown for the page of a job. Whatever comes from steps is shown as text: it draws no table, link or image. */
@@ -22,6 +23,24 @@ export function summaryOf(record: RunRecord): string {
       }),
       ...warnings.map((message) => `- warning, ${asText(message)}`),
     ]),
+    '',
+  ].join('\n');
+}
+
+/** What would be done, and how its release would go: for the page of a pull request, before anything is done. */
+export function planSummary(planned: readonly PlannedStep[], values: readonly SpecValue[]): string {
+  const settings = values
+    .filter(({ path }) => path.startsWith('release.'))
+    .map(
+      ({ path, value, from }) =>
+        `${path.padEnd(24)} ${value}${from === undefined ? '' : `  (${from.file}:${from.line})`}`,
+    );
+  return [
+    '## What a merge would do',
+    ...fenced(formatPlan(planned)),
+    '',
+    '### How it would be released',
+    ...fenced(settings),
     '',
   ].join('\n');
 }

@@ -96,6 +96,7 @@ test('every job has the rights that it uses, and no other', () => {
 
   expect(Object.fromEntries(jobs)).toEqual({
     'approve.yml approve': publishes, // The yes lies beside the images.
+    'approve.yml go-on': { actions: 'write' },
     'check.yml check': read,
     'deliver.yml deliver': delivers,
     'deliver.yml check': tells,
@@ -141,6 +142,23 @@ test('the job that hands a release over holds its group no longer, and another o
   expect(called.jobs.run.outputs['release']).toBe(expression('steps.headgate.outputs.release'));
 });
 
+test('after a yes the run that was named goes on with what failed', () => {
+  const { jobs } = load(readFileSync(join(folder, 'approve.yml'), 'utf8')) as Workflow;
+  const step = jobs['go-on']?.steps?.[0];
+  const root = mkdtempSync(join(tmpdir(), 'headgate-workflow-'));
+  try {
+    writeFileSync(join(root, 'gh'), '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 });
+    const { RUN = '' } = evaluated(step?.env, { run: '12; touch owned' });
+    const env = { PATH: `${root}:${process.env['PATH']}`, RUN, GITHUB_REPOSITORY: 'kim/ratings' };
+    const said = execFileSync('bash', ['--norc', '-e', '-c', step?.run ?? ''], { cwd: root, env, encoding: 'utf8' });
+
+    expect(said.trim().split('\n')).toEqual(['run', 'rerun', '12; touch owned', '--failed', '--repo', 'kim/ratings']);
+    expect(jobs['go-on']).toMatchObject({ needs: 'approve', if: expression("inputs.run != ''") });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
 test('the performance of a night is that of main beside live, and releases nothing', () => {
   const { jobs } = load(readFileSync(join(folder, 'nightly-perf.yml'), 'utf8')) as Workflow;
 
@@ -156,12 +174,12 @@ test('the action puts nothing of an event into a script, and asks for no action 
   }
 });
 
-test('only _run.yml and the check of pull requests have steps', () => {
+test('only _run.yml, the check of pull requests and what goes on after a yes have steps', () => {
   const withSteps = files.filter((file) =>
     Object.values((load(readFileSync(join(folder, file), 'utf8')) as Workflow).jobs).some(({ steps }) => steps),
   );
 
-  expect(withSteps.sort()).toEqual(['_run.yml', 'check.yml']);
+  expect(withSteps.sort()).toEqual(['_run.yml', 'approve.yml', 'check.yml']);
 });
 
 test('a pull request gets no secret and no right to write', () => {

@@ -36,6 +36,8 @@ export interface GatewayRig extends AsyncDisposable {
   undisturbed<T>(run: () => Promise<T>): Promise<T>;
   /** Requests that each lane's server has had. */
   readonly had: Record<Lane, number>;
+  /** Lanes whose server answers everything with 500. */
+  readonly broken: Set<Lane>;
 }
 
 /** Replicas of the test cluster's gateway: port `web` for the Gateway API, `nginx` for Ingresses. */
@@ -48,7 +50,9 @@ export async function startGatewayRig(entries: 'gateways' | 'ingresses'): Promis
   const { client } = namespace;
   const app = 'ratings';
   const had = { blue: 0, green: 0 };
-  const servers = { blue: await startLane('blue', had), green: await startLane('green', had) };
+  const broken = new Set<Lane>();
+  const start = (lane: Lane) => startLane(lane, had, broken);
+  const servers = { blue: await start('blue'), green: await start('green') };
   const names = laneServices(app);
   await makeService(client, `${app}-closed`);
   await setEndpoints(client, `${app}-closed`, 1, false);
@@ -71,6 +75,7 @@ export async function startGatewayRig(entries: 'gateways' | 'ingresses'): Promis
     app,
     host,
     had,
+    broken,
     send: ({ replica = 0, ...options } = {}) =>
       send(typeof replica === 'string' ? replica : cluster[entries][replica]!, host, agent, options),
     stop: (lane) => set(lane, false),
@@ -100,7 +105,7 @@ function portOf(server: Server): number {
 }
 
 /** On the node's own address. `/503` answers with that status, `/slow/<ms>` after that time, `/close` ends the connection instead. */
-async function startLane(lane: Lane, had: Record<Lane, number>): Promise<Server> {
+async function startLane(lane: Lane, had: Record<Lane, number>, broken: ReadonlySet<Lane>): Promise<Server> {
   const server = createServer(async (incoming, response) => {
     had[lane] += 1;
     const [, how, ms] = (incoming.url ?? '').split('/');
@@ -108,7 +113,8 @@ async function startLane(lane: Lane, had: Record<Lane, number>): Promise<Server>
     if (how === 'close') return void incoming.socket.destroy();
     if (how === 'hang') return;
     if (how === 'slow') await sleep(Number(ms));
-    response.writeHead(/^\d{3}$/.test(how ?? '') ? Number(how) : 200).end(lane);
+    const status = /^\d{3}$/.test(how ?? '') ? Number(how) : 200;
+    response.writeHead(broken.has(lane) ? 500 : status).end(lane);
   });
   server.keepAliveTimeout = 60_000; // Longer than the gateway keeps them, or a request may meet a closing connection.
   server.listen(0, '10.111.0.1');

@@ -73,6 +73,7 @@ export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest
       },
       infra: {},
       frontend: undefined,
+      baseImage: undefined,
       release: spec,
       approvers: [],
       webhook: undefined,

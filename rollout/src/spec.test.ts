@@ -50,6 +50,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
     kubernetes: undefined,
     infra: {},
     frontend: undefined,
+    baseImage: undefined,
     release: {
       strategy: 'canary',
       steps: [5, 25, 50],
@@ -306,7 +307,7 @@ test.each([
   [
     'app: ratings',
     'ap: ratings',
-    '1:1 ap must be one of app, services, queue, kubernetes, infra, frontend, release, approvers, notify, environments ("ap")',
+    '1:1 ap must be one of app, services, queue, kubernetes, infra, frontend, image, release, approvers, notify, environments ("ap")',
   ],
   ['app: ratings', 'app: !!str ratings', '1:6 app must have no YAML tag ("!!str")'],
   ['port: 8080', 'port: 80800', '3:42 services.proxy.port must be a whole number from 1 to 65535 ("80800")'],
@@ -461,6 +462,11 @@ test.each([
     'release:',
     'notify: { webhook: "https://kim:pw@chat.example" }\nrelease:',
     '11:21 notify.webhook must be an address such as https://chat.example/hook, without user and password ("https://kim:pw@chat.example")',
+  ],
+  [
+    'release:',
+    'image: { base: "node:20-slim" }\nrelease:',
+    '11:17 image.base must be an image pinned by digest such as host/name@sha256:… ("node:20-slim")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of headgate.yaml'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

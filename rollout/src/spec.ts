@@ -27,6 +27,8 @@ export type Spec = {
   readonly infra: Readonly<Record<string, InfraSpec>>;
   /** Folder of the frontend's Kubernetes manifests; `undefined`: it is none of ours. */
   readonly frontend: string | undefined;
+  /** Image under those of all services, pinned by digest; `undefined`: one is made of this machine's Node. */
+  readonly baseImage: string | undefined;
   readonly release: ReleaseSpec;
   /** Names of those who may let a delivery go on to its release; empty: nobody is asked. */
   readonly approvers: readonly string[];

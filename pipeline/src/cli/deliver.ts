@@ -1,6 +1,15 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type Emit, ensureSupervisor, exitCodes, findSupervisor, type Platform, readHead } from '@headgate/rollout';
+import {
+  type Emit,
+  ensureSupervisor,
+  exitCodes,
+  findSupervisor,
+  HeadgateError,
+  type Platform,
+  readHead,
+  type Spec,
+} from '@headgate/rollout';
 import type { StepCache } from '../cache/cache.ts';
 import { openFolderCache } from '../cache/folder.ts';
 import { layered } from '../cache/layered.ts';
@@ -12,6 +21,7 @@ import type { Releaser } from '../deploy/release-steps.ts';
 import type { CiHost } from '../host/host.ts';
 import { machineKey } from '../image/base.ts';
 import { type PlannedStep, plan } from '../plan.ts';
+import { parsePinned } from '../registry/client.ts';
 import type { EndedRelease } from '../report/release.ts';
 import type { Reporter } from '../report/report.ts';
 import { failureOf } from '../run/failure.ts';
@@ -104,7 +114,7 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const builder = env['HEADGATE_BUILDER'] || 'oci';
   const live = against ?? (await (mayBeBlind ? liveIfSeen(app, target, shell) : liveImages(app, signal)));
   const cached = cacheFolder(shell);
-  const baseKey = await machineKey({ cacheFolder: baseFolder({ cache: cached }) }, signal);
+  const baseKey = await baseKeyOf(spec, { builder, cacheFolder: baseFolder({ cache: cached }) }, signal);
   const place = { spec, root, cache: cached, builder, baseKey, registry, live };
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
@@ -113,6 +123,21 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const cache = cacheFor(place, shell);
   const targets = stepsOf(target, pipeline);
   return { pipeline, options: { root, change, env, cache, secrets: secretsOf(env), targets, signal } };
+}
+
+/** A base image that is named is all that its digest says, for this kind of machine. @throws {HeadgateError} `USAGE` */
+async function baseKeyOf(
+  { baseImage }: Spec,
+  { builder, cacheFolder }: { builder: string; cacheFolder: string },
+  signal: AbortSignal,
+): Promise<string> {
+  if (baseImage === undefined) return await machineKey({ cacheFolder }, signal);
+  if (builder === 'oci') return `${baseImage} ${process.arch}`;
+  throw new HeadgateError(
+    'USAGE',
+    `Cannot build on "${baseImage}" as only the builder of Headgate itself takes the layers of a base image as they are: current value is "${builder}"`,
+    { hint: 'unset HEADGATE_BUILDER, or leave `image.base` out of headgate.yaml' },
+  );
 }
 
 /** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */
@@ -124,6 +149,7 @@ function cacheFor(place: Place, { env, err }: Shell): StepCache {
   const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.
   const warn = (message: string) => err(`${message}\n`);
   const published = Object.keys(spec.services).map((service) => repositoryOf(place, service));
+  if (spec.baseImage !== undefined) published.push(parsePinned(spec.baseImage).repository);
   return layered(folder, openRegistryCache({ repository: `${registry}/ci-cache`, published, secret, writes, warn }));
 }
 

@@ -2,12 +2,14 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, type Digest, digest, HeadgateError } from '@headgate/rollout';
 import { fromMachine } from '../image/base.ts';
-import { openImageBuilder } from '../image/image.ts';
+import { fromRegistry } from '../image/from-registry.ts';
+import { type BaseImage, openImageBuilder } from '../image/image.ts';
 import { requireImage } from '../image/layout.ts';
 import { readRequests } from '../image/test/requests.ts';
 import { testImage } from '../image/test/test-image.ts';
 import { made, record, text } from '../plan/schema.ts';
-import { imageExists, pushImage } from '../registry/client.ts';
+import { imageExists, parsePinned, pushImage } from '../registry/client.ts';
+import { parseRepository } from '../registry/http.ts';
 import { sha256 } from '../run/workspace.ts';
 import { type Step, step } from '../step.ts';
 import { baseFolder, imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
@@ -50,7 +52,7 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
     outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },
     run: async ({ root, log, signal }) => {
       const builder = await openImageBuilder(place.builder, {
-        base: fromMachine({ cacheFolder: baseFolder(place) }),
+        base: baseOf(place),
       });
       const built = await builder.build(
         { workspace: root, source, labels: {}, layout: join(root, layoutOf(service)) },
@@ -60,6 +62,12 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
       return { digest: built.digest };
     },
   });
+}
+
+function baseOf(place: Place): BaseImage {
+  const { baseImage: reference } = place.spec;
+  const cacheFolder = baseFolder(place);
+  return reference === undefined ? fromMachine({ cacheFolder }) : fromRegistry({ cacheFolder, reference });
 }
 
 /** Only what passed its test is ever published, so an image that the registry has was tested. Until then this machine remembers it. */
@@ -85,6 +93,7 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
           app: spec.app,
           services: spec.services,
           service,
+          foreignBase: spec.baseImage !== undefined,
           layout,
           imageFolder: imageFolder(place),
           workFolder: join(workDir, 'ground'),
@@ -128,6 +137,13 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
+/** The repository of a base image in the registry that is published to; from another one its layers are copied. */
+function mountable({ spec, registry }: Place): string | undefined {
+  if (spec.baseImage === undefined || registry === undefined) return undefined;
+  const { repository } = parsePinned(spec.baseImage);
+  return parseRepository(repository).origin === parseRepository(`${registry}/any`).origin ? repository : undefined;
+}
+
 type ImageTest = ReturnType<typeof imageTest>;
 
 export function publishStep(place: Place, tests: readonly ImageTest[]) {
@@ -152,10 +168,13 @@ export function publishStep(place: Place, tests: readonly ImageTest[]) {
         : { kind: 'absent', diff: `push ${there.filter((known) => !known).length} images to ${place.registry}` };
     },
     run: async ({ out, root, log, signal }) => {
+      // What all images have in common lies there already, or is sent once.
+      let mountFrom = mountable(place);
       for (const { service, repository, digest: tested } of images(out)) {
         const layout = join(root, layoutOf(service));
         await requireImage(layout, tested);
-        const pushed = await pushImage(layout, { repository, mountFrom: undefined }, signal);
+        const pushed = await pushImage(layout, { repository, mountFrom }, signal);
+        mountFrom ??= repository;
         log(`${pushed.repository}@${pushed.digest}`);
       }
       return pinned(out);

@@ -95,7 +95,8 @@ function imageConfig(layers: readonly Layer[], program: Program): unknown {
   };
 }
 
-function platform(): { architecture: string; os: string } {
+/** Of this machine: images are made for it. */
+export function platform(): { architecture: string; os: string } {
   return { architecture: architectures[process.arch] ?? process.arch, os: 'linux' };
 }
 

@@ -37,7 +37,7 @@ export function defaultSteps(strategy: Strategy): readonly number[] {
 
 /** Only for a spec in which nothing was found wrong. */
 export function normalize(written: WrittenSpec): Spec {
-  const { app, services, queue, kubernetes, infra, frontend, release, approvers, notify } = written;
+  const { app, services, queue, kubernetes, infra, frontend, image, release, approvers, notify } = written;
   return {
     app: proved(app),
     services: Object.fromEntries([...proved(services)].map(([name, service]) => [name, normalizeService(service)])),
@@ -47,6 +47,7 @@ export function normalize(written: WrittenSpec): Spec {
       [...(infra ?? [])].map(([name, { manifests, namespace }]) => [name, { manifests: proved(manifests), namespace }]),
     ),
     frontend: frontend?.manifests,
+    baseImage: image && proved(image.base),
     release: normalizeRelease(release ?? {}, defaultLatency(kubernetes !== undefined)),
     approvers: (approvers ?? []).map(proved),
     webhook: notify?.webhook,

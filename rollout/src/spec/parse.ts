@@ -80,6 +80,10 @@ const kubernetes = fields(
 
 const infra = fields({ manifests: folder, namespace: label }, { required: ['manifests'] });
 
+const pinned = text('must be an image pinned by digest such as host/name@sha256:…', /^\S+@sha256:[0-9a-f]{64}$/);
+
+const image = fields({ base: pinned }, { required: ['base'] });
+
 const release = fields({
   strategy: oneOf('canary', 'blue-green', 'ab', 'rolling'),
   steps: list(percentage),
@@ -98,7 +102,7 @@ const release = fields({
   connectionGrace: duration,
   migrate: fields(
     {
-      image: text('must be an image pinned by digest such as host/name@sha256:…', /^\S+@sha256:[0-9a-f]{64}$/),
+      image: pinned,
       command: list(text()),
     },
     { required: ['image', 'command'] },
@@ -120,6 +124,7 @@ export const readSpec = fields(
     kubernetes,
     infra: dictionary(infra),
     frontend,
+    image,
     release,
     approvers: list(person),
     notify,

@@ -20,6 +20,7 @@ const spec: Spec = {
   kubernetes: undefined,
   infra: {},
   frontend: undefined,
+  baseImage: undefined,
   release: {
     strategy: 'canary',
     steps: [5],

@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Digest, digest, parseSpec } from '@headgate/rollout';
+import { pullImage } from '@headgate/rollout/local';
+import { type RunningServer, startRegistry } from '@headgate/rollout/servers';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { imageBuild, type imageTest, publishStep } from '../deploy/image-steps.ts';
+import type { Place } from '../deploy/place.ts';
+import { aBench } from '../pipeline.rig.ts';
+import { made, record, text } from '../plan/schema.ts';
+import { pushImage, putDocument } from '../registry/client.ts';
+import { parseRepository } from '../registry/http.ts';
+import { step } from '../step.ts';
+import { fromRegistry } from './from-registry.ts';
+import { openImageBuilder } from './image.ts';
+import { writeLayer } from './layer.ts';
+import { digestOf, mediaTypes, platform, readLayout } from './layout.ts';
+
+const signal = AbortSignal.timeout(60_000);
+const baseBytes = 3_000_000;
+let folder: string;
+let registry: RunningServer;
+let other: RunningServer;
+let counted: Awaited<ReturnType<typeof countedBefore>>;
+let base: { readonly repository: string; readonly digest: Digest };
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'headgate-from-registry-'));
+  registry = await startRegistry();
+  other = await startRegistry();
+  counted = await countedBefore(registry.url);
+  base = await aBase(`${counted.host}/bases/node`);
+});
+afterAll(async () => {
+  await counted[Symbol.asyncDispose]();
+  for (const server of [registry, other]) await server[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  counted.sent = 0;
+});
+
+/** It cannot be made small, so that nobody overlooks that it was sent. */
+async function aBase(repository: string) {
+  const random = randomBytes(baseBytes);
+  const entry = { kind: 'file', path: 'usr/local/bin/node', executable: true, content: random } as const;
+  const layer = await writeLayer([entry], { file: join(folder, 'base'), level: 1, signal });
+  await mkdir(join(folder, 'base-src/src'), { recursive: true });
+  await writeFile(join(folder, 'base-src/src/main.ts'), '');
+  const builder = await openImageBuilder('memory', { base: async () => [layer] });
+  const layout = join(folder, 'base-layout');
+  await builder.build({ workspace: folder, source: 'base-src', labels: {}, layout }, signal);
+  return pushImage(layout, { repository, mountFrom: undefined }, signal);
+}
+
+/** Image and publication of two services, as a delivery has them, on this base. */
+async function publishOn(reference: string, prefix: string) {
+  const yaml = `app: shop\nimage: { base: "${reference}" }\nservices:\n  web: { source: web, port: 80 }\n  back: { source: back }\n`;
+  const parsed = parseSpec(
+    yaml.replace('source: back', 'source: back, pulls: [get.x]').concat('queue: { jetstream: nats://nats:4222 }\n'),
+    {
+      file: 'headgate.yaml',
+    },
+  );
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  const { spec } = parsed;
+  await using bench = await aBench({
+    'web/src/main.ts': "console.log('web');",
+    'web/package.json': '{}',
+    'back/src/main.ts': "console.log('back');",
+    'back/package.json': '{}',
+  });
+  const cache = join(folder, 'cache');
+  const place: Place = {
+    spec,
+    root: bench.root,
+    cache,
+    builder: 'oci',
+    baseKey: reference,
+    registry: prefix,
+    live: undefined,
+  };
+  const images = Object.keys(spec.services).map((service) => imageBuild(place, service, []));
+  const tests = images.map((image) =>
+    step(image.id.replace('image', 'imagetest'), {
+      kind: 'pure',
+      needs: [image],
+      outputs: { values: record({ digest: made(text, digest) }) },
+      run: ({ out }) => ({ digest: out[image.id]?.digest ?? digest('') }),
+    }),
+  ) as unknown as ReturnType<typeof imageTest>[];
+  const { exitCode, of } = await bench.run([...images, ...tests, publishStep(place, tests)]);
+  expect([exitCode, of('step.fail')]).toEqual([0, []]);
+  const { contents } = await readLayout(join(bench.root, 'out/images/web'));
+  const { digest: own } = JSON.parse(await readFile(join(bench.root, 'out/images/web/index.json'), 'utf8'))
+    .manifests[0];
+  return { contents, web: `${prefix}/web@${digest(own)}` };
+}
+
+test('a base in the registry that is published to is mounted: no byte of it is sent, and the image has its very layers', async () => {
+  const reference = `${base.repository}@${base.digest}`;
+
+  const { contents, web } = await publishOn(reference, `${counted.host}/shop`);
+
+  const [layer] = await fromRegistry({ cacheFolder: join(folder, 'cache/base'), reference })(signal);
+  expect(layer?.sizeBytes).toBeGreaterThan(baseBytes / 2);
+  expect(contents.layers[0]).toMatchObject({ digest: layer?.digest, size: layer?.sizeBytes });
+  expect(counted.sent).toBeGreaterThan(0);
+  expect(counted.sent).toBeLessThan(20_000); // Two bundles, configs and manifests.
+  const { root } = await pullImage(web, join(folder, 'images'), signal);
+  expect((await readFile(join(root, 'usr/local/bin/node'))).length).toBe(baseBytes);
+});
+
+test('a base in another registry is copied, once for all services', async () => {
+  const elsewhere = await aBase(`${new URL(other.url).host}/bases/node`);
+
+  const { contents } = await publishOn(`${elsewhere.repository}@${elsewhere.digest}`, `${counted.host}/elsewhere`);
+
+  const size = contents.layers[0]?.size ?? 0;
+  expect(counted.sent).toBeGreaterThan(size);
+  expect(counted.sent).toBeLessThan(size + 20_000);
+});
+
+test('of an index the image for this machine is taken', async () => {
+  const bytes = Buffer.from(
+    await (
+      await fetch(`${registry.url}/v2/bases/node/manifests/${base.digest}`, {
+        headers: { accept: mediaTypes.manifest },
+      })
+    ).arrayBuffer(),
+  );
+  const own = { mediaType: mediaTypes.manifest, digest: base.digest, size: bytes.length, platform: platform() };
+  const foreign = { ...own, digest: `sha256:${'0'.repeat(64)}`, platform: { architecture: 's390x', os: 'linux' } };
+  const put = async (manifests: readonly unknown[]) => {
+    const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
+    await putDocument(
+      parseRepository(base.repository),
+      { name: digestOf(body), mediaType: mediaTypes.index, body },
+      signal,
+    );
+    return `${base.repository}@${digestOf(body)}`;
+  };
+  const layersOf = (reference: string) => fromRegistry({ cacheFolder: join(folder, 'cache/base'), reference })(signal);
+
+  const layers = await layersOf(await put([own]));
+
+  expect(layers).toEqual(await layersOf(`${base.repository}@${base.digest}`));
+  await expect(layersOf(`${base.repository}@sha256:${'1'.repeat(64)}`)).rejects.toMatchObject({
+    code: 'IMAGE_CORRUPT',
+  });
+  // A registry takes no index of images that it has not.
+  const without = { ...own, platform: foreign.platform };
+  await expect(layersOf(await put([without]))).rejects.toMatchObject({
+    code: 'IMAGE_CORRUPT',
+    message: expect.stringContaining(`it must have an image for linux/${platform().architecture}`),
+  });
+});
+
+/** A way to the registry that counts the bytes of what is uploaded. */
+async function countedBefore(url: string) {
+  const { hostname, port } = new URL(url);
+  const rig = { sent: 0 };
+  const server = createServer((asked, answer) => {
+    asked.on('data', (chunk: Buffer) => {
+      rig.sent += chunk.length;
+    });
+    const { method, url: path, headers } = asked;
+    const onward = request({ hostname, port, method, path, headers }, (got) => {
+      answer.writeHead(got.statusCode ?? 502, got.headers);
+      got.pipe(answer);
+    });
+    onward.on('error', () => answer.destroy());
+    asked.pipe(onward);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address() as { port: number }; // It listens on TCP.
+  return Object.assign(rig, {
+    host: `127.0.0.1:${address.port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  });
+}

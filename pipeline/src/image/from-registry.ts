@@ -1,0 +1,88 @@
+/** A base image that lies in a registry, pinned by digest. Its layers are taken as they are: publishing mounts them where the registry can. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { getBlob, getDocument, parsePinned } from '../registry/client.ts';
+import { type Address, parseRepository } from '../registry/http.ts';
+import type { BaseImage } from './image.ts';
+import type { Layer } from './layer.ts';
+import { type Descriptor, digestOf, mediaTypes, platform } from './layout.ts';
+
+/** What Docker calls the same things. */
+const indexTypes = [mediaTypes.index, 'application/vnd.docker.distribution.manifest.list.v2+json'];
+const manifestTypes = [mediaTypes.manifest, 'application/vnd.docker.distribution.manifest.v2+json'];
+const layerTypes = [mediaTypes.layer, 'application/vnd.docker.image.rootfs.diff.tar.gzip'];
+
+type Document = {
+  readonly mediaType?: string;
+  readonly manifests?: readonly (Descriptor & { readonly platform?: { architecture: string; os: string } })[];
+  readonly config?: Descriptor;
+  readonly layers?: readonly Descriptor[];
+};
+
+/**
+ * Of an index the image for this machine's platform. Layers are kept in `cacheFolder` by their digest.
+ * @throws {HeadgateError} `IMAGE_CORRUPT`, `REGISTRY_REFUSED`, `REGISTRY_UNREACHABLE`
+ */
+export function fromRegistry({ cacheFolder, reference }: { cacheFolder: string; reference: string }): BaseImage {
+  return async (signal) => {
+    const { repository, digest: of } = parsePinned(reference);
+    const address = parseRepository(repository);
+    const { config, layers } = await imageOf(address, of, signal);
+    const { rootfs } = JSON.parse((await proved(address, config.digest, signal)).toString('utf8')) as Config;
+    if (rootfs.diff_ids.length !== layers.length) throw unusable(address, of, 'its config must name each layer');
+    const folder = join(cacheFolder, 'layers');
+    await mkdir(folder, { recursive: true });
+    const kept: Layer[] = [];
+    for (const [index, { digest: blob, size, mediaType }] of layers.entries()) {
+      if (!layerTypes.includes(mediaType)) throw unusable(address, blob, `a layer must be ${layerTypes.join(' or ')}`);
+      const file = join(folder, blob.slice('sha256:'.length));
+      if ((await stat(file).catch(() => undefined))?.size !== size) {
+        const part = `${file}.${randomUUID()}.part`; // Steps of one run fetch it at the same moment.
+        await writeFile(part, await proved(address, blob, signal));
+        await rename(part, file);
+      }
+      kept.push({ digest: digest(blob), diffId: digest(rootfs.diff_ids[index] ?? ''), sizeBytes: size, file });
+    }
+    return kept;
+  };
+}
+
+type Config = { readonly rootfs: { readonly diff_ids: readonly string[] } };
+
+async function imageOf(address: Address, of: Digest, signal: AbortSignal) {
+  const first = await document(address, of, signal);
+  const chosen = first.manifests?.find((one) => {
+    const { architecture, os } = platform();
+    return one.platform?.os === os && one.platform.architecture === architecture;
+  });
+  const { architecture, os } = platform();
+  if (first.manifests !== undefined && chosen === undefined)
+    throw unusable(address, of, `it must have an image for ${os}/${architecture}`);
+  const { config, layers } = chosen === undefined ? first : await document(address, digest(chosen.digest), signal);
+  if (config === undefined || layers === undefined) throw unusable(address, of, 'it must be an image');
+  return { config, layers };
+}
+
+async function document(address: Address, of: Digest, signal: AbortSignal): Promise<Document> {
+  const bytes = await getDocument(address, of, [...indexTypes, ...manifestTypes].join(', '), signal);
+  if (bytes === undefined) throw unusable(address, of, 'the registry must have it');
+  if (digestOf(bytes) !== of)
+    throw unusable(address, of, `its bytes must have this digest: current value is "${digestOf(bytes)}"`);
+  return JSON.parse(bytes.toString('utf8')) as Document; // Its digest was the proof.
+}
+
+async function proved(address: Address, of: Digest, signal: AbortSignal): Promise<Buffer> {
+  const bytes = await getBlob(address, of, signal);
+  if (bytes === undefined) throw unusable(address, of, 'the registry must have it');
+  if (digestOf(bytes) !== of)
+    throw unusable(address, of, `its bytes must have this digest: current value is "${digestOf(bytes)}"`);
+  return bytes;
+}
+
+function unusable({ repository }: Address, of: string, why: string): HeadgateError {
+  return new HeadgateError('IMAGE_CORRUPT', `Cannot use ${of} of the base image "${repository}" as ${why}`, {
+    hint: 'name another image under `image.base` of headgate.yaml, or push this one again',
+  });
+}

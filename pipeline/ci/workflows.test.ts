@@ -165,13 +165,14 @@ test('the performance of a night is that of main beside live, and releases nothi
   expect(jobs['perf']?.with?.['args']).toBe('perf');
 });
 
-test('the action puts nothing of an event into a script, and asks for no action of others', () => {
+test('the action puts nothing of an event into a script, asks for no action of others, and may tell the commit', () => {
   const { runs } = load(readFileSync(join(repository, 'action.yml'), 'utf8')) as { runs: { steps: Step[] } };
 
   for (const { run, uses } of runs.steps) {
     expect(run).not.toContain('${{');
     expect(uses).toBeUndefined();
   }
+  expect(runs.steps.at(-1)?.env).toMatchObject({ GITHUB_TOKEN: expression('github.token') });
 });
 
 test('only _run.yml, the check of pull requests and what goes on after a yes have steps', () => {

@@ -144,7 +144,7 @@ async function stopsAtItsPlace(report: Report, { a, head }: Hosts): Promise<void
 }
 
 /** What only a lane can show: the release goes back, and what was live stays it. */
-async function goesBack(report: Report, { a, head, load }: Hosts): Promise<void> {
+async function goesBack(report: Report, { a, b, head, load }: Hosts): Promise<void> {
   const late = {
     file: 'services/rating/src/dispatch.ts',
     find: 'store: RatingRepository): Promise<Reply> {\n',
@@ -175,6 +175,7 @@ async function goesBack(report: Report, { a, head, load }: Hosts): Promise<void>
       `${ran.code} ${last?.text} ${failures(ran)}`,
     );
     report.check('and what was live stays it', live !== undefined && live === before.live);
+    await comesBackNowhere(report, { b, id, release: last?.id });
   }
   const failed = (await users.stop()).filter(isFailed);
   const bad = new Set((await head()).quarantined.map(({ revision }) => revision));
@@ -183,5 +184,21 @@ async function goesBack(report: Report, { a, head, load }: Hosts): Promise<void>
     'and its users see no errors but those of the bad version',
     others.length === 0,
     `${failed.length} failed, ${others.length} of them elsewhere`,
+  );
+}
+
+/** The same commit from another host, which makes its images anew: they are the same, and the journal knows them. */
+async function comesBackNowhere(
+  report: Report,
+  { b, id, release }: { b: string; id: string; release: number | undefined },
+): Promise<void> {
+  await git(b, 'fetch', '--quiet', 'origin', id);
+  await git(b, 'reset', '--quiet', '--hard', id);
+  const again = await deliver(b);
+  const named = new RegExp(`release ${release} rolled it back`).test(failures(again));
+  report.check(
+    'run again on another host it exits 11 and names the release',
+    again.code === 11 && named,
+    failures(again),
   );
 }

@@ -1,8 +1,19 @@
-import { act, instant, needsRestore, readHead, restore, unroll } from '@headgate/rollout';
+import {
+  act,
+  type Handled,
+  type Hands,
+  instant,
+  needsRestore,
+  readHead,
+  restore,
+  unroll,
+  waitFor,
+} from '@headgate/rollout';
+import { hostKindOf } from '../host/host.ts';
 import { tellHandled } from './ending.ts';
 import { actOptions, openApp, openPorts, releaseNumber } from './open.ts';
 import { finish, handsFor, presenter } from './present.ts';
-import { flag, type Subcommand, text } from './shell.ts';
+import { flag, type Shell, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '[--release <n>] [--to <revision>] [--reason <text>]',
@@ -24,7 +35,16 @@ export const command: Subcommand = {
         ? await restore(hands, to, asked)
         : await act(hands, 'rollback', asked);
     const exitCode = finish(handled, shell, !restores);
-    await tellHandled(handled, { app, journal: ports.journal, shell, rolled });
+    await tellHandled(await toItsEnd(handled, hands, shell), { app, journal: ports.journal, shell, rolled });
     return exitCode;
   },
 };
+
+const backMaxMs = 900_000;
+
+/** Somebody else drives it back. A job of a CI stays for that, as whoever delivered it may be gone, and its commit is to hear. */
+async function toItsEnd(handled: Handled, hands: Hands, { env }: Shell): Promise<Handled> {
+  if (handled.kind !== 'done' || hostKindOf(env) === 'local') return handled;
+  const ended = await waitFor(hands, 'ended', backMaxMs, handled.head.release?.id);
+  return ended.kind === 'timeout' ? handled : ended;
+}

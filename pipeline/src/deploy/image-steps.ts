@@ -2,8 +2,8 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, type Digest, digest, HeadgateError } from '@headgate/rollout';
 import { fromMachine } from '../image/base.ts';
-import { fromRegistry } from '../image/from-registry.ts';
-import { type BaseImage, openImageBuilder } from '../image/image.ts';
+import { fromRegistry, othersFromRegistry } from '../image/from-registry.ts';
+import { type BuilderOptions, openImageBuilder } from '../image/image.ts';
 import { requireImage } from '../image/layout.ts';
 import { readRequests } from '../image/test/requests.ts';
 import { testImage } from '../image/test/test-image.ts';
@@ -52,7 +52,7 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
     outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },
     run: async ({ root, log, signal }) => {
       const builder = await openImageBuilder(place.builder, {
-        base: baseOf(place),
+        ...basesOf(place),
       });
       const built = await builder.build(
         { workspace: root, source, labels: {}, layout: join(root, layoutOf(service)) },
@@ -64,10 +64,12 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
   });
 }
 
-function baseOf(place: Place): BaseImage {
+function basesOf(place: Place): BuilderOptions {
   const { baseImage: reference } = place.spec;
   const cacheFolder = baseFolder(place);
-  return reference === undefined ? fromMachine({ cacheFolder }) : fromRegistry({ cacheFolder, reference });
+  if (reference === undefined) return { base: fromMachine({ cacheFolder }) };
+  const from = { cacheFolder, reference };
+  return { base: fromRegistry(from), others: othersFromRegistry(from) };
 }
 
 /** Only what passed its test is ever published, so an image that the registry has was tested. Until then this machine remembers it. */

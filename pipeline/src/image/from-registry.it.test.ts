@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
@@ -12,8 +12,9 @@ import { imageBuild, type imageTest, publishStep } from '../deploy/image-steps.t
 import type { Place } from '../deploy/place.ts';
 import { aBench } from '../pipeline.rig.ts';
 import { made, record, text } from '../plan/schema.ts';
-import { pushImage, putDocument } from '../registry/client.ts';
+import { imageExists, nameImage, type Pinned, pushImage, putDocument, resolveTag } from '../registry/client.ts';
 import { parseRepository } from '../registry/http.ts';
+import { requireVouched, vouch } from '../sign/vouch.ts';
 import { step } from '../step.ts';
 import { fromRegistry } from './from-registry.ts';
 import { openImageBuilder } from './image.ts';
@@ -158,6 +159,77 @@ test('of an index the image for this machine is taken', async () => {
     message: expect.stringContaining(`it must have an image for linux/${platform().architecture}`),
   });
 });
+
+test('of an index for amd64 and arm64 one image is made for each, and their index is what is published, signed and named', async () => {
+  const { repository } = base;
+  const bases = [await aBase(repository), await aBase(repository)];
+  const platforms = [
+    { architecture: 'amd64', os: 'linux' },
+    { architecture: 'arm64', os: 'linux' },
+  ];
+  const manifests = await Promise.all(
+    bases.map(async ({ digest: of }, i) => {
+      const { length: size } = await documentOf('bases/node', of);
+      return { mediaType: mediaTypes.manifest, digest: of, size, platform: platforms[i] };
+    }),
+  );
+  const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
+  const name = digestOf(body);
+  await putDocument(parseRepository(repository), { name, mediaType: mediaTypes.index, body }, signal);
+  counted.sent = 0;
+
+  const { web } = await publishOn(`${repository}@${name}`, `${counted.host}/both`);
+
+  expect(counted.sent).toBeLessThan(20_000); // Both bases are mounted.
+  const [, made = ''] = web.split('@');
+  const index = JSON.parse((await documentOf('both/web', made)).toString()) as Listed;
+  expect(index.manifests.map((one) => one.platform)).toEqual(platforms);
+  const images = await Promise.all(
+    index.manifests.map(async ({ digest: of }) => {
+      const { config, layers } = JSON.parse((await documentOf('both/web', of)).toString()) as Listed;
+      const written = await fetch(`${registry.url}/v2/both/web/blobs/${config.digest}`);
+      const { architecture } = (await written.json()) as { architecture: string };
+      return { architecture, layers: layers.map((layer) => layer.digest) };
+    }),
+  );
+  const belows = await Promise.all(
+    bases.map(
+      async ({ digest: of }) => (JSON.parse((await documentOf('bases/node', of)).toString()) as Listed).layers[0],
+    ),
+  );
+  expect(images.map(({ architecture }) => architecture)).toEqual(['amd64', 'arm64']);
+  expect(images.map(({ layers }) => layers[0])).toEqual(belows.map((below) => below?.digest));
+  expect(images[0]?.layers.at(-1)).toBe(images[1]?.layers.at(-1)); // The service itself is one layer for both.
+
+  const { root } = await pullImage(web, join(folder, 'images'), signal);
+  const node = await readFile(join(root, 'usr/local/bin/node'));
+  expect(node.equals(await nodeOf(bases[platform().architecture === 'amd64' ? 0 : 1]))).toBe(true);
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const pinned = { repository: `${counted.host}/both/web`, digest: digest(made) };
+  await vouch(pinned, privateKey, signal);
+  await requireVouched([pinned], publicKey, signal);
+  const named = await nameImage(pinned, { repository: `${counted.host}/both/named`, tag: 'now' }, signal);
+  expect(await imageExists(named, signal)).toBe(true);
+  expect(await resolveTag(named.repository, 'now', signal)).toBe(made);
+});
+
+type Listed = {
+  readonly manifests: readonly { readonly digest: string; readonly platform: unknown }[];
+  readonly config: { readonly digest: string };
+  readonly layers: readonly { readonly digest: string }[];
+};
+
+async function documentOf(name: string, of: string): Promise<Buffer> {
+  const headers = { accept: `${mediaTypes.manifest}, ${mediaTypes.index}` };
+  const answer = await fetch(`${registry.url}/v2/${name}/manifests/${of}`, { headers });
+  expect(answer.status).toBe(200);
+  return Buffer.from(await answer.arrayBuffer());
+}
+
+async function nodeOf(image: Pinned | undefined): Promise<Buffer> {
+  const { root } = await pullImage(`${image?.repository}@${image?.digest}`, join(folder, 'bases'), signal);
+  return readFile(join(root, 'usr/local/bin/node'));
+}
 
 /** A way to the registry that counts the bytes of what is uploaded. */
 async function countedBefore(url: string) {

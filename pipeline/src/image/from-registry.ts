@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { type Digest, digest, HeadgateError } from '@headgate/rollout';
 import { getBlob, getDocument, parsePinned } from '../registry/client.ts';
 import { type Address, parseRepository } from '../registry/http.ts';
-import type { BaseImage } from './image.ts';
+import type { BaseImage, OtherBases } from './image.ts';
 import type { Layer } from './layer.ts';
-import { type Descriptor, digestOf, mediaTypes, platform } from './layout.ts';
+import { type Descriptor, digestOf, mediaTypes, type Platform, platform } from './layout.ts';
 
 /** What Docker calls the same things. */
 const indexTypes = [mediaTypes.index, 'application/vnd.docker.distribution.manifest.list.v2+json'];
@@ -21,49 +21,79 @@ type Document = {
   readonly layers?: readonly Descriptor[];
 };
 
+/** The platforms that clusters have. Of an index with both, an image is made for each. */
+const platforms = [
+  { os: 'linux', architecture: 'amd64' },
+  { os: 'linux', architecture: 'arm64' },
+];
+
+export type RegistryBase = { readonly cacheFolder: string; readonly reference: string };
+
 /**
  * Of an index the image for this machine's platform. Layers are kept in `cacheFolder` by their digest.
  * @throws {HeadgateError} `IMAGE_CORRUPT`, `REGISTRY_REFUSED`, `REGISTRY_UNREACHABLE`
  */
-export function fromRegistry({ cacheFolder, reference }: { cacheFolder: string; reference: string }): BaseImage {
+export function fromRegistry({ cacheFolder, reference }: RegistryBase): BaseImage {
   return async (signal) => {
     const { repository, digest: of } = parsePinned(reference);
     const address = parseRepository(repository);
-    const { config, layers } = await imageOf(address, of, signal);
-    const { rootfs } = JSON.parse((await proved(address, config.digest, signal)).toString('utf8')) as Config;
-    if (rootfs.diff_ids.length !== layers.length) throw unusable(address, of, 'its config must name each layer');
-    const folder = join(cacheFolder, 'layers');
-    await mkdir(folder, { recursive: true });
-    const kept: Layer[] = [];
-    for (const [index, { digest: blob, size, mediaType }] of layers.entries()) {
-      if (!layerTypes.includes(mediaType)) throw unusable(address, blob, `a layer must be ${layerTypes.join(' or ')}`);
-      const file = join(folder, blob.slice('sha256:'.length));
-      if ((await stat(file).catch(() => undefined))?.size !== size) {
-        const part = `${file}.${randomUUID()}.part`; // Steps of one run fetch it at the same moment.
-        await writeFile(part, await proved(address, blob, signal));
-        await rename(part, file);
-      }
-      kept.push({ digest: digest(blob), diffId: digest(rootfs.diff_ids[index] ?? ''), sizeBytes: size, file });
-    }
-    return kept;
+    const first = await document(address, of, signal);
+    const { architecture, os } = platform();
+    const chosen = first.manifests === undefined ? of : imageFor(first, platform());
+    if (chosen === undefined) throw unusable(address, of, `it must have an image for ${os}/${architecture}`);
+    return await layersOf({ address, cacheFolder }, chosen, signal);
   };
 }
 
-type Config = { readonly rootfs: { readonly diff_ids: readonly string[] } };
-
-async function imageOf(address: Address, of: Digest, signal: AbortSignal) {
-  const first = await document(address, of, signal);
-  const chosen = first.manifests?.find((one) => {
-    const { architecture, os } = platform();
-    return one.platform?.os === os && one.platform.architecture === architecture;
-  });
-  const { architecture, os } = platform();
-  if (first.manifests !== undefined && chosen === undefined)
-    throw unusable(address, of, `it must have an image for ${os}/${architecture}`);
-  const { config, layers } = chosen === undefined ? first : await document(address, digest(chosen.digest), signal);
-  if (config === undefined || layers === undefined) throw unusable(address, of, 'it must be an image');
-  return { config, layers };
+/** For the platforms that this machine has not, where the base is an index of all of them; else none. */
+export function othersFromRegistry({ cacheFolder, reference }: RegistryBase): OtherBases {
+  return async (signal) => {
+    const { repository, digest: of } = parsePinned(reference);
+    const address = parseRepository(repository);
+    const first = await document(address, of, signal);
+    const images = platforms.map((one) => ({ platform: one, digest: imageFor(first, one) }));
+    const others = images.filter((one) => one.platform.architecture !== platform().architecture);
+    if (images.some((one) => one.digest === undefined) || others.length === images.length) return [];
+    return await Promise.all(
+      others.map(async (one) => ({
+        platform: one.platform,
+        layers: await layersOf({ address, cacheFolder }, one.digest ?? of, signal),
+      })),
+    );
+  };
 }
+
+function imageFor({ manifests }: Document, { architecture, os }: Platform): Digest | undefined {
+  const found = manifests?.find((one) => one.platform?.os === os && one.platform.architecture === architecture);
+  return found && digest(found.digest);
+}
+
+async function layersOf(
+  { address, cacheFolder }: { address: Address; cacheFolder: string },
+  of: Digest,
+  signal: AbortSignal,
+): Promise<readonly Layer[]> {
+  const { config, layers } = await document(address, of, signal);
+  if (config === undefined || layers === undefined) throw unusable(address, of, 'it must be an image');
+  const { rootfs } = JSON.parse((await proved(address, config.digest, signal)).toString('utf8')) as Config;
+  if (rootfs.diff_ids.length !== layers.length) throw unusable(address, of, 'its config must name each layer');
+  const folder = join(cacheFolder, 'layers');
+  await mkdir(folder, { recursive: true });
+  const kept: Layer[] = [];
+  for (const [index, { digest: blob, size, mediaType }] of layers.entries()) {
+    if (!layerTypes.includes(mediaType)) throw unusable(address, blob, `a layer must be ${layerTypes.join(' or ')}`);
+    const file = join(folder, blob.slice('sha256:'.length));
+    if ((await stat(file).catch(() => undefined))?.size !== size) {
+      const part = `${file}.${randomUUID()}.part`; // Steps of one run fetch it at the same moment.
+      await writeFile(part, await proved(address, blob, signal));
+      await rename(part, file);
+    }
+    kept.push({ digest: digest(blob), diffId: digest(rootfs.diff_ids[index] ?? ''), sizeBytes: size, file });
+  }
+  return kept;
+}
+
+type Config = { readonly rootfs: { readonly diff_ids: readonly string[] } };
 
 async function document(address: Address, of: Digest, signal: AbortSignal): Promise<Document> {
   const bytes = await getDocument(address, of, [...indexTypes, ...manifestTypes].join(', '), signal);

@@ -2,6 +2,7 @@
 import type { Digest } from '@headgate/rollout';
 import { HeadgateError } from '@headgate/rollout';
 import type { Layer } from './layer.ts';
+import type { PlatformLayers } from './layout.ts';
 
 export type BuildRequest = {
   /** Absolute folder of the workspaces; bundled paths are told relative to it, so that two clones give equal bytes. */
@@ -35,7 +36,10 @@ export interface ImageBuilder {
 /** The layers under every service: made by `fromMachine`, or any other source of layers that lie on this disk. */
 export type BaseImage = (signal: AbortSignal) => Promise<readonly Layer[]>;
 
-export type BuilderOptions = { readonly base: BaseImage };
+/** Bases for other platforms than this machine's. Nothing of a service depends on the platform, so one is built for each. */
+export type OtherBases = (signal: AbortSignal) => Promise<readonly PlatformLayers[]>;
+
+export type BuilderOptions = { readonly base: BaseImage; readonly others?: OtherBases };
 
 type BuilderModule = { readonly openImageBuilder: (options: BuilderOptions) => ImageBuilder };
 

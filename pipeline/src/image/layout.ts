@@ -33,57 +33,76 @@ export type Manifest = {
   readonly layers: readonly Descriptor[];
 };
 
+/** As OCI calls them. */
+export type Platform = { readonly architecture: string; readonly os: string };
+
+export type PlatformLayers = { readonly platform: Platform; readonly layers: readonly Layer[] };
+
 /** `node` in the base image's passwd file. */
 export const user = '1000';
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** Replaces `folder` by a layout of one image, at once and only when all of it is written. */
-export async function writeLayout(folder: string, layers: readonly Layer[], program: Program): Promise<BuiltImage> {
+/**
+ * Replaces `folder` by a layout of one image, at once and only when all of it is written. With `others` it is one image for each platform,
+ * and the index that names them all: whichever of these machines writes it, it is the same.
+ */
+export async function writeLayout(
+  folder: string,
+  layers: readonly Layer[],
+  program: Program,
+  others: readonly PlatformLayers[] = [],
+): Promise<BuiltImage> {
   const part = `${folder}.part`;
   await rm(part, { recursive: true, force: true });
   const blobs = join(part, 'blobs', 'sha256');
   await mkdir(blobs, { recursive: true });
+  const own = { platform: platform(), layers };
+  const images = [own, ...others].sort((a, b) => (a.platform.architecture < b.platform.architecture ? -1 : 1));
+  const manifests: Descriptor[] = [];
+  for (const image of images) manifests.push(await putImage(blobs, image, program));
+  const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests };
+  const top = others.length === 0 ? index : { ...index, manifests: [await putBlob(blobs, mediaTypes.index, index)] };
+  await writeFile(join(part, 'index.json'), JSON.stringify(top));
+  await writeFile(join(part, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+  return adoptLayout(part, folder);
+}
+
+async function putImage(blobs: string, { layers, platform: of }: PlatformLayers, program: Program) {
   for (const layer of layers) await copyFile(layer.file, join(blobs, hex(layer.digest)));
-  const config = await putBlob(blobs, mediaTypes.config, imageConfig(layers, program));
+  const config = await putBlob(blobs, mediaTypes.config, imageConfig(layers, program, of));
   const contents: Manifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
     config,
     layers: layers.map((layer) => ({ mediaType: mediaTypes.layer, digest: layer.digest, size: layer.sizeBytes })),
   };
-  const manifest = await putBlob(blobs, mediaTypes.manifest, contents);
-  await writeFile(
-    join(part, 'index.json'),
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.index,
-      manifests: [{ ...manifest, platform: platform() }],
-    }),
-  );
-  await writeFile(join(part, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  return adoptLayout(part, folder);
+  return { ...(await putBlob(blobs, mediaTypes.manifest, contents)), platform: of };
 }
 
 /** Puts a whole layout in the place of another one, at once. */
 export async function adoptLayout(part: string, folder: string): Promise<BuiltImage> {
-  const { manifest, contents } = await readLayout(part);
+  const { manifest, contents, images } = await readLayout(part);
   await rm(folder, { recursive: true, force: true });
   await rename(part, folder);
-  const { layers, config } = contents;
+  const parts = [
+    manifest,
+    ...images.flatMap((image) => [image.manifest, image.contents.config, ...image.contents.layers]),
+  ];
+  const sizes = new Map(parts.map(({ digest: of, size }) => [of, size])); // What they share is stored once.
   return {
     digest: manifest.digest,
     layout: folder,
-    sizeBytes: [...layers, config, manifest].reduce((sum, { size }) => sum + size, 0),
-    layers: layers.map(({ digest, size }) => ({ digest, sizeBytes: size })),
+    sizeBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    layers: contents.layers.map(({ digest: of, size }) => ({ digest: of, sizeBytes: size })),
   };
 }
 
-function imageConfig(layers: readonly Layer[], program: Program): unknown {
+function imageConfig(layers: readonly Layer[], program: Program, of: Platform): unknown {
   const labels = Object.entries(program.labels).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     created: '1970-01-01T00:00:00Z', // A real time would make every build another image.
-    ...platform(),
+    ...of,
     config: {
       User: user,
       Env: program.env,
@@ -96,7 +115,7 @@ function imageConfig(layers: readonly Layer[], program: Program): unknown {
 }
 
 /** Of this machine: images are made for it. */
-export function platform(): { architecture: string; os: string } {
+export function platform(): Platform {
   return { architecture: architectures[process.arch] ?? process.arch, os: 'linux' };
 }
 
@@ -107,8 +126,21 @@ async function putBlob(blobs: string, mediaType: string, value: unknown): Promis
   return descriptor;
 }
 
-/** The one image of a layout, whose index says nothing but the truth about it. @throws {HeadgateError} `IMAGE_CORRUPT` */
-export async function readLayout(folder: string): Promise<{ manifest: Descriptor; contents: Manifest; bytes: Buffer }> {
+type Image = { readonly manifest: Descriptor; readonly contents: Manifest; readonly bytes: Buffer };
+
+/** What a layout holds. */
+export type Layout = {
+  /** Of the image, or of the index of its platforms: what it is known by. */
+  readonly manifest: Descriptor;
+  readonly bytes: Buffer;
+  /** Of the image for this machine. */
+  readonly contents: Manifest;
+  /** One, or one for each platform. */
+  readonly images: readonly Image[];
+};
+
+/** The one image of a layout, whose indexes say nothing but the truth about it. @throws {HeadgateError} `IMAGE_CORRUPT` */
+export async function readLayout(folder: string): Promise<Layout> {
   const file = join(folder, 'index.json');
   const index = parseIndex(await readFile(file, 'utf8'));
   const [manifest, ...others] = index?.manifests ?? [];
@@ -118,6 +150,22 @@ export async function readLayout(folder: string): Promise<{ manifest: Descriptor
       `it must be an index of one image: current value is "${index?.manifests.length ?? 'no index'}"`,
     );
   }
+  if (manifest.mediaType !== mediaTypes.index) {
+    const image = await readImage(folder, manifest, file);
+    return { ...image, images: [image] };
+  }
+  const bytes = await readBlob(folder, manifest);
+  if (bytes.length !== manifest.size)
+    throw damaged(file, `its index has ${bytes.length} bytes: current value is "${manifest.size}"`);
+  const named = parseIndex(bytes.toString('utf8'))?.manifests ?? [];
+  const images = await Promise.all(named.map((one) => readImage(folder, one, file)));
+  const own = named.findIndex((one) => isDeepStrictEqual(one.platform, platform()));
+  const contents = images[own]?.contents;
+  if (contents === undefined) throw damaged(file, `it must have an image for ${platform().architecture}`);
+  return { manifest, bytes, contents, images };
+}
+
+async function readImage(folder: string, manifest: Named, file: string): Promise<Image> {
   const bytes = await readBlob(folder, manifest);
   const contents = JSON.parse(bytes.toString('utf8')) as Manifest; // The digest above is the proof: we wrote it.
   const { architecture, os } = JSON.parse((await readBlob(folder, contents.config)).toString('utf8')) as Platform;
@@ -137,8 +185,8 @@ export async function requireImage(folder: string, of: Digest): Promise<void> {
   throw damaged(folder, `it must be the image "${of}": current value is "${manifest.digest}"`);
 }
 
-type Platform = { readonly architecture: string; readonly os: string };
-type Index = { readonly manifests: readonly (Descriptor & { readonly platform?: Platform })[] };
+type Named = Descriptor & { readonly platform?: Platform };
+type Index = { readonly manifests: readonly Named[] };
 
 function parseIndex(text: string): Index | undefined {
   try {

@@ -4,12 +4,13 @@ import { bundleProgram, bundleService } from './bundle.ts';
 import type { BuilderOptions, ImageBuilder } from './image.ts';
 
 /** Bundles the service into one thin layer over `base`. */
-export function openImageBuilder({ base }: BuilderOptions): ImageBuilder {
+export function openImageBuilder({ base, others }: BuilderOptions): ImageBuilder {
   return {
     async build(request, signal) {
       signal.throwIfAborted();
       const entries = await bundleService(request);
-      return assemble(request, { below: await base(signal), entries, program: bundleProgram }, signal);
+      const [below, elsewhere] = [await base(signal), await others?.(signal)];
+      return assemble(request, { below, others: elsewhere ?? [], entries, program: bundleProgram }, signal);
     },
   };
 }

@@ -17,7 +17,8 @@ export function parsePinned(reference: string): Pinned {
   );
 }
 
-const acceptManifest = { accept: mediaTypes.manifest };
+/** An image, or the index of its platforms. */
+const acceptManifest = { accept: `${mediaTypes.manifest}, ${mediaTypes.index}` };
 
 /** @throws {HeadgateError} `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */
 export async function imageExists({ repository, digest }: Pinned, signal: AbortSignal): Promise<boolean> {
@@ -48,12 +49,15 @@ export async function pushImage(
   signal: AbortSignal,
 ): Promise<Pinned> {
   const address = parseRepository(repository);
-  const { manifest, contents, bytes } = await readLayout(layout);
-  for (const blob of [contents.config, ...contents.layers]) {
+  const { manifest, bytes, images } = await readLayout(layout);
+  const blobs = images.flatMap(({ contents }) => [contents.config, ...contents.layers]);
+  for (const blob of new Map(blobs.map((one) => [one.digest, one])).values()) {
     const content = await readBlob(layout, blob);
     await putBlob(address, { blob, content, mountFrom }, signal);
   }
-  await putManifest(address, manifest.digest, bytes, signal);
+  // An index last: a registry takes none of images that it has not.
+  for (const image of images) await putManifest(address, image.manifest.digest, image.bytes, signal);
+  if (manifest.mediaType === mediaTypes.index) await putManifest(address, manifest.digest, bytes, signal);
   return { repository, digest: manifest.digest };
 }
 
@@ -77,11 +81,19 @@ export async function nameImage(
       },
     );
   }
-  const bytes = await getManifest(source, image.digest, signal);
-  if (source.name !== target.name) await mountAll(source, target, bytes, signal);
-  await putManifest(target, image.digest, bytes, signal);
+  const bytes = await copyManifest(source, target, image.digest, signal);
   await putManifest(target, image.digest, bytes, signal, to.tag);
   return { repository: to.repository, digest: image.digest };
+}
+
+/** With all that it names, indexes' images first. */
+async function copyManifest(source: Address, target: Address, of: Digest, signal: AbortSignal): Promise<Buffer> {
+  const bytes = await getManifest(source, of, signal);
+  const { manifests } = JSON.parse(bytes.toString('utf8')) as { manifests?: readonly Descriptor[] }; // Its digest was the proof.
+  for (const one of manifests ?? []) await copyManifest(source, target, one.digest, signal);
+  if (manifests === undefined && source.name !== target.name) await mountAll(source, target, bytes, signal);
+  await putManifest(target, of, bytes, signal);
+  return bytes;
 }
 
 async function mountAll(source: Address, target: Address, manifest: Buffer, signal: AbortSignal): Promise<void> {
@@ -182,7 +194,8 @@ async function putManifest(
   signal: AbortSignal,
   name: string = of,
 ): Promise<void> {
-  const headers = { 'content-type': mediaTypes.manifest };
+  const { mediaType } = JSON.parse(body.toString('utf8')) as { mediaType?: string }; // Of a layout, or proved by its digest.
+  const headers = { 'content-type': mediaType ?? mediaTypes.manifest };
   const answer = await ask(
     address,
     { method: 'PUT', path: `manifests/${name}`, headers, body, expected: [201] },

@@ -9,7 +9,7 @@ import { type Address, parseRepository } from '../registry/http.ts';
 
 export type Attachment = { readonly artifactType: string; readonly content: Buffer };
 
-type Manifest = { readonly subject?: Descriptor; readonly layers?: readonly Descriptor[] };
+type Manifest = { readonly mediaType?: string; readonly subject?: Descriptor; readonly layers?: readonly Descriptor[] };
 type Artifact = { readonly digest: Digest; readonly subject: Digest | undefined; readonly content: Buffer };
 type Referrer = Descriptor & { readonly artifactType?: string };
 type Index = { readonly schemaVersion: 2; readonly mediaType: string; readonly manifests: readonly Referrer[] };
@@ -110,8 +110,8 @@ function parse<Shape extends object>(bytes: Buffer): Shape | undefined {
 }
 
 async function subjectOf(address: Address, digest: Digest, signal: AbortSignal): Promise<Descriptor> {
-  const bytes = await getDocument(address, digest, mediaTypes.manifest, signal);
-  if (bytes !== undefined) return descriptorOf(mediaTypes.manifest, bytes);
+  const bytes = await getDocument(address, digest, `${mediaTypes.manifest}, ${mediaTypes.index}`, signal);
+  if (bytes !== undefined) return descriptorOf(parse<Manifest>(bytes)?.mediaType ?? mediaTypes.manifest, bytes);
   throw new HeadgateError(
     'REGISTRY_REFUSED',
     `Cannot attach to an image as "${address.repository}" must have it: current value is "${digest}"`,

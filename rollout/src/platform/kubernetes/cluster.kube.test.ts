@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import { pushByHand } from '../local/image/push.rig.ts';
-import type { KubeObject } from './client.ts';
+import type { KubeClient, KubeObject } from './client.ts';
 import { temporaryNamespace, testCluster } from './cluster.rig.ts';
 import { kinds } from './kinds.ts';
 
@@ -27,6 +27,15 @@ const pauseBinary = join(
   'src/pauseroot/pause',
 );
 
+async function readyStatus(client: KubeClient, signal: AbortSignal): Promise<Pod['status']> {
+  let pod: Pod | undefined;
+  for await (const change of client.watch<Pod>(kinds.Pod, { name: 'one' }, signal)) {
+    if (change.kind === 'set') pod = change.object;
+    if (pod?.status?.containerStatuses?.[0]?.ready === true) break;
+  }
+  return pod?.status;
+}
+
 /** Without a node nothing pulls. */
 (registry === null ? describe.skip : describe)('the test cluster', () => {
   test('runs a pod whose image is pulled from its registry by digest', async () => {
@@ -40,13 +49,41 @@ const pauseBinary = join(
 
     await namespace.client.create<Pod>(kinds.Pod, { metadata: { name: 'one' }, spec }, signal);
 
-    let pod: Pod | undefined;
-    for await (const change of namespace.client.watch<Pod>(kinds.Pod, { name: 'one' }, signal)) {
-      if (change.kind === 'set') pod = change.object;
-      if (pod?.status?.containerStatuses?.[0]?.ready === true) break;
-    }
-    expect(pod?.status).toMatchObject({ phase: 'Running', containerStatuses: [{ ready: true }] });
-    expect(pod?.status?.containerStatuses?.[0]?.imageID).toContain(image.split('@')[1]);
+    const status = await readyStatus(namespace.client, signal);
+    expect(status).toMatchObject({ phase: 'Running', containerStatuses: [{ ready: true }] });
+    expect(status?.containerStatuses?.[0]?.imageID).toContain(image.split('@')[1]);
+  });
+
+  test('runs the image for its own platform of an index that is named by digest', async () => {
+    await using namespace = await temporaryNamespace();
+    const signal = AbortSignal.timeout(25_000);
+    const files = [{ name: 'pause', mode: 0o755, text: await readFile(pauseBinary) }];
+    const name = `index-${namespace.name}`;
+    const image = await pushByHand(`http://${registry}`, name, { layers: [files], config: { Entrypoint: ['/pause'] } });
+    const foreign = await pushByHand(`http://${registry}`, name, { layers: [], config: { Entrypoint: ['/none'] } });
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+    const place = `http://${registry}/v2/${name}/manifests`;
+    const entryOf = async (reference: string, architecture: string) => {
+      const digest = reference.split('@')[1];
+      const { byteLength: size } = await (
+        await fetch(`${place}/${digest}`, { headers: { accept: mediaType } })
+      ).arrayBuffer();
+      return { mediaType, digest, size, platform: { os: 'linux', architecture } };
+    };
+    const [own, other] = process.arch === 'x64' ? ['amd64', 'arm64'] : ['arm64', 'amd64'];
+    const manifests = [await entryOf(foreign, other), await entryOf(image, own)];
+    const indexType = 'application/vnd.oci.image.index.v1+json';
+    const body = JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests });
+    const put = await fetch(`${place}/both`, { method: 'PUT', headers: { 'content-type': indexType }, body });
+    const index = put.headers.get('docker-content-digest') ?? '';
+    const container = { name: 'main', image: `${registry}/${name}@${index}`, securityContext: { runAsUser: 1000 } };
+    const spec = { containers: [container], terminationGracePeriodSeconds: 1 };
+
+    await namespace.client.create<Pod>(kinds.Pod, { metadata: { name: 'one' }, spec }, signal);
+
+    const status = await readyStatus(namespace.client, signal);
+    expect(status).toMatchObject({ phase: 'Running', containerStatuses: [{ ready: true }] });
+    expect(status?.containerStatuses?.[0]?.imageID).toContain(index);
   });
 
   const settings = join(dirname(process.env['HEADGATE_KUBE_CLUSTER'] ?? ''), 'registry.yaml');

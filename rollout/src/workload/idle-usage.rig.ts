@@ -21,13 +21,20 @@ const apiService: Kind = {
 };
 const name = 'v1beta1.metrics.k8s.io';
 
-/** `client`: in the namespace whose pods are idle; the server stands there too. */
-export async function serveIdleUsage(client: KubeClient): Promise<AsyncDisposable> {
+/** `client`: in the namespace whose pods are idle; the server stands there too. Those that are `busy` use a whole one. */
+export async function serveIdleUsage(
+  client: KubeClient,
+  busy: (pod: Pod) => boolean = () => false,
+): Promise<AsyncDisposable> {
   const signal = AbortSignal.timeout(20_000);
   const address = new URL(testCluster().gateways[0] ?? 'http://none').hostname; // The node's own.
   const server = createServer(await selfSigned(), async (request, response) => {
-    const isPods = /\/pods(\?|$)/.test(request.url ?? '');
-    const body = isPods ? await usageOf(client) : { kind: 'APIResourceList', groupVersion: apiVersion, resources: [] };
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'https://usage');
+    const isPods = pathname.endsWith('/pods');
+    const labels = searchParams.get('labelSelector') ?? '';
+    const body = isPods
+      ? await usageOf(client, labels, busy)
+      : { kind: 'APIResourceList', groupVersion: apiVersion, resources: [] };
     response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
   });
   server.listen(0, address);
@@ -62,18 +69,20 @@ export async function serveIdleUsage(client: KubeClient): Promise<AsyncDisposabl
   };
 }
 
-async function usageOf(client: KubeClient) {
-  const { items } = await client.list<Pod>(kinds.Pod, {}, AbortSignal.timeout(10_000));
-  const usage = { cpu: '1m', memory: '1Mi' };
+async function usageOf(client: KubeClient, labels: string, busy: (pod: Pod) => boolean) {
+  const { items } = await client.list<Pod>(kinds.Pod, { labels }, AbortSignal.timeout(10_000));
   return {
     kind: 'PodMetricsList',
     apiVersion,
     metadata: {},
-    items: items.map(({ metadata, spec }) => ({
-      metadata: { name: metadata.name, namespace: client.namespace, labels: metadata.labels },
+    items: items.map((pod) => ({
+      metadata: { name: pod.metadata.name, namespace: client.namespace, labels: pod.metadata.labels },
       timestamp: new Date().toISOString(),
       window: '1s',
-      containers: (spec?.containers ?? []).map((container) => ({ name: container.name, usage })),
+      containers: (pod.spec?.containers ?? []).map(({ name: container }) => ({
+        name: container,
+        usage: { cpu: busy(pod) ? '1' : '1m', memory: '1Mi' },
+      })),
     })),
   };
 }

@@ -36,6 +36,11 @@ async function readyStatus(client: KubeClient, signal: AbortSignal): Promise<Pod
   return pod?.status;
 }
 
+/** Of one image alone: containerd tells those with the same content by whichever of their names it likes. */
+function configOf(name: string) {
+  return { Entrypoint: ['/pause'], Env: [`OF=${name}`] };
+}
+
 /** Without a node nothing pulls. */
 (registry === null ? describe.skip : describe)('the test cluster', () => {
   test('runs a pod whose image is pulled from its registry by digest', async () => {
@@ -43,7 +48,7 @@ async function readyStatus(client: KubeClient, signal: AbortSignal): Promise<Pod
     const signal = AbortSignal.timeout(25_000);
     const files = [{ name: 'pause', mode: 0o755, text: await readFile(pauseBinary) }];
     const name = `pulled-${namespace.name}`;
-    const image = await pushByHand(`http://${registry}`, name, { layers: [files], config: { Entrypoint: ['/pause'] } });
+    const image = await pushByHand(`http://${registry}`, name, { layers: [files], config: configOf(name) });
     const container = { name: 'main', image, securityContext: { runAsUser: 1000 } };
     const spec = { containers: [container], terminationGracePeriodSeconds: 1 };
 
@@ -59,7 +64,7 @@ async function readyStatus(client: KubeClient, signal: AbortSignal): Promise<Pod
     const signal = AbortSignal.timeout(25_000);
     const files = [{ name: 'pause', mode: 0o755, text: await readFile(pauseBinary) }];
     const name = `index-${namespace.name}`;
-    const image = await pushByHand(`http://${registry}`, name, { layers: [files], config: { Entrypoint: ['/pause'] } });
+    const image = await pushByHand(`http://${registry}`, name, { layers: [files], config: configOf(name) });
     const foreign = await pushByHand(`http://${registry}`, name, { layers: [], config: { Entrypoint: ['/none'] } });
     const mediaType = 'application/vnd.oci.image.manifest.v1+json';
     const place = `http://${registry}/v2/${name}/manifests`;
@@ -99,7 +104,7 @@ async function readyStatus(client: KubeClient, signal: AbortSignal): Promise<Pod
         { name: 'of', text: namespace.name },
       ];
       const name = `flipped-${namespace.name}`;
-      const config = { Entrypoint: ['/pause'], Env: [`OF=${namespace.name}`] };
+      const config = configOf(namespace.name);
       const image = await pushByHand(`http://${registry}`, name, { layers: [files], config });
       const [, digest = ''] = image.split('@');
       const { storage } = load(readFileSync(settings, 'utf8')) as {

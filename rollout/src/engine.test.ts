@@ -170,6 +170,24 @@ describe('drive()', () => {
     await expect(back).rejects.toThrow();
   }, 60_000);
 
+  test('hears a wish while it rests, where nobody brings it news', async () => {
+    await using world = aPlatform();
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+    const pace = { restMs: 30_000, alertMs: 30_000, transitMs: 10 };
+    const told = new AbortController();
+    const spec = { ...quick, bakeMs: 100_000 };
+    const releasing = startRelease(handsOn(world.ports, { spec, pace, signal: told.signal }), aRequest('v2'));
+    await isAt(world.ports, 'holding');
+    const asked = performance.now();
+
+    const held = await act(handsOn(world.ports), 'hold', { release: 2, reason: 'wait' });
+
+    expect(held).toMatchObject({ kind: 'done' });
+    expect(performance.now() - asked).toBeLessThan(5_000);
+    told.abort();
+    await releasing;
+  }, 60_000);
+
   test('answers status from the journal alone', async () => {
     await using world = aPlatform();
     const hands = handsOn(world.ports);

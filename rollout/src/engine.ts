@@ -30,7 +30,7 @@ export type Drive = {
   readonly signal: AbortSignal;
   /** Called once with the book before the first look, to begin a release; answers whether there is something to drive. */
   readonly begin?: (book: Book) => Promise<boolean>;
-  /** Aborts at the next piece of news, such as a wish: the next look comes at once. */
+  /** Aborts at the next piece of news, such as a wish: the next look comes at once. Without it the wish box is looked into while nothing else is done. */
   readonly news?: () => AbortSignal;
   readonly now?: () => Instant;
   readonly pace?: Pace;
@@ -44,6 +44,9 @@ export type Pace = { readonly restMs: number; readonly alertMs: number; readonly
 
 /** Wishes are waited for no longer than this; beside a look this much longer than the look takes. */
 const hearMaxMs = { alone: 500, afterLook: 150 };
+
+/** Where nobody brings news. */
+const listenEveryMs = 250;
 
 const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
 
@@ -62,6 +65,7 @@ export async function drive(task: Drive): Promise<Driven> {
   const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
   const synthetic = makeSyntheticSender(ports);
   for (;;) {
+    const fresh = news?.(); // Before wishes are heard: one that comes during the look leads to another look.
     const at = now();
     const release = book.head.release;
     const isOpen = release !== undefined && !isAtRest(release, at);
@@ -77,7 +81,7 @@ export async function drive(task: Drive): Promise<Driven> {
       closeOnBug(error, acting, release),
     );
     if (told) return { kind: 'interrupted', head: book.head };
-    await pause(next.turn, next.alert, pace, firstOf([signal, ...(news === undefined ? [] : [news()])]));
+    await pause(restOf(next, pace), { fresh, signal }, (within) => isAsked(ports, book.head, within));
   }
 }
 
@@ -159,18 +163,32 @@ function isAtRest(release: Release, now: Instant): boolean {
   return isOver(phase) && !isDue && !awaitsRouter(release.state);
 }
 
-async function pause(
-  next: Turn,
-  alert: boolean,
-  { restMs, alertMs, transitMs }: Pace,
-  signal: AbortSignal,
-): Promise<void> {
+/** How long nothing is done. */
+function restOf({ turn: next, alert }: { turn: Turn; alert: boolean }, { restMs, alertMs, transitMs }: Pace): number {
   const { kind } = next.decision.state.phase;
   const isStill = kind === 'holding' || kind === 'watching' || kind === 'comparing';
   const resting = isStill && !awaitsRouter(next.decision.state);
-  const ms = resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
-  // Told to go, or news: the next turn follows at once.
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
+  return resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
+}
+
+/** Ends early when it is told to go, and at news; where there are none, when somebody asks for something. */
+async function pause(
+  ms: number,
+  { fresh, signal }: { readonly fresh: AbortSignal | undefined; readonly signal: AbortSignal },
+  listen: (within: AbortSignal) => Promise<boolean>,
+): Promise<void> {
+  const within = withDeadline(firstOf([signal, ...(fresh === undefined ? [] : [fresh])]), ms);
+  const everyMs = fresh === undefined ? listenEveryMs : ms;
+  while (!within.aborted) {
+    await sleep(everyMs, undefined, { signal: within }).catch(() => undefined);
+    if (fresh === undefined && !within.aborted && (await listen(within))) return;
+  }
+}
+
+/** Wishes that cannot be read now are heard by the look. */
+async function isAsked({ wishes }: Platform, head: Head, signal: AbortSignal): Promise<boolean> {
+  const heard = await hear(wishes, signal).catch(() => undefined);
+  return heard !== undefined && (heard.waiting.length > 0 || unheard(heard.forRelease, head).length > 0);
 }
 
 /** A clock that is set while somebody drives moves no bake, no deadline and no half-life. */

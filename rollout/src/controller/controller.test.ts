@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { readHead } from '../engine/book.ts';
 import { aPlatform, aRequest, handsOn, isAt, isOpen, quick } from '../engine.rig.ts';
+import type { Pace } from '../engine.ts';
 import { act } from '../hands/act.ts';
 import type { Handled } from '../hands/hands.ts';
 import { handOver, startRelease } from '../hands/release.ts';
@@ -11,11 +13,14 @@ import { type Board, runController } from './controller.ts';
 
 const running: { readonly told: AbortController; readonly ended: Promise<void> }[] = [];
 
+type Rest = { readonly pace: Pace; readonly news: Board['news'] };
+
 /** A controller of one app in memory. News is a clock here: who hears of what is the board's business, not the controller's. */
-function startController(ports: Platform, holder = 'controller-1') {
+function startController(ports: Platform, holder = 'controller-1', { pace, news }: Partial<Rest> = {}) {
   const told = new AbortController();
   const board: Board = {
     async *news(signal) {
+      if (news !== undefined) return yield* news(signal);
       for (; !signal.aborted; await sleep(20)) yield { kind: 'app', app: 'test' };
     },
     tended: () => ({
@@ -24,7 +29,7 @@ function startController(ports: Platform, holder = 'controller-1') {
       records: ports,
       emit: () => {},
       notify: () => () => {},
-      pace: { restMs: 30, alertMs: 20, transitMs: 10 },
+      pace: pace ?? { restMs: 30, alertMs: 20, transitMs: 10 },
       open: () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
     }),
   };
@@ -62,6 +67,62 @@ describe('runController()', () => {
     expect(head.history.map(({ outcome }) => outcome)).toEqual(['promoted', 'promoted', 'rolledBack']);
     expect(await startRelease(hands, aRequest('v3'))).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
     expect(await startRelease(hands, aRequest('v2'))).toMatchObject({ kind: 'nothing' });
+  }, 60_000);
+
+  test('a wish that comes in the midst of a look is heard by the next one, which comes at once', async () => {
+    await using world = aPlatform();
+    const spec = { ...quick, bakeMs: 100_000 };
+    const { workload } = world.ports;
+    const news = new EventTarget();
+    const ofApp = { kind: 'app', app: 'test' } as const;
+    const ring = () => news.dispatchEvent(new Event('news'));
+    const wishes: Platform['wishes'] = {
+      ...world.ports.wishes,
+      add: (wish, signal) => world.ports.wishes.add(wish, signal).finally(ring),
+    };
+    const told = new AbortController();
+    const hands = handsOn({ ...world.ports, wishes }, { ...controlled, spec, signal: told.signal });
+    let duringLook = async () => {};
+    const ports: Platform = {
+      ...world.ports,
+      workload: {
+        ...workload,
+        async observe(lane, signal) {
+          const act = duringLook;
+          duringLook = async () => {};
+          await sleep(50); // The look has heard its wishes by then.
+          await act();
+          return workload.observe(lane, signal);
+        },
+      },
+    };
+    await startRelease(handsOn(world.ports), aRequest('v1'));
+    const pace = { restMs: 30_000, alertMs: 30_000, transitMs: 10 };
+    startController(ports, 'controller-1', {
+      pace,
+      async *news(signal) {
+        for (yield ofApp; !signal.aborted; yield ofApp) await once(news, 'news', { signal }).catch(() => {});
+      },
+    });
+    void startRelease(hands, aRequest('v2')).catch(() => {});
+    await isAt(world.ports, 'holding');
+    let laid = '';
+    const isLaid = new Promise<void>((resolve) => {
+      duringLook = async () => {
+        const act = { kind: 'hold', release: 2, reason: 'wait', step: null };
+        laid = await wishes.add({ act, actor: 'kim', at: Date.now() }, hands.signal);
+        resolve();
+      };
+    });
+    ring();
+    await isLaid;
+    const asked = performance.now();
+
+    while (!(await readHead(world.ports.journal, 'test', hands.signal)).answers.some(({ id }) => id === laid)) {
+      expect(performance.now() - asked).toBeLessThan(5_000);
+      await sleep(10);
+    }
+    told.abort();
   }, 60_000);
 
   test('takes orders of one revision for one release, whether they come at once, while it runs or while it waits', async () => {

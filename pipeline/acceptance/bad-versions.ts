@@ -18,8 +18,8 @@ const kinds = [
 const perSecond = 100;
 
 /**
- * Bad versions from 5 % at 100 requests/s, each several times: all must be rolled back, nothing may be lost, and nobody but the
- * bad version may fail. It prints what an outside client saw.
+ * Bad versions from 5 % at 100 requests/s, each several times: all must be rolled back, nothing may be lost, nobody but the
+ * bad version may fail, and on a cluster live's objects stay as they are. It prints what an outside client saw.
  */
 export async function badVersions(report: Report, runs: number, open: OpenStage): Promise<void> {
   await using stage = await open('  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 10s\n  keepWarm: 1m\n');
@@ -53,6 +53,8 @@ type Run = {
 };
 
 async function oneRun(stage: Stage, { name, weighted }: (typeof kinds)[number]): Promise<Run> {
+  const { live = '' } = await stage.head();
+  const before = await stage.objects?.(live);
   const load = stage.load(perSecond);
   const { code, out, err } = await stage.release(name, '--insist');
   const exchanges = await load.stop();
@@ -62,6 +64,7 @@ async function oneRun(stage: Stage, { name, weighted }: (typeof kinds)[number]):
   const ledger = compare(exchanges, await readRows(stage.origin, AbortSignal.timeout(30_000), stage.headers));
   const problems = [
     ...(code === 11 ? [] : [`exit code ${code}: ${out.slice(-300)} ${err.slice(-300)}`]),
+    ...(before === (await stage.objects?.(live)) ? [] : ['live was touched']),
     ...(gotWeight === weighted ? [] : [`it ${gotWeight ? 'got' : 'never got'} weight`]),
     ...ledgerProblems(ledger, head.release?.revision.id ?? ''),
   ];

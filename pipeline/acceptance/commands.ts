@@ -30,6 +30,8 @@ export interface Commands extends Disposable {
   until(holds: (head: Head) => boolean, ms?: number): Promise<Head>;
   /** Two runs of `headgate <args>` whose wishes both lie in the journal before the driver, which stands still until then, reads either. */
   atOnce(driver: Still, ...args: string[]): Promise<readonly Ran[]>;
+  /** Another person's wish, laid beside the driver. @returns after how many ms the journal has the driver's answer */
+  takenUp(kind: 'hold' | 'resume'): Promise<number>;
 }
 
 type App = {
@@ -83,6 +85,14 @@ export function openCommands({ file, app, records, env, pace: { untilMs, lookEve
       } finally {
         driver.go();
       }
+    },
+    async takenUp(kind) {
+      const act = { kind, release: (await head()).release?.id ?? null, reason: 'acceptance', step: null };
+      const asked = performance.now();
+      const signal = AbortSignal.timeout(30_000);
+      const id = await records.wishes.add({ act, actor: 'another person', at: Date.now() }, signal);
+      await headOnce(head, ({ answers }) => answers.some((one) => one.id === id), { untilMs, lookEveryMs: 20 });
+      return Math.round(performance.now() - asked);
     },
     [Symbol.dispose]() {
       for (const child of children) child.kill('SIGKILL');

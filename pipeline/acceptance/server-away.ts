@@ -38,6 +38,14 @@ export async function serverAway(report: Report, _runs: number, open: OpenStage)
   const lastBad = Math.max(...exchanges.filter(({ status }) => status === 500).map(({ at }) => at));
   const closedMs = Math.round(lastBad - (performance.timeOrigin + back));
   report.check('no answer is bad 2 s after the server is back', closedMs <= 2_000, `last one after ${closedMs} ms`);
+  const { candidate } = (await stage.head()).release ?? {};
+  const lastAt = Math.max(...exchanges.filter(({ lane }) => lane === candidate).map(({ at }) => at));
+  const zeroMs = Math.round(lastAt - (performance.timeOrigin + back));
+  report.check(
+    "the candidate's weight is 0 within 2 s of the server's return",
+    zeroMs <= 2_000,
+    `its last request came after ${zeroMs} ms`,
+  );
   report.say(`the server was away for ${Math.round(back - away)} ms`);
   await checkOutside({ ...stage, load }, report);
 }

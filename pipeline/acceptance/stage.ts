@@ -34,6 +34,8 @@ export interface Stage extends AsyncDisposable, Omit<Commands, typeof Symbol.dis
   /** `headgate release` of a version of the rating service. */
   release(version: string, ...args: string[]): Promise<Ran>;
   load(perSecond: number): Load;
+  /** On a cluster: what runs in a lane, in a text that any touch changes. */
+  objects?(lane: string): Promise<string>;
   /** Stops whoever drives a release that `releasing` began. */
   standStill(releasing: Running): Promise<Still>;
 }

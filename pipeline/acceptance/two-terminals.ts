@@ -1,5 +1,7 @@
-import type { Report } from './report.ts';
+import { median, type Report } from './report.ts';
 import type { OpenStage } from './stage.ts';
+
+const heardMaxMs = 1_000;
 
 /** Two who act at once: one wins, the other is told why not. A stale terminal cannot act on another release. */
 export async function twoTerminals(report: Report, _runs: number, open: OpenStage): Promise<void> {
@@ -9,6 +11,13 @@ export async function twoTerminals(report: Report, _runs: number, open: OpenStag
   const releasing = stage.start('release', ...images, '--reason', 'two terminals');
   await stage.until(({ release }) => release?.state.phase.kind === 'holding');
 
+  const heard: number[] = [];
+  for (let n = 0; n < 5; n++) heard.push(await stage.takenUp('hold'), await stage.takenUp('resume'));
+  report.check(
+    "another person's wish is taken up in under 1 s",
+    Math.max(...heard) < heardMaxMs,
+    `median ${median(heard)} ms, worst of ${heard.length} ${Math.max(...heard)} ms`,
+  );
   const stale = await stage.run('promote', '--release', '1');
   report.check('promote of another release exits 12', stale.code === 12, stale.err.trim());
   const steps = await stage.atOnce(await stage.standStill(releasing), 'step');

@@ -12,6 +12,7 @@ import { bin, openCommands, repository, standStill } from '../commands.ts';
 import { cache, readSpec, type Stage, stageAt } from '../stage.ts';
 import { driverRoles, forget, variablesOf } from './account.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
+import { objectsOf } from './objects.ts';
 
 /** Whose requests the gateway gives to the app: of its own, so that parts can be played beside each other on one gateway. */
 export function hostOf({ namespace }: Pick<Ground, 'namespace'>): string {
@@ -143,6 +144,7 @@ async function stageOn(
       standStill: async () =>
         standStill(await processesOf(ground, ['--selector', 'app.kubernetes.io/name=headgate-controller'])),
     }),
+    objects: (lane) => objectsOf(ground, lane),
     kubectl,
     namespace,
     gateways: cluster.gateways,

@@ -10,6 +10,7 @@ import { blueGreen } from './blue-green.ts';
 import { clearWhenInterrupted } from './clearing.ts';
 import { openClusterHosts } from './cluster/hosts.ts';
 import { type Driver, openClusterStage } from './cluster/stage.ts';
+import { clusterLife } from './cluster-life.ts';
 import { deliverAgain } from './deliver-again.ts';
 import { heldBack } from './held-back.ts';
 import { type OpenHosts, openHosts } from './hosts.ts';
@@ -65,6 +66,7 @@ const parts = {
   'other-writer': otherWriter,
   adopting,
   rivals,
+  'cluster-life': clusterLife,
 } as const satisfies Record<
   string,
   (report: Report, runs: number, open: OpenStage, openHosts: OpenHosts) => Promise<void>

@@ -29,8 +29,12 @@ own_lock "$RUN/lock" 3600
 now=$(cat "$RUN/mode" 2>/dev/null || true)
 
 [ "$now" = "" ] && began=started || began="was running"
+# Whoever interrupts the first start gets back what was there before it; a cluster that ran is left to run.
+interrupted() { trap '' INT TERM; say "interrupted: taking away what was started"; exec 9>&-; "$HERE/down.sh"; exit "$1"; }
+if [ "$began" = started ]; then trap 'interrupted 130' INT; trap 'interrupted 143' TERM; fi
 
 # --- a cluster that exists -------------------------------------------------------
+[ -z "$from" ] || command -v "$from" > /dev/null || { rm -rf "$RUN"; die "$from is needed to find the cluster \"$name\": install it, or give --kubeconfig FILE"; }
 case $from in
   kind) taken=$RUN/taken.kubeconfig; kind get kubeconfig --name "$name" > "$taken" ;;
   k3d) taken=$RUN/taken.kubeconfig; k3d kubeconfig get "$name" > "$taken" ;;

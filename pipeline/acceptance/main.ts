@@ -27,6 +27,7 @@ import { littleTraffic } from './little-traffic.ts';
 import { merges } from './merges.ts';
 import { neverStarts } from './never-starts.ts';
 import { otherWriter } from './other-writer.ts';
+import { perfGate } from './perf-gate.ts';
 import { Report } from './report.ts';
 import { rivals } from './rivals.ts';
 import { serverAway } from './server-away.ts';
@@ -55,6 +56,7 @@ const parts = {
   'interrupted-demo': interruptedDemo,
   'interrupted-tests': interruptedTests,
   'bad-versions': badVersions,
+  'perf-gate': perfGate,
   ...judgeParts,
   kubernetes,
   idle,

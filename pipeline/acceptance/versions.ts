@@ -38,9 +38,26 @@ const neverReady = {
   find: 'isReady ? 200 : 503',
   replace: 'isReady && process.uptime() < 0 ? 200 : 503',
 };
+const answered = {
+  file: 'services/proxy/src/server.ts',
+  find: '    const handled = await handle(request, response, this.#desk);\n',
+};
+/** Writes, which are one request in twenty of a measured load, take a fifth longer than they do. Nobody else waits meanwhile. */
+const longer =
+  "    if (request.method !== 'GET') for (const end = performance.now() + 0.2 * (performance.now() - start); performance.now() < end; ) await nextTurn();\n";
+/** Once, at its 4000th request: past those that only warm it up. It takes no processor's time. */
+const stands = '    if (++requests === 4_000) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);\n';
+/** Each has to wait for its turn, and there are only so many turns in a second. */
+const inTurn = (perSecond: number) =>
+  `    turn = Math.max(turn, performance.now()) + 1_000 / ${perSecond};\n    await sleep(turn - performance.now());\n`;
+const counting = (line: string) => ({
+  file: answered.file,
+  find: 'const DRAIN_CHECK_MS = 20;\n',
+  replace: `const DRAIN_CHECK_MS = 20;\n${line}`,
+});
 const limit = { file: 'services/rating/src/handlers/handler.ts', find: 'const LIMIT_DEFAULT = 100;' };
 
-/** Changes to the rating service, as a developer would make them. */
+/** Changes to the services, as a developer would make them. */
 const versions: Readonly<Record<string, readonly Edit[]>> = {
   v1: [],
   v2: [{ ...limit, replace: 'const LIMIT_DEFAULT = 102;' }],
@@ -61,6 +78,9 @@ const versions: Readonly<Record<string, readonly Edit[]>> = {
   'answers 404, c': [{ ...answers, replace: fails.replace('500', '404').replace('broken', 'broken c') }],
   'never answers': [{ ...answers, replace: silent }],
   'never answers after 15 s': [{ ...answers, replace: late(silent) }],
+  'writes take 20 % longer': [{ ...answered, replace: `${answered.find}${longer}` }],
+  'stands still once for 1 s': [{ ...answered, replace: `${stands}${answered.find}` }, counting('let requests = 0;\n')],
+  'takes 800 requests/s': [{ ...answered, replace: `${inTurn(800)}${answered.find}` }, counting('let turn = 0;\n')],
   'exits 10 s after it is ready': [
     { ...started, replace: `${started.find}  setTimeout(() => process.exit(1), 10_000);\n` },
   ],

@@ -53,8 +53,8 @@ test('comparePerf() measures two versions of real images side by side, and two s
     );
 
     expect(
-      lines.filter((line) => /^round \d of 2: old \d+\/s, 0 errors.*new \d+\/s, 0 errors/.test(line)),
-    ).toHaveLength(2);
+      lines.filter((line) => /^round \d, \d of 2 calm: old \d+\/s, 0 errors.*new \d+\/s, 0 errors/.test(line)).length,
+    ).toBeGreaterThanOrEqual(2);
     expect(lines.at(-1)).toMatch(/hey/);
     expect(verdictLines(verdict)[0]).toMatch(/^cannot tell, from \d calm of 2 rounds: only/);
     expect(() => requireNotSlower(verdict)).toThrow(expect.objectContaining({ code: 'PERF_UNDECIDED' }));

@@ -37,7 +37,10 @@ export async function comparePerf(request: PerfRequest, signal: AbortSignal): Pr
   await using after = await startVersion(ground, { images: request.after, lane: 'green' }, request, signal);
   const { perSecond, rounds, roundMs, say } = request;
   const sides = { before: before.origin, after: after.origin };
-  const measured = await measureRounds({ ...sides, often, rare, perSecond, rounds, roundMs, say }, signal);
+  const measured = await measureRounds(
+    { ...sides, often, rare, perSecond, rounds, roundMs, rule: perfRule, say },
+    signal,
+  );
   for (const line of await heyCheck(`${after.origin}${often[0]?.path ?? '/'}`, perSecond, signal)) say(line);
   return judgePerf(measured, perfRule);
 }

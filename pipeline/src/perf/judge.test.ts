@@ -35,7 +35,10 @@ function replay(seed: number, world: World, rounds = 20): readonly Round[] {
     return {
       before: aSide({ factor: machine * disturbed(), rare: 1, freezeMs: stillMs.before, capacity: 1 }, random, normal),
       after: aSide({ ...world, factor: machine * disturbed(), freezeMs: max(stillMs.after, own) }, random, normal),
-      stillMs,
+      machine: {
+        before: { stillMs: stillMs.before, others: 0.05 },
+        after: { stillMs: stillMs.after, others: 0.05 },
+      },
     };
   });
 }
@@ -86,7 +89,9 @@ describe('judgePerf()', () => {
     expect(verdicts({ ...calm, neighbour: true, rare: 1.2 })['notSlower']).toBe(0);
   });
 
-  test('fails what cannot answer 1000 requests/s, and says how many it can', () => {
+  test('fails what cannot answer 1000 requests/s in every run, and says how many it can', () => {
+    expect(verdicts({ ...calm, capacity: 0.95 })['slower']).toBe(runs);
+
     const verdict = judgePerf(replay(1, { ...calm, capacity: 0.95 }), perfRule);
 
     expect(verdict).toMatchObject({ kind: 'slower', why: ['950 of 1000 requests/s were answered'] });
@@ -106,6 +111,27 @@ describe('judgePerf()', () => {
     const rounds = replay(1, calm).map((round) => ({ ...round, before: slow(round.before), after: slow(round.after) }));
 
     expect(judgePerf(rounds, perfRule)).toMatchObject({ kind: 'cannotTell' });
+  });
+
+  test('a rate that was missed in some rounds only is a neighbour, and no verdict', () => {
+    const rounds = replay(1, calm).map((round, n) =>
+      n % 4 === 0 ? { ...round, after: { ...round.after, achievedPerSecond: 900 } } : round,
+    );
+
+    expect(judgePerf(rounds, perfRule)).toMatchObject({
+      kind: 'cannotTell',
+      why: ['975 of 1000 requests/s were answered, but only in 5 of 20 rounds too few'],
+    });
+  });
+
+  test('leaves out rounds in which others had the machine, whatever they show', () => {
+    const busy = { stillMs: 10, others: 0.7 };
+    const rounds = replay(1, { ...calm, freezeMs: 1_000, capacity: 0.9 }).map((round) => ({
+      ...round,
+      machine: { ...round.machine, after: busy },
+    }));
+
+    expect(judgePerf(rounds, perfRule)).toMatchObject({ kind: 'cannotTell', rounds: { all: 20, calm: 0 } });
   });
 
   test('cannot tell from too few rounds', () => {

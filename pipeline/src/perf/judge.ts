@@ -20,11 +20,18 @@ export type Side = {
 export type Round = {
   readonly before: Side;
   readonly after: Side;
-  /**
-   * Longest time that this machine stood still for somebody who asked for nothing but the time, while each side was
-   * measured. What is slow in that moment is slow because of a neighbour, and says nothing about a version.
-   */
-  readonly stillMs: { readonly before: number; readonly after: number };
+  readonly machine: { readonly before: Machine; readonly after: Machine };
+};
+
+/**
+ * What neighbours did to a side while it was measured. What is slow in that moment is slow because of them, and says
+ * nothing about a version.
+ */
+export type Machine = {
+  /** Longest time that this machine stood still for somebody who asked for nothing but the time. */
+  readonly stillMs: number;
+  /** Part of its processors, 0 to 1, that worked for others in their busiest moment. */
+  readonly others: number;
 };
 
 export type PerfRule = {
@@ -42,6 +49,8 @@ export type PerfRule = {
   readonly roundsMin: number;
   /** A standstill from this length on spoils a round. */
   readonly stillMaxMs: number;
+  /** And so do others who are busier than this. */
+  readonly othersMax: number;
 };
 
 export const perfRule: PerfRule = {
@@ -53,6 +62,7 @@ export const perfRule: PerfRule = {
   tolerance99: 0.25,
   roundsMin: 6,
   stillMaxMs: 100,
+  othersMax: 0.4,
 };
 
 export type Ratio = { readonly what: string; readonly low: number; readonly mid: number; readonly high: number };
@@ -71,10 +81,10 @@ const missMax = 0.05;
 const resamples = 4_000;
 
 export function judgePerf(rounds: readonly Round[], rule: PerfRule): PerfVerdict {
-  const calm = rounds.filter(({ stillMs }) => Math.max(stillMs.before, stillMs.after) < rule.stillMaxMs);
+  const calm = rounds.filter((round) => isCalm(round, rule));
   const counts = { all: rounds.length, calm: calm.length };
   if (calm.length < rule.roundsMin) {
-    const why = `only ${calm.length} of ${rounds.length} rounds passed without a standstill of the machine; ${rule.roundsMin} are needed`;
+    const why = `only ${calm.length} of ${rounds.length} rounds passed without a standstill of the machine or busy neighbours; ${rule.roundsMin} are needed`;
     return { kind: 'cannotTell', why: [why], ratios: [], rounds: counts };
   }
   const metrics = metricsOf(calm, rule);
@@ -88,15 +98,25 @@ export function judgePerf(rounds: readonly Round[], rule: PerfRule): PerfVerdict
   return { kind: 'notSlower', why: ['every interval ends below its limit'], ratios, rounds: counts };
 }
 
+/** Whether a round says something about the versions, and not about who else was there. */
+export function isCalm({ machine }: Round, { stillMaxMs, othersMax }: PerfRule): boolean {
+  return [machine.before, machine.after].every(({ stillMs, others }) => stillMs < stillMaxMs && others < othersMax);
+}
+
 /** What needs no comparison to be bad; and what the old version does as well, which says more about the machine. */
 function absoluteFaults(rounds: readonly Round[], rule: PerfRule): { faults: string[]; doubts: string[] } {
   const [before, after] = [pool(rounds.map((round) => round.before)), pool(rounds.map((round) => round.after))];
   const faults: string[] = [];
   const doubts: string[] = [];
-  if (after.achieved < rule.achievedMin)
-    faults.push(
-      `${Math.round(after.achieved * after.askedPerSecond)} of ${after.askedPerSecond} requests/s were answered`,
+  if (after.achieved < rule.achievedMin) {
+    const words = `${Math.round(after.achieved * after.askedPerSecond)} of ${after.askedPerSecond} requests/s were answered`;
+    // Who cannot take the rate cannot in any round.
+    const short = rounds.filter(
+      ({ after: { achievedPerSecond: is, askedPerSecond } }) => is < rule.achievedMin * askedPerSecond,
     );
+    if (isSteady(short.length, rounds.length)) faults.push(words);
+    else doubts.push(`${words}, but only in ${short.length} of ${rounds.length} rounds too few`);
+  }
   if (after.errors > rule.errorsMax) faults.push(`${(after.errors * 100).toFixed(2)} % of the requests failed`);
   for (const [name, part] of percentiles) {
     const [was, is] = [percentile(before.ms, part), percentile(after.ms, part)];
@@ -137,7 +157,10 @@ type Metric = {
   readonly logs: readonly number[];
 };
 
-/** All requests together by three percentiles, and each kind by its middle: a slow rare kind is lost among the others. */
+/**
+ * All requests together by three percentiles, and each kind by its middle: a slow rare kind is lost among the others. A kind is
+ * measured in middles of all, which the machine made as slow in that moment: what is left is the version's own.
+ */
 function metricsOf(rounds: readonly Round[], rule: PerfRule): readonly Metric[] {
   const facts = rounds.map(({ before, after }) => ({ before: factsOf(before), after: factsOf(after) }));
   const names = [...new Set(facts.flatMap(({ before, after }) => [...before.keys(), ...after.keys()]))];
@@ -153,9 +176,12 @@ function metricsOf(rounds: readonly Round[], rule: PerfRule): readonly Metric[] 
 function factsOf({ timings }: Side): ReadonlyMap<string, number> {
   const all = sorted(Object.values(timings).flat());
   const kinds = Object.entries(timings);
+  const middle = percentile(all, 0.5);
   return new Map([
     ...percentiles.map(([name, part]) => [name, percentile(all, part)] as const),
-    ...(kinds.length === 1 ? [] : kinds).map(([kind, ms]) => [`p50 of ${kind}`, percentile(sorted(ms), 0.5)] as const),
+    ...(kinds.length === 1 ? [] : kinds).map(
+      ([kind, ms]) => [`p50 of ${kind} beside that of all`, percentile(sorted(ms), 0.5) / middle] as const,
+    ),
   ]);
 }
 
@@ -163,14 +189,17 @@ function judgeMetric({ what, limit, logs }: Metric, miss: number) {
   const [low, mid, high] = interval(logs, miss);
   const ratio = { what, low: Math.exp(low), mid: Math.exp(mid), high: Math.exp(high) };
   const words = `${what} is ${ratio.mid.toFixed(2)} times the old one (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}), and may be ${limit.toFixed(2)}`;
-  // A neighbour that happens to disturb one side in some rounds widens the interval; it does not reach nearly all of them.
-  const steady = logs.filter((log) => log > 0).length >= logs.length - Math.floor(logs.length / 16);
-  const isSlower = ratio.low > limit && steady;
+  const isSlower = ratio.low > limit && isSteady(logs.filter((log) => log > 0).length, logs.length);
   return {
     ratio,
     slower: isSlower ? [words] : [],
     open: !isSlower && !(ratio.high <= limit) ? [words] : [], // Not a number is no pass either.
   };
+}
+
+/** A neighbour that happens to disturb one side in some rounds does not reach nearly all of them. */
+function isSteady(rounds: number, all: number): boolean {
+  return rounds >= all - Math.floor(all / 16);
 }
 
 /**

@@ -38,13 +38,24 @@ describe('measureRounds()', () => {
   function measuring(after: string): Measuring {
     const request = (path: string) => ({ method: 'GET', path, body: undefined }) as const;
     const often = [request('/a')];
-    return { before, after, often, rare: [request('/b')], perSecond: 300, roundMs: 1_000, rounds: 8, say: () => {} };
+    return {
+      before,
+      after,
+      often,
+      rare: [request('/b')],
+      perSecond: 300,
+      roundMs: 1_000,
+      rounds: 8,
+      rule: perfRule,
+      say: () => {},
+    };
   }
 
   test('sends at its rate, in turn, and never takes one server for slower than itself', async () => {
     const rounds = await measureRounds(measuring(before), signal);
 
-    expect(rounds).toHaveLength(8);
+    expect(rounds.length).toBeGreaterThanOrEqual(8); // One that neighbours disturbed is played again.
+    expect(rounds.length).toBeLessThanOrEqual(16);
     for (const { before: old, after } of rounds)
       for (const side of [old, after]) {
         expect(side.requests).toBeGreaterThan(290);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Round, Side } from './judge.ts';
+import { isCalm, type Machine, type PerfRule, type Round, type Side } from './judge.ts';
+import { watchNeighbours } from './neighbours.ts';
 import { type Exchange, type Method, startLoad } from './open-loop.ts';
 import { watchStillness } from './stillness.ts';
 
@@ -15,7 +16,9 @@ export type Measuring = {
   readonly rare: readonly LoadRequest[];
   readonly perSecond: number;
   readonly roundMs: number;
+  /** Calm ones by `rule`. As many others are played instead of those that are not; then there are as many as there are. */
   readonly rounds: number;
+  readonly rule: PerfRule;
   /** Tells how far it is. */
   readonly say: (line: string) => void;
 };
@@ -30,16 +33,20 @@ const restMs = 200;
 /** Old, new, new, old, and so on: what drifts on the machine meets both alike. */
 export async function measureRounds(measuring: Measuring, signal: AbortSignal): Promise<readonly Round[]> {
   await using still = await watchStillness();
+  await using neighbours = watchNeighbours();
   const measure = async (origin: string) => {
     await sleep(restMs, undefined, { signal });
     await still.longestMs();
+    neighbours.busiest();
     const { side, pauseMs } = await measureSide(origin, measuring, signal);
-    return { side, stillMs: Math.max(pauseMs, await still.longestMs()) };
+    const machine = { stillMs: Math.max(pauseMs, await still.longestMs()), others: neighbours.busiest() };
+    return { side, machine };
   };
   for (const origin of [measuring.before, measuring.after])
     await measureSide(origin, { ...measuring, roundMs: warmUpMs }, signal);
   const rounds: Round[] = [];
-  while (rounds.length < measuring.rounds) {
+  const calm = () => rounds.filter((round) => isCalm(round, measuring.rule)).length;
+  while (calm() < measuring.rounds && rounds.length < 2 * measuring.rounds) {
     const oldFirst = rounds.length % 2 === 0;
     const first = await measure(oldFirst ? measuring.before : measuring.after);
     const second = await measure(oldFirst ? measuring.after : measuring.before);
@@ -47,16 +54,18 @@ export async function measureRounds(measuring: Measuring, signal: AbortSignal): 
     rounds.push({
       before: before.side,
       after: after.side,
-      stillMs: { before: before.stillMs, after: after.stillMs },
+      machine: { before: before.machine, after: after.machine },
     });
-    measuring.say(`round ${rounds.length} of ${measuring.rounds}: ${[before, after].map(wordsOf).join('; ')}`);
+    const told = [before, after].map(wordsOf).join('; ');
+    measuring.say(`round ${rounds.length}, ${calm()} of ${measuring.rounds} calm: ${told}`);
   }
   return rounds;
 }
 
-function wordsOf({ side, stillMs }: { side: Side; stillMs: number }, index: number): string {
+function wordsOf({ side, machine }: { side: Side; machine: Machine }, index: number): string {
   const name = index === 0 ? 'old' : 'new';
-  return `${name} ${side.achievedPerSecond.toFixed(0)}/s, ${side.errors} errors, machine still for ${stillMs.toFixed(0)} ms`;
+  const around = `machine still for ${machine.stillMs.toFixed(0)} ms, ${(machine.others * 100).toFixed(0)} % of it others'`;
+  return `${name} ${side.achievedPerSecond.toFixed(0)}/s, ${side.errors} errors, ${around}`;
 }
 
 async function measureSide(origin: string, measuring: Measuring, signal: AbortSignal) {

@@ -40,13 +40,20 @@ export function checkStep() {
   });
 }
 
+const buildFiles = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.base.json'];
+
 export function imageBuild(place: Place, service: string, needs: readonly Step[]) {
   const source = place.spec.services[service]?.source ?? service;
   return step(`image:${service}`, {
     kind: 'pure',
     needs,
     inputs: {
-      files: [`${source}/src/**`, `${source}/package.json`, '!**/*.{test,rig,contract}.ts'],
+      files: [
+        `${source}/src/**`,
+        // One glob, as not every repository has all of them. The lock file says which packages are bundled, the settings how.
+        `{${[...buildFiles, ...buildFiles.map((name) => `${source}/${name}`)].join()}}`,
+        '!**/*.{test,rig,contract}.ts',
+      ],
       values: { node: process.version, builder: place.builder, base: place.baseKey },
     },
     outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },

@@ -56,7 +56,8 @@ test('comparePerf() measures two versions of real images side by side, and two s
       lines.filter((line) => /^round \d, \d of 2 calm: old \d+\/s, 0 errors.*new \d+\/s, 0 errors/.test(line)).length,
     ).toBeGreaterThanOrEqual(2);
     expect(lines.at(-1)).toMatch(/hey/);
-    expect(verdictLines(verdict)[0]).toMatch(/^cannot tell, from \d calm of 2 rounds: only/);
+    // Two, and as many again where neighbours disturbed them.
+    expect(verdictLines(verdict)[0]).toMatch(/^cannot tell, from \d calm of [2-4] rounds: only/);
     expect(() => requireNotSlower(verdict)).toThrow(expect.objectContaining({ code: 'PERF_UNDECIDED' }));
   } finally {
     await registry[Symbol.asyncDispose]();

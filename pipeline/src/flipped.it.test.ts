@@ -1,6 +1,6 @@
 /** One flipped byte, wherever an image or what belongs to it lies: it is refused, by name, and never taken for something else. */
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pullImage } from '@headgate/rollout/local';
@@ -8,8 +8,7 @@ import { type RunningServer, startRegistry } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openFolderCache } from './cache/folder.ts';
 import { openRegistryCache } from './cache/registry.ts';
-import { type BuiltImage, openImageBuilder } from './image/image.ts';
-import { writeLayer } from './image/layer.ts';
+import { anImage } from './image/built.rig.ts';
 import { digestOf, mediaTypes, readLayout, requireImage } from './image/layout.ts';
 import { aBench } from './pipeline.rig.ts';
 import { record, text } from './plan/schema.ts';
@@ -38,16 +37,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function anImage(): Promise<BuiltImage> {
-  const source = `service-${number++}`;
-  await mkdir(join(folder, source, 'src'), { recursive: true });
-  await writeFile(join(folder, source, 'src/main.ts'), `export const name = '${source}';`);
-  const entry = { kind: 'file', path: 'etc/base', executable: false, content: Buffer.from('base') } as const;
-  const below = await writeLayer([entry], { file: join(folder, `base-${number++}`), level: 1, signal });
-  const builder = await openImageBuilder('memory', { base: async () => [below] });
-  return builder.build({ workspace: folder, source, labels: {}, layout: join(folder, 'out', source) }, signal);
-}
-
 /** First, last, in the middle and somewhere. */
 function places(bytes: Buffer): readonly number[] {
   return [0, bytes.length - 1, bytes.length >> 1, Math.floor(Math.random() * bytes.length)];
@@ -75,7 +64,7 @@ const outcomeOf = (acting: Promise<unknown>) =>
 
 describe('in a layout on this disk', () => {
   test('of any blob it is refused by the path of the blob, before anything is published', async () => {
-    const { layout, digest: tested } = await anImage();
+    const { layout, digest: tested } = await anImage(folder, signal);
     for (const name of await readdir(join(layout, 'blobs/sha256'))) {
       const blob = join(layout, 'blobs/sha256', name);
       for (const at of places(await readFile(blob))) {
@@ -90,7 +79,7 @@ describe('in a layout on this disk', () => {
   });
 
   test('of its index it never makes another image of it, and what it says of the image is refused when it is wrong', async () => {
-    const { layout, digest: tested } = await anImage();
+    const { layout, digest: tested } = await anImage(folder, signal);
     const file = join(layout, 'index.json');
     const index = await readFile(file, 'utf8');
     const refused: number[] = [];
@@ -107,7 +96,7 @@ describe('in a layout on this disk', () => {
 });
 
 test("in a registry's storage it is refused by the digest of what was flipped: index, manifest, config and each layer", async () => {
-  const { layout } = await anImage();
+  const { layout } = await anImage(folder, signal);
   const repository = `${host}/flipped/storage`;
   const pinned = await pushImage(layout, { repository, mountFrom }, signal);
   const { manifest, contents, bytes } = await readLayout(layout);
@@ -141,7 +130,7 @@ test("in a registry's storage it is refused by the digest of what was flipped: i
 
 test('in signature, list of contents, or the list of both nobody vouches for the image any more', async () => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const { layout } = await anImage();
+  const { layout } = await anImage(folder, signal);
   const image: Pinned = await pushImage(layout, { repository: `${host}/flipped/signed`, mountFrom }, signal);
   const content = Buffer.from('{"components":[]}');
   await attach(image, { artifactType: sbomType, content }, signal);

@@ -4,8 +4,7 @@ import { delimiter, join } from 'node:path';
 import { pullImage } from '@headgate/rollout/local';
 import { type RunningServer, startRegistry } from '@headgate/rollout/servers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type BuiltImage, openImageBuilder } from '../image/image.ts';
-import { writeLayer } from '../image/layer.ts';
+import { anImage } from '../image/built.rig.ts';
 import { imageExists, nameImage, type Pinned, pushImage, resolveTag } from './client.ts';
 import { startTokenService, type TokenService } from './token-service.rig.ts';
 
@@ -57,19 +56,8 @@ async function beByDocker(config: unknown): Promise<void> {
   process.env['DOCKER_CONFIG'] = own;
 }
 
-/** Another one each time, over a base that is the same each time. */
-async function anImage(): Promise<BuiltImage> {
-  const source = `services/${number++}`;
-  await mkdir(join(folder, source, 'src'), { recursive: true });
-  await writeFile(join(folder, source, 'src/main.ts'), `export const name = '${source}';`);
-  const entry = { kind: 'file', path: 'etc/base', executable: false, content: Buffer.from('base') } as const;
-  const below = await writeLayer([entry], { file: join(folder, `base-${number++}`), level: 1, signal });
-  const builder = await openImageBuilder('memory', { base: async () => [below] });
-  return builder.build({ workspace: folder, source, labels: {}, layout: join(folder, 'out', source) }, signal);
-}
-
 const push = async (repository: string, mountFrom?: string): Promise<Pinned> =>
-  pushImage((await anImage()).layout, { repository, mountFrom }, signal);
+  pushImage((await anImage(folder, signal)).layout, { repository, mountFrom }, signal);
 
 describe('a registry with passwords (Basic)', () => {
   let registry: RunningServer;

@@ -58,9 +58,7 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
     },
     outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },
     run: async ({ root, log, signal }) => {
-      const builder = await openImageBuilder(place.builder, {
-        ...basesOf(place),
-      });
+      const builder = await openImageBuilder(place.builder, basesOf(place));
       const built = await builder.build(
         { workspace: root, source, labels: {}, layout: join(root, layoutOf(service)) },
         signal,

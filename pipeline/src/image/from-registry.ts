@@ -75,7 +75,7 @@ async function layersOf(
 ): Promise<readonly Layer[]> {
   const { config, layers } = await document(address, of, signal);
   if (config === undefined || layers === undefined) throw unusable(address, of, 'it must be an image');
-  const { rootfs } = JSON.parse((await proved(address, config.digest, signal)).toString('utf8')) as Config;
+  const { rootfs } = JSON.parse((await blobOf(address, config.digest, signal)).toString('utf8')) as Config;
   if (rootfs.diff_ids.length !== layers.length) throw unusable(address, of, 'its config must name each layer');
   const folder = join(cacheFolder, 'layers');
   await mkdir(folder, { recursive: true });
@@ -85,7 +85,7 @@ async function layersOf(
     const file = join(folder, blob.slice('sha256:'.length));
     if ((await stat(file).catch(() => undefined))?.size !== size) {
       const part = `${file}.${randomUUID()}.part`; // Steps of one run fetch it at the same moment.
-      await writeFile(part, await proved(address, blob, signal));
+      await writeFile(part, await blobOf(address, blob, signal));
       await rename(part, file);
     }
     kept.push({ digest: digest(blob), diffId: digest(rootfs.diff_ids[index] ?? ''), sizeBytes: size, file });
@@ -97,14 +97,14 @@ type Config = { readonly rootfs: { readonly diff_ids: readonly string[] } };
 
 async function document(address: Address, of: Digest, signal: AbortSignal): Promise<Document> {
   const bytes = await getDocument(address, of, [...indexTypes, ...manifestTypes].join(', '), signal);
-  if (bytes === undefined) throw unusable(address, of, 'the registry must have it');
-  if (digestOf(bytes) !== of)
-    throw unusable(address, of, `its bytes must have this digest: current value is "${digestOf(bytes)}"`);
-  return JSON.parse(bytes.toString('utf8')) as Document; // Its digest was the proof.
+  return JSON.parse(proved(address, of, bytes).toString('utf8')) as Document; // Its digest was the proof.
 }
 
-async function proved(address: Address, of: Digest, signal: AbortSignal): Promise<Buffer> {
-  const bytes = await getBlob(address, of, signal);
+async function blobOf(address: Address, of: Digest, signal: AbortSignal): Promise<Buffer> {
+  return proved(address, of, await getBlob(address, of, signal));
+}
+
+function proved(address: Address, of: Digest, bytes: Buffer | undefined): Buffer {
   if (bytes === undefined) throw unusable(address, of, 'the registry must have it');
   if (digestOf(bytes) !== of)
     throw unusable(address, of, `its bytes must have this digest: current value is "${digestOf(bytes)}"`);

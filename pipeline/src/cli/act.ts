@@ -1,7 +1,6 @@
 import { type Act, act } from '@headgate/rollout';
-import { tellHandled } from './ending.ts';
 import { actOptions, openApp, openPorts, releaseNumber } from './open.ts';
-import { finish, handsFor, presenter } from './present.ts';
+import { conclude, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
 
 /** Promote, step, hold and resume differ in one word only. */
@@ -19,9 +18,7 @@ export function actCommand(kind: Act, help: string): Subcommand {
         release: releaseNumber(call),
         reason: text(call, 'reason') ?? 'no reason given',
       });
-      const exitCode = finish(handled, shell, false);
-      await tellHandled(handled, { app, journal: ports.journal, shell });
-      return exitCode;
+      return conclude(handled, { app, journal: ports.journal, shell }, false);
     },
   };
 }

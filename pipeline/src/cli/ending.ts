@@ -1,10 +1,10 @@
 import { type Handled, type Records, readHead } from '@headgate/rollout';
-import { type CiHost, openHost } from '../host/host.ts';
+import type { CiHost } from '../host/host.ts';
 import { type Ears, type Ending, type Told, tellEnding } from '../report/ending.ts';
 import { type EndedRelease, tellRelease } from '../report/release.ts';
 import { redactor } from '../run/redact.ts';
 import { secretsOf } from '../run/secrets.ts';
-import type { App } from './open.ts';
+import { type App, openHostOf } from './open.ts';
 import type { Shell } from './shell.ts';
 
 /** Who was told to go still tells this, and is gone before a CI host loses its patience. */
@@ -48,8 +48,7 @@ export type Telling = {
 /** The host's page and the commit hear how a release ended that this command has seen to its end; the webhook hears it of the driver. */
 export async function tellHandled(handled: Handled, { app, journal, shell, rolled = false }: Telling): Promise<void> {
   if (handled.kind !== 'ended') return;
-  const { out: write, env, guard, isTerminal } = shell;
-  const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
+  const host = await openHostOf(app, shell);
   const { release } = handled;
   const one = { journal, release, environment: app.environment };
   // A host that takes no report changes nothing about the release.

@@ -11,6 +11,7 @@ import {
   type Spec,
   type SpecValue,
 } from '@headgate/rollout';
+import { type CiHost, openHost } from '../host/host.ts';
 import { hasCode } from '../run/failure.ts';
 import { type Call, type Option, type Shell, text } from './shell.ts';
 
@@ -131,4 +132,9 @@ export function releaseNumber(call: Call): number | undefined {
     );
   }
   return number;
+}
+
+/** Where the command runs: on a CI host, or at a person's. */
+export function openHostOf({ folder: root }: App, { out: write, env, guard, isTerminal }: Shell): Promise<CiHost> {
+  return openHost({ root, env, write, guard, isTerminal });
 }

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
-import { openHost } from '../host/host.ts';
 import { filesReporter } from '../report/files.ts';
 import { jsonReporter } from '../report/json.ts';
 import { deliver, liveImages } from './deliver.ts';
-import { type App, appOptions, openApp, openPorts } from './open.ts';
+import { type App, appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { parsePair } from './release.ts';
 import { showPlan } from './run.ts';
@@ -21,8 +20,7 @@ export const command: Subcommand = {
   positionals: { min: 0, max: 0 },
   async run(call, shell) {
     const app = await openApp(call, shell);
-    const { out: write, env, guard, isTerminal } = shell;
-    const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
+    const host = await openHostOf(app, shell);
     const json = flag(call, 'json');
     const against = await oldImages(call, app, shell);
     const delivery = { app, host, check: false, reason: 'headgate perf', against };

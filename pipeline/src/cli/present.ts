@@ -1,4 +1,5 @@
 import {
+  both,
   type Emit,
   type Handled,
   type Hands,
@@ -9,11 +10,10 @@ import {
   phaseText,
   postWebhook,
 } from '@headgate/rollout';
-import { openHost } from '../host/host.ts';
 import { redactDeep, redactor } from '../run/redact.ts';
 import { secretsOf } from '../run/secrets.ts';
-import { tellBefore, webhookOf } from './ending.ts';
-import type { App } from './open.ts';
+import { type Telling, tellBefore, tellHandled, webhookOf } from './ending.ts';
+import { type App, openHostOf } from './open.ts';
 import { paint, type Shell } from './shell.ts';
 
 /** The engine's occurrences as lines for a person, or as JSON lines for a script. */
@@ -60,10 +60,7 @@ export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): H
     ports,
     spec: app.spec,
     actor: shell.user,
-    emit(occurrence) {
-      emit(occurrence);
-      notifier.emit(occurrence);
-    },
+    emit: both(emit, notifier.emit),
     [Symbol.asyncDispose]: () => notifier[Symbol.asyncDispose](),
     say: (words) => shell.err(`${words}\n`),
     signal: shell.signal,
@@ -71,19 +68,25 @@ export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): H
 }
 
 function notifierFor(app: App, shell: Shell) {
-  const { out: write, env, guard, isTerminal } = shell;
-  const { environment, spec, folder: root } = app;
-  const redact = redactor(secretsOf(env));
+  const { environment, spec } = app;
+  const redact = redactor(secretsOf(shell.env));
   const webhook = webhookOf(app, shell);
   return openNotifier(
     async (notice) => {
       if (webhook === undefined) return;
-      const { url } = await openHost({ root, env, write, guard, isTerminal });
+      const { url } = await openHostOf(app, shell);
       const news = newsOf(notice, { app: spec.app, environment, url });
       await postWebhook(webhook, redactDeep(news, redact), tellBefore(shell));
     },
     (error) => shell.err(redact(`It has ended, and could not be told to the webhook: ${String(error)}\n`)),
   );
+}
+
+/** As `finish`; and whoever is to hear of what has ended is told. */
+export async function conclude(handled: Handled, telling: Telling, wantedBack: boolean): Promise<number> {
+  const exitCode = finish(handled, telling.shell, wantedBack);
+  await tellHandled(handled, telling);
+  return exitCode;
 }
 
 /** Exit code of an act, and its last line. */

@@ -1,9 +1,8 @@
 import { HeadgateError } from '@headgate/rollout';
 import { releaseImages } from '../deploy/revise.ts';
 import { renderTemplate } from '../deploy/template.ts';
-import { tellHandled } from './ending.ts';
 import { appOptions, openApp, openPorts } from './open.ts';
-import { finish, handsFor, presenter } from './present.ts';
+import { conclude, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
@@ -31,9 +30,7 @@ export const command: Subcommand = {
       insist: flag(call, 'insist'),
       hotfix: flag(call, 'hotfix'),
     });
-    const exitCode = finish(handled, shell, false);
-    await tellHandled(handled, { app, journal: ports.journal, shell });
-    return exitCode;
+    return conclude(handled, { app, journal: ports.journal, shell }, false);
   },
 };
 

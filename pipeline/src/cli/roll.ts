@@ -2,9 +2,8 @@ import { previewRoll, roll } from '@headgate/rollout';
 import { byAnsible } from '../deploy/playbook.ts';
 import { completeRevision } from '../deploy/revise.ts';
 import { renderTemplate } from '../deploy/template.ts';
-import { tellHandled } from './ending.ts';
 import { appOptions, openApp, openPorts } from './open.ts';
-import { finish, handsFor, presenter } from './present.ts';
+import { conclude, finish, handsFor, presenter } from './present.ts';
 import { parsePair } from './release.ts';
 import { flag, type Subcommand, text } from './shell.ts';
 
@@ -37,9 +36,8 @@ export const command: Subcommand = {
       ancestry: 'unknown',
       insist: flag(call, 'insist'),
     } as const;
-    const handled = await (check ? previewRoll : roll)(hands, request, apply);
-    const exitCode = finish(handled, shell, false);
-    if (!check) await tellHandled(handled, { app, journal: ports.journal, shell, rolled: true });
-    return exitCode;
+    if (check) return finish(await previewRoll(hands, request, apply), shell, false);
+    const handled = await roll(hands, request, apply);
+    return conclude(handled, { app, journal: ports.journal, shell, rolled: true }, false);
   },
 };

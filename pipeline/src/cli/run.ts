@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
 import { type Target, targets } from '../deploy/delivery.ts';
 import { requireHistory } from '../host/git.ts';
-import { type CiHost, openHost } from '../host/host.ts';
+import type { CiHost } from '../host/host.ts';
 import type { PlannedStep } from '../plan.ts';
 import { sentenceOf } from '../report/ending.ts';
 import { filesReporter } from '../report/files.ts';
@@ -14,7 +14,7 @@ import { planSummary, summaryOf } from '../report/summary.ts';
 import type { RunResult } from '../run.ts';
 import { type Delivery, deliver, planDelivery } from './deliver.ts';
 import { endOf, tell } from './ending.ts';
-import { type App, appOptions, openApp, openEnvironment, openPorts } from './open.ts';
+import { type App, appOptions, openApp, openEnvironment, openHostOf, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { flag, type Shell, type Subcommand, text } from './shell.ts';
 
@@ -43,8 +43,7 @@ export const command: Subcommand = {
     const environment = text(call, 'environment');
     const app = await openApp(call, shell);
     if (releasing.has(target) && !flag(call, 'plan')) await requireHistory(app.folder, shell.signal);
-    const { out: write, env, guard, isTerminal } = shell;
-    const host = await openHost({ root: app.folder, env, write, guard, isTerminal });
+    const host = await openHostOf(app, shell);
     const json = flag(call, 'json');
     const ended: EndedRelease[] = [];
     let begun: number | undefined;

@@ -1,7 +1,6 @@
 import { HeadgateError, type Platform, readHead, settled, waitFor } from '@headgate/rollout';
-import { tellHandled } from './ending.ts';
 import { type App, appOptions, openApp, openPorts, releaseNumber } from './open.ts';
-import { finish, handsFor, presenter } from './present.ts';
+import { conclude, handsFor, presenter } from './present.ts';
 import { flag, paint, type Shell, type Subcommand, text, word } from './shell.ts';
 
 export const command: Subcommand = {
@@ -29,11 +28,7 @@ export const command: Subcommand = {
     if (until === 'ready') return waitReady(app, ports, timeout * 1_000, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const ended = await waitFor(hands, until, timeout * 1_000, releaseNumber(call));
-    if (ended.kind !== 'timeout') {
-      const exitCode = finish(ended, shell, false);
-      await tellHandled(ended, { app, journal: ports.journal, shell });
-      return exitCode;
-    }
+    if (ended.kind !== 'timeout') return conclude(ended, { app, journal: ports.journal, shell }, false);
     shell.err(
       `release ${ended.head.release?.id} has not ended within ${timeout} s; run \`headgate status\` for the reason\n`,
     );

@@ -1,4 +1,4 @@
-import { postWebhook, unreachable } from '@headgate/rollout';
+import { postWebhook, unreachable, webhookDocument } from '@headgate/rollout';
 import type { CiHost, CommitStatus } from '../host/host.ts';
 import { type Redact, redactDeep } from '../run/redact.ts';
 import { formatMs } from './lines.ts';
@@ -38,15 +38,14 @@ export async function tellEnding(
   { host, webhook, redact, warn }: Ears,
   signal: AbortSignal,
 ): Promise<void> {
-  const { app, environment, what, exitCode, commit, release } = ending;
+  const { environment, what, exitCode, commit, release } = ending;
   const text = redact(ending.text);
   const state = stateOf(exitCode);
   const context = ['headgate', environment, what].filter((part) => part !== undefined).join('/');
   const tell = (ear: string, telling: Promise<unknown>) =>
     telling.catch((error: unknown) => warn(redact(`It has ended, and could not be told to ${ear}: ${String(error)}`)));
   const isNews = !byDriver && (exitCode !== 0 || release !== undefined);
-  const sentence = `${app}${environment === undefined ? '' : ` ${environment}`}, ${what}: ${text}`;
-  const news = { ...ending, version: 1, state, url: host.url, text: sentence };
+  const news = webhookDocument({ ...ending, state, url: host.url, text });
   await Promise.all([
     commit === undefined ? undefined : tell('the commit', host.mark({ commit, context, state, text }, signal)),
     webhook === undefined || !isNews

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Emit } from '../engine/occurrence.ts';
+import { both, type Emit } from '../engine/occurrence.ts';
 import { openKubernetesJournal } from '../journal/kubernetes.ts';
 import { newsOf } from '../notify/notice.ts';
 import { type Notifier, openNotifier } from '../notify/notifier.ts';
@@ -67,13 +67,6 @@ function notifierOf({ app, webhook }: Spec): Notifier {
   );
   notifiers.set(name, made);
   return made;
-}
-
-function both(one: Emit, other: Emit): Emit {
-  return (occurrence) => {
-    one(occurrence);
-    other(occurrence);
-  };
 }
 
 function emitTo(app: string): Emit {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHead } from '../engine/book.ts';
-import type { Emit } from '../engine/occurrence.ts';
+import { both, type Emit } from '../engine/occurrence.ts';
 import { hear } from '../engine/wishes.ts';
 import { type Drive, drive, type Pace } from '../engine.ts';
 import type { Lease, Records } from '../journal/journal.ts';
@@ -91,12 +91,7 @@ function dueAt({ release }: Head): Instant | undefined {
 }
 
 function taskOf({ app, emit, notify, pace }: Tended, spec: Spec) {
-  const tell = notify(spec);
-  const both: Emit = (occurrence) => {
-    emit(occurrence);
-    tell(occurrence);
-  };
-  return { app, emit: both, ...(pace === undefined ? {} : { pace }) };
+  return { app, emit: both(emit, notify(spec)), ...(pace === undefined ? {} : { pace }) };
 }
 
 /** Begins the newest order and drives it to its end; whether there was one. */

@@ -22,3 +22,11 @@ export type Occurrence =
 export type Port = 'traffic' | 'workload' | 'queue' | 'metrics' | 'wishes';
 
 export type Emit = (occurrence: Occurrence) => void;
+
+/** Tells one, then the other. */
+export function both(one: Emit, other: Emit): Emit {
+  return (occurrence) => {
+    one(occurrence);
+    other(occurrence);
+  };
+}

@@ -36,17 +36,30 @@ function endOf(phase: Phase, id: number, why: string): Pick<Notice, 'exitCode' |
   return undefined;
 }
 
+/** What happened, to whom it may concern. */
+export type News = Omit<Notice, 'exitCode' | 'what' | 'release'> & {
+  readonly what: string;
+  readonly exitCode: number;
+  readonly release: number | undefined;
+  readonly app: string;
+  /** Of headgate.yaml; `undefined`: that of the file itself. */
+  readonly environment?: string | undefined;
+  readonly state: string;
+  /** Of the job, where there is one. */
+  readonly url?: string | undefined;
+};
+
 /** What a webhook hears, with `text` for people as chats take it. */
+export function webhookDocument(news: News): Readonly<Record<string, unknown>> {
+  const { app, environment, what, text } = news;
+  const place = environment === undefined ? app : `${app} ${environment}`;
+  return { ...news, version: 1, text: `${place}, ${what}: ${text}` };
+}
+
+/** Of a notice. */
 export function newsOf(
   notice: Notice,
-  {
-    app,
-    environment,
-    url,
-  }: { readonly app: string; readonly environment?: string | undefined; readonly url?: string | undefined },
+  place: Pick<News, 'app' | 'environment' | 'url'>,
 ): Readonly<Record<string, unknown>> {
-  const { what, exitCode, text } = notice;
-  const place = environment === undefined ? app : `${app} ${environment}`;
-  const state = exitCode === 0 ? 'success' : 'failure';
-  return { ...notice, version: 1, app, environment, state, url, text: `${place}, ${what}: ${text}` };
+  return webhookDocument({ ...notice, ...place, state: notice.exitCode === 0 ? 'success' : 'failure' });
 }

@@ -82,6 +82,7 @@ start() {
   # no process that down.sh does not know of.
   setsid bash -c '
     umask 022   # containerd makes the root directories of containers with it
+    unset TMPDIR NODE_OPTIONS   # a test that starts us anew ends whatever uses its temporary folder
     f=$1; shift
     printf "%s %s\n" "$$" "$(sed "s/^.*) //" /proc/$$/stat | cut -d" " -f20)" > "$f"
     exec "$@"' _ "$RUN/pids/$name" "$@" >> "$RUN/logs/$name.log" 2>&1 < /dev/null 9>&- &   # 9: the lock stays ours

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { firstOf } from '../deadline.ts';
@@ -60,6 +61,7 @@ ofOurs(
     await bash('fault.sh', 'kill', 'kube-apiserver');
     await expect(readHead(records.journal, 'test', signal())).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
     await bash('up.sh', '--any');
+    expect((await environmentOf('kube-apiserver')).filter(isOfTests)).toEqual([]); // Or it ends with these tests.
 
     expect(await release).toMatchObject({ kind: 'ended', head: { live: 'green' } });
     const after = kindsOf(events).slice(before.length);
@@ -72,6 +74,15 @@ ofOurs(
   },
   120_000,
 );
+
+const isOfTests = (variable: string): boolean => /^(TMPDIR|NODE_OPTIONS)=/.test(variable);
+
+async function environmentOf(program: string): Promise<readonly string[]> {
+  const [pid] = (await readFile(join(dirname(process.env['HEADGATE_KUBE_CLUSTER']!), 'pids', program), 'utf8')).split(
+    ' ',
+  );
+  return (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
+}
 
 function kindsOf(events: readonly ControllerEvent[]): readonly string[] {
   return events.map(({ kind }) => kind);

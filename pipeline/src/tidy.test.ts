@@ -102,6 +102,18 @@ describe('the repository', () => {
     expect(places(/(?<![\w@/-])shared\//, (path) => !path.endsWith('tidy.test.ts'))).toEqual([]);
   });
 
+  test('reads every setting of headgate.yaml somewhere: one that is not heeded would be relied on', () => {
+    const [types = ''] = (texts.get('rollout/src/spec.ts') ?? '').split('export type ParsedSpec');
+    const settings = new Set([...types.matchAll(/readonly (\w+):/g)].map(([, name = '']) => name));
+    const isReader = (path: string) => /^(rollout|pipeline)\/src\/(?!spec[./]|simulate\/)/.test(path) && isSource(path);
+    const code = [...texts].filter(([path]) => isReader(path)).map(([, text]) => text);
+    // As `release.watchMs`, or taken out by its name; that another thing of the same name is read is not seen.
+    const reads = (name: string) => new RegExp(`(?<!\\.)\\.${name}\\b|\\{[^{};]*\\b${name}\\b[^{};]*\\}+(:| =)`);
+
+    expect(settings.size).toBeGreaterThan(50);
+    expect([...settings].filter((name) => !code.some((text) => reads(name).test(text)))).toEqual([]);
+  });
+
   test('names folders after things, not after kinds of code', () => {
     const banned = /(^|\/)(core|utils?|helpers?|common|shared|lib|misc|types)\//;
 

@@ -66,8 +66,6 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       keepWarmMs: 1_800_000,
       onNewCommit: 'wait',
       approve: false,
-      connectionGraceMs: 10_000,
-      migrate: undefined,
     },
     approvers: [],
     webhook: undefined,
@@ -91,7 +89,7 @@ test('parseSpec() reads every part that is written', () => {
     probe: undefined,
     pulls: ['get.ratings', 'post.ratings'],
   });
-  expect(spec.queue).toEqual({ url: 'nats://nats:4222', adopt: 'bind', existing: undefined });
+  expect(spec.queue).toEqual({ url: 'nats://nats:4222', existing: undefined });
   expect(spec.kubernetes).toEqual({
     namespace: 'ratings',
     traffic: {
@@ -361,6 +359,16 @@ test.each([
   ['queue: { jetstream: nats://nats:4222 }', '', '1:1 queue must be written, as rating pulls'],
   ['nats://nats:4222', 'nats:4222', '7:21 queue.jetstream must be an address such as nats://nats:4222 ("nats:4222")'],
   ['nats:4222 }', 'nats:4222, adopt: steal }', '7:46 queue.adopt must be one of bind, redeploy, answer ("steal")'],
+  [
+    'nats:4222 }',
+    'nats:4222, adopt: redeploy }',
+    '7:46 queue.adopt must be bind, as no other way of adopting is carried out yet: let workers follow their source list, see services/rating/src/sources.ts ("redeploy")',
+  ],
+  [
+    'nats:4222 }',
+    'nats:4222, adopt: answer }',
+    '7:46 queue.adopt must be bind, as no other way of adopting is carried out yet: let workers follow their source list, see services/rating/src/sources.ts ("answer")',
+  ],
   ['nats:4222 }', 'nats:4222, existing: { stream: requests } }', '7:39 queue.existing.consumers must be written'],
   [
     'nats:4222 }',
@@ -445,6 +453,16 @@ test.each([
     'bake: 3m',
     'migrate: { image: app:v1, command: [] }',
     '14:21 release.migrate.image must be an image pinned by digest such as host/name@sha256:… ("app:v1")',
+  ],
+  [
+    'bake: 3m',
+    `migrate: { image: "app@sha256:${'a'.repeat(64)}", command: [migrate] }`,
+    '14:3 release.migrate must be left out, as no release runs it yet: migrate before the release, in a step of the pipeline',
+  ],
+  [
+    'bake: 3m',
+    'connectionGrace: 10s',
+    '14:20 release.connectionGrace must be left out, as nothing closes long connections before their proxy stops yet ("10s")',
   ],
   ['bake: 3m', 'bake: 3m\n  bake: 4m', '15:3 release.bake must be written once'],
   ['bake: 3m', 'bake: *short', '14:9 release.bake must be written out, without an alias'],

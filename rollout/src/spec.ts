@@ -53,7 +53,6 @@ export type ServiceSpec = {
 
 export type QueueSpec = {
   readonly url: string;
-  readonly adopt: 'bind' | 'redeploy' | 'answer';
   /** `undefined`: both lanes have streams that bootstrap makes. */
   readonly existing: ExistingQueue | undefined;
 };
@@ -141,8 +140,6 @@ export type ReleaseSpec = {
   readonly keepWarmMs: number;
   readonly onNewCommit: 'wait' | 'supersede';
   readonly approve: boolean;
-  readonly connectionGraceMs: number;
-  readonly migrate: { readonly image: string; readonly command: readonly string[] } | undefined;
 };
 
 export type ParsedSpec =

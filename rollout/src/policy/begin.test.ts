@@ -7,7 +7,7 @@ import { emptyHead, type Head } from './release.ts';
 
 const requests: ExistingQueue = { stream: 'requests', consumers: { rating: 'worker', mail: 'mailer' } };
 const specWith = (existing: ExistingQueue | undefined): Spec =>
-  ({ release: aSpec, queue: { url: 'nats://nats:4222', adopt: 'bind', existing } }) as unknown as Spec;
+  ({ release: aSpec, queue: { url: 'nats://nats:4222', existing } }) as unknown as Spec;
 
 /** Green is live; what it took over from is gone, or still warm. */
 const headWith = (blue: 'gone' | 'warm', existing: ExistingQueue | undefined): Head => ({

@@ -24,7 +24,6 @@ export const defaults = {
   keepWarmMs: 30 * 60_000,
   onNewCommit: 'wait',
   approve: false,
-  connectionGraceMs: 10_000,
 } as const satisfies Partial<ReleaseSpec>;
 
 /** Of synthetic requests, to each lane. */
@@ -66,10 +65,9 @@ function normalizeService({ source, port, replicas, env, pulls, probe, manifests
   };
 }
 
-function normalizeQueue({ jetstream, adopt, existing }: NonNullable<WrittenSpec['queue']>): QueueSpec {
+function normalizeQueue({ jetstream, existing }: NonNullable<WrittenSpec['queue']>): QueueSpec {
   return {
     url: proved(jetstream),
-    adopt: adopt ?? 'bind',
     existing: existing && {
       stream: proved(existing.stream),
       consumers: Object.fromEntries(proved(existing.consumers)),
@@ -128,11 +126,6 @@ function normalizeRelease(
     keepWarmMs: keepWarm ?? defaults.keepWarmMs,
     onNewCommit: written.onNewCommit ?? defaults.onNewCommit,
     approve: written.approve ?? defaults.approve,
-    connectionGraceMs: written.connectionGrace ?? defaults.connectionGraceMs,
-    migrate: written.migrate && {
-      image: proved(written.migrate.image),
-      command: proved(written.migrate.command).map(proved),
-    },
   };
 }
 

@@ -193,6 +193,22 @@ const bakedBeforeDeadline: Rule = ({ release = {} }) => {
 const migrateCommand: Rule = ({ release }) =>
   when(release?.migrate?.command?.length === 0, { path: ['release', 'migrate', 'command'], rule: 'must not be empty' });
 
+/** What is known and not done by anything yet is refused: it would be relied on. */
+const notYet: Rule = ({ queue, release = {} }) => [
+  ...when(queue?.adopt !== undefined && queue.adopt !== 'bind', {
+    path: ['queue', 'adopt'],
+    rule: 'must be bind, as no other way of adopting is carried out yet: let workers follow their source list, see services/rating/src/sources.ts',
+  }),
+  ...when(isWritten(release, 'connectionGrace'), {
+    path: ['release', 'connectionGrace'],
+    rule: 'must be left out, as nothing closes long connections before their proxy stops yet',
+  }),
+  ...when(isWritten(release, 'migrate'), {
+    path: ['release', 'migrate'],
+    rule: 'must be left out, as no release runs it yet: migrate before the release, in a step of the pipeline',
+  }),
+];
+
 const ownMetrics: Rule = ({ release }) =>
   brokenMetrics(release?.metrics ?? new Map()).map((broken) => ({
     ...broken,
@@ -220,6 +236,7 @@ export const rules: readonly Rule[] = [
   keptWarmThroughWatch,
   bakedBeforeDeadline,
   migrateCommand,
+  notYet,
   ownMetrics,
   syntheticRequests,
 ];

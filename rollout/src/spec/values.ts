@@ -58,7 +58,7 @@ function defaultsOf({ services, queue, kubernetes, release }: Spec): readonly Sp
       [`services.${name}.replicas`, service.replicas] as const,
       [`services.${name}.probe`, service.probe] as const,
     ]),
-    ['queue.adopt', queue?.adopt],
+    ['queue.adopt', queue && 'bind'],
     ['kubernetes.driver', kubernetes?.driver],
     ['kubernetes.traffic.replicas.namespace', replicas?.namespace],
     ['kubernetes.traffic.replicas.listener', replicas?.listener],
@@ -74,7 +74,6 @@ function defaultsOf({ services, queue, kubernetes, release }: Spec): readonly Sp
     ['release.keepWarm', span(release.keepWarmMs)],
     ['release.onNewCommit', release.onNewCommit],
     ['release.approve', release.approve],
-    ['release.connectionGrace', span(release.connectionGraceMs)],
     ['release.synthetic.perSecond', release.synthetic?.perSec],
   ];
   return all.flatMap(([path, value]) => (value === undefined ? [] : [{ path, value: String(value), from: undefined }]));

@@ -17,7 +17,10 @@ export async function ownMark(): Promise<string> {
   );
 }
 
-/** True while the process of `mark` runs. One that ended and was not yet collected by its parent (a zombie) does not. */
+/**
+ * True while the process of `mark` runs, or holds files and ports. One that ended and was not yet collected by its parent (a zombie)
+ * does neither; one whose first thread alone has ended looks like it and does both.
+ */
 export async function isAlive(mark: string): Promise<boolean> {
   return (await markOf(pidOf(mark))) === mark;
 }
@@ -34,8 +37,10 @@ export async function markOf(pid: number): Promise<string | undefined> {
   // The second field, the command's name, may hold blanks and parentheses: count from its end.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const state = fields[0];
+  const threads = Number(fields[17]);
   const started = fields[19];
-  return state === 'Z' || state === 'X' ? undefined : `${boot.trim()}/${pid}/${started}`;
+  const hasEnded = state === 'X' || (state === 'Z' && threads <= 1);
+  return hasEnded ? undefined : `${boot.trim()}/${pid}/${started}`;
 }
 
 /** Only these two say that the process ended; any other failure must not look like a death. */

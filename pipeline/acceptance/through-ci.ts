@@ -3,6 +3,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { load } from 'js-yaml';
+import { playHarness, provideHarness } from '../ci/harness.rig.ts';
 import { edit } from '../src/demo/versions.ts';
 import { repository } from './commands.ts';
 import { commit, type Hosts, handler, type OpenHosts } from './hosts.ts';
@@ -14,6 +15,8 @@ const outputMaxBytes = 64 * 1_048_576;
 
 /** A commit becomes a release through the lines of the workflow, as GitHub's runner starts them, and through the Jenkinsfile, as Groovy runs it. */
 export async function throughCi(report: Report, _runs: number, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
+  if (!(await provideHarness('the Jenkinsfile is not played')))
+    throw new Error('no Groovy to play the Jenkinsfile with');
   await using hosts = await openHosts('c');
   const { a, head } = hosts;
   const first = await aWorkspace(a);
@@ -76,22 +79,15 @@ async function aWorkspace(root: string): Promise<string> {
 
 /** By the harness of the Jenkinsfile's own test, with the real Headgate. No credential holds a key, so nothing is signed. */
 async function playJenkinsfile(workspace: string): Promise<{ result: unknown; told: string }> {
-  const ci = join(repository, 'pipeline/ci');
-  const args = [join(ci, 'harness.groovy'), join(ci, '../Jenkinsfile'), workspace, join(ci, '../vars')];
-  const env = {
-    ...process.env,
+  const variables = {
     JENKINS_URL: 'http://jenkins.example/',
     JOB_NAME: 'ratings',
     BUILD_NUMBER: '1',
     HARNESS_SECRET: '',
   };
-  const { stdout } = await promisify(execFile)('groovy', args, { env, maxBuffer: outputMaxBytes });
-  const happened = stdout
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as { kind: string; result?: unknown; code?: number });
-  const bad = happened.filter(({ kind, code }) => kind === 'stopped' || (kind === 'sh' && code !== 0));
-  return { result: happened.at(-1)?.result, told: bad.map((one) => JSON.stringify(one).slice(-1_500)).join('\n') };
+  const happened = await playHarness(join(repository, 'pipeline/Jenkinsfile'), workspace, variables);
+  const bad = happened.filter((one) => one.kind === 'stopped' || (one.kind === 'sh' && one['code'] !== 0));
+  return { result: happened.at(-1)?.['result'], told: bad.map((one) => JSON.stringify(one).slice(-1_500)).join('\n') };
 }
 
 type Workflow = { readonly jobs: { readonly run: { readonly steps: readonly { id?: string; run?: string }[] } } };

@@ -6,17 +6,11 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import { targetOf, targets } from '../src/deploy/delivery.ts';
-import { provide } from './provide.rig.ts';
+import { playHarness, provideHarness } from './harness.rig.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const jenkinsfile = join(import.meta.dirname, '../Jenkinsfile');
-/** Debian's groovy is that of Jenkins (2.4), and finds no Java by itself. */
-const javaHomes = [process.env['JAVA_HOME'], '/usr/lib/jvm/default-java', '/usr/lib/jvm/java-17-openjdk-amd64'];
-
-const packages = { groovy: 'groovy', java: 'default-jre-headless' };
-const withGroovy = (await provide(packages, 'the Jenkinsfile is not executed')) ? describe : describe.skip;
-
-type Happened = Readonly<Record<string, unknown>> & { readonly kind: string };
+const withGroovy = (await provideHarness('the Jenkinsfile is not executed')) ? describe : describe.skip;
 
 async function isThere(path: string): Promise<boolean> {
   return access(path).then(
@@ -50,21 +44,8 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     await writeFile(join(workspace, 'node_modules/.bin/headgate'), program, { mode: 0o755 });
   }
 
-  async function play(file = jenkinsfile, env: Readonly<Record<string, string>> = {}) {
-    const javaHome = (
-      await Promise.all(javaHomes.map(async (home) => ((await isThere(`${home}/bin/java`)) ? home : '')))
-    )
-      .filter(Boolean)
-      .at(0);
-    const args = [join(import.meta.dirname, 'harness.groovy'), file, workspace, join(import.meta.dirname, '../vars')];
-    const { stdout } = await promisify(execFile)('groovy', args, {
-      env: { ...process.env, ...(javaHome === undefined ? {} : { JAVA_HOME: javaHome }), ...env },
-      timeout: 100_000,
-    });
-    const happened = stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Happened);
+  async function play(file = jenkinsfile, env: NodeJS.ProcessEnv = {}) {
+    const happened = await playHarness(file, workspace, env);
     const calls = await readFile(join(workspace, 'calls.jsonl'), 'utf8').catch(() => '');
     return {
       happened,

@@ -54,6 +54,16 @@ export type Inputs = {
   readonly values?: unknown;
   /** Programs whose `--version` matters. */
   readonly tools?: readonly string[];
+  /** Files that no glob tells: whoever knows them is asked for every key, and changes nothing. */
+  readonly asked?: (question: Question) => Promise<readonly string[]>;
+};
+
+/** Paths are relative to the root. */
+export type Question = {
+  readonly root: string;
+  readonly signal: AbortSignal;
+  /** As `files` are found. */
+  readonly find: (globs: readonly string[]) => Promise<readonly string[]>;
 };
 
 type Common<Needs extends readonly Step[], Values> = {
@@ -147,11 +157,15 @@ export function step<const Id extends string, const Needs extends readonly Step[
   };
   // The engine hands every step the values of exactly its needs, as their own schemas read them.
   if (spec.kind === 'pure') {
-    const inputs = { files: [], env: [], values: undefined, tools: [], ...spec.inputs };
+    const inputs = { files: [], env: [], values: undefined, tools: [], asked: nobody, ...spec.inputs };
     return Object.freeze({ ...parts, kind: 'pure', inputs, run: spec.run as PureStep['run'] });
   }
   const { observe, run } = spec as unknown as Pick<EffectStep, 'observe' | 'run'>;
   return Object.freeze({ ...parts, kind: 'effect', observe, run });
+}
+
+async function nobody(): Promise<readonly string[]> {
+  return [];
 }
 
 function always(): true {

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { makeVersion } from '../demo/versions.ts';
 import { aShell } from './shell.rig.ts';
@@ -51,8 +53,6 @@ test('on the machine of a pull request, which no cluster knows, check runs and t
   const app = readFileSync(join(repository, 'headgate.yaml'), 'utf8');
   await writeFile(join(shell.cwd, 'headgate.yaml'), `${app}${onCluster}`);
   await writeFile(join(shell.cwd, 'package.json'), '{ "scripts": { "check": "true" } }');
-  await writeFile(join(shell.cwd, 'package-lock.json'), '{}');
-  await writeFile(join(shell.cwd, 'setup.js'), '');
   // The toolkit of Actions reads these by itself.
   const files = { GITHUB_STEP_SUMMARY: summary, GITHUB_OUTPUT: join(out, 'output') };
   await writeFile(files.GITHUB_OUTPUT, '');
@@ -73,6 +73,31 @@ test('on the machine of a pull request, which no cluster knows, check runs and t
     Object.assign(process.env, before);
     await rm(out, { recursive: true });
   }
+});
+
+test('a check is done again after a change of any file of the repository, and of no file that git ignores', async () => {
+  const files = {
+    'headgate.yaml': readFileSync(join(repository, 'headgate.yaml'), 'utf8'),
+    'package.json': '{ "scripts": { "check": "true" } }',
+    '.gitignore': 'notes\n',
+    'action.yml': '',
+  };
+  await using shell = await aShell(files, { PATH: process.env['PATH'], HOME: tmpdir() });
+  const folders = ['ansible/roles/verify', '.github/workflows', '.ci', 'pipeline', 'apps/shop'];
+  for (const folder of folders) await mkdir(join(shell.cwd, folder), { recursive: true });
+  await promisify(execFile)('git', ['init', '--quiet', shell.cwd]);
+  const planned = async () => JSON.parse((await shell.run('run', 'check', '--plan', '--json')).out);
+
+  const first = await shell.run('run', 'check');
+  await writeFile(join(shell.cwd, 'notes'), 'mine');
+  const unchanged = await planned();
+
+  expect(first).toMatchObject({ code: 0, err: '' });
+  expect(unchanged).toMatchObject([{ step: 'check', kind: 'cached' }]);
+  const changed = [...folders.map((folder) => `${folder}/new`), 'action.yml', 'headgate.yaml'];
+  for (const file of changed) await appendFile(join(shell.cwd, file), '# changed\n');
+  const expected = changed.toSorted().map((file) => `file ${file}`);
+  expect(await planned()).toEqual([{ step: 'check', kind: 'would-run', changed: expected }]);
 });
 
 /** The rest of headgate.yaml for an app on Kubernetes. */

@@ -1,6 +1,7 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { repositoryFiles } from '../host/git.ts';
 import { fromMachine } from '../image/base.ts';
 import { fromRegistry, othersFromRegistry } from '../image/from-registry.ts';
 import { type BuilderOptions, openImageBuilder } from '../image/image.ts';
@@ -19,20 +20,15 @@ export const imageStepsCode = import.meta.url;
 
 const grace = { graceMs: 8_000 };
 
+/** Its command may read whatever lies in the repository, so a change of anything there is a change of its result. */
 export function checkStep() {
   return step('check', {
     kind: 'pure',
     inputs: {
-      files: [
-        'package.json',
-        'package-lock.json',
-        '*.json',
-        '*.js',
-        'headgate.yaml',
-        '{pipeline,rollout,services}/**',
-        '!**/dist/**',
-        '!**/out/**',
-      ],
+      // Without git nobody says what is made and what was written.
+      asked: async ({ root, signal, find }) =>
+        (await repositoryFiles(root, signal)) ?? (await find(['**', '!**/{dist,out}/**'])),
+      tools: ['node'],
     },
     run: async ({ $ }) => {
       await $`npm run --silent check`;

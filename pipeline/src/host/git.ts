@@ -39,6 +39,22 @@ export async function readGit(root: string, signal: AbortSignal): Promise<Omit<C
   };
 }
 
+/** Folders of what is made, also where no .gitignore says so. */
+const madeFolders = ['node_modules', '.headgate', 'dist', 'out'];
+
+/**
+ * All that git keeps or would keep: tracked files, those of submodules, and new ones that it does not ignore; also outside of `root`
+ * where that is a part of the repository. `undefined` without one.
+ */
+export async function repositoryFiles(root: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  const made = madeFolders.map((name) => `--exclude=${name}/`);
+  const [tracked, fresh] = await Promise.all([
+    git(root, ['ls-files', '-z', '--cached', '--recurse-submodules', ':/'], signal),
+    git(root, ['ls-files', '-z', '--others', '--exclude-standard', ...made, ':/'], signal),
+  ]);
+  return tracked === undefined ? undefined : [...lines(tracked), ...lines(fresh)];
+}
+
 /**
  * Releases are ordered by ancestry, so whoever releases needs all commits, though not their files.
  * @throws {HeadgateError} `USAGE` for a shallow clone

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { readAncestry, requireHistory } from './git.ts';
+import { readAncestry, repositoryFiles, requireHistory } from './git.ts';
 import { openPlainGuard } from './guard.ts';
 import { openHost } from './local.ts';
 
@@ -47,6 +47,19 @@ describe('a local host', () => {
     await git('init', '--quiet');
 
     expect(await change()).toMatchObject({ commit: undefined, dirty: true });
+  });
+
+  test('repositoryFiles() are what git keeps or would keep, of the whole repository, and nothing that was made', async () => {
+    await git('init', '--quiet');
+    await write('.gitignore', 'ignored\n');
+    await commit('.github/grün.yml', 'app/dist/kept.js', 'app/gone.txt');
+    await rm(join(root, 'app/gone.txt'));
+    for (const path of ['app/new.txt', 'ignored', 'app/out/run.json', 'node_modules/a/b.js']) await write(path);
+
+    const files = await repositoryFiles(join(root, 'app'), AbortSignal.timeout(10_000));
+
+    const kept = ['../.github/grün.yml', '../.gitignore', 'dist/kept.js', 'gone.txt', 'new.txt'];
+    expect([...(files ?? [])].sort()).toEqual(kept);
   });
 
   test('tells all files of the first commit, and who is to be asked', async () => {

@@ -38,9 +38,12 @@ export async function readParts(
   needs: Readonly<Record<string, string>>,
   context: KeyContext,
 ): Promise<KeyParts> {
-  const { workspace, env } = context;
+  const { workspace, env, signal } = context;
+  const { root } = workspace;
+  const find = (globs: readonly string[]) => workspace.find(globs);
+  const paths = await Promise.all([find(step.inputs.files), step.inputs.asked({ root, signal, find })]);
   const [files, tools, code] = await Promise.all([
-    fingerprints(await workspace.find(step.inputs.files), workspace),
+    fingerprints([...new Set(paths.flat())], workspace),
     versions(step.inputs.tools, context),
     Promise.all(context.code.map(async (url) => (await workspace.fingerprint(fileURLToPath(url)))?.sha256 ?? 'gone')),
   ]);

@@ -98,8 +98,9 @@ async function observeEffect(step: EffectStep, planner: Planner): Promise<Planne
   const { root, secrets = {}, known } = planner;
   const env = effectEnvironment(planner.env, secrets);
   const signal = withDeadline(planner.signal, observeMaxMs);
+  await using shell = await openShell({ root, env, signal, spool: { write: () => {}, log: () => {} } });
   const observed = await step.observe({
-    $: await openShell({ root, env, signal, spool: { write: () => {}, log: () => {} } }),
+    $: shell.$,
     out: valuesOf(needsOf(step, planner)),
     signal,
     root,

@@ -67,11 +67,11 @@ async function play(variables: object, { check, root, env, say }: Playing, signa
     await writeFile(file, JSON.stringify(variables), { mode: 0o600 });
     using spool = new LogSpool({ file: join(work, 'log'), redact: (text) => text, onLine: say });
     const said = { write: spool.write.bind(spool), log: () => {} };
-    const $ = await openShell({ root, env: { ...env, ...settings(root, env) }, spool: said, signal });
+    await using shell = await openShell({ root, env: { ...env, ...settings(root, env) }, spool: said, signal });
     const flags = ['--extra-vars', `@${file}`, '--diff', ...(check ? ['--check'] : [])];
     // Without us it has no lock. By `exec` it is our own child and no shell's.
     const command = tied('ansible-playbook', [join(folder, 'deploy.yml'), ...flags]).flat();
-    return (await $`exec ${command}`.nothrow()).exitCode === 0;
+    return (await shell.$`exec ${command}`.nothrow()).exitCode === 0;
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -11,7 +11,7 @@ import { failureOf, StepError } from './failure.ts';
 import { outputsHash } from './keys.ts';
 import { redactDeep } from './redact.ts';
 import type { Given, Session } from './session.ts';
-import { openShell } from './shell.ts';
+import { type OwnedShell, openShell } from './shell.ts';
 import type { LogSpool } from './spool.ts';
 
 /** How long a step may take to end after it was told to. */
@@ -55,23 +55,24 @@ export async function withAttempts<T>(
 }
 
 async function once<T>(attempt: Attempt, number: number, work: (context: Context) => Promise<T>): Promise<T> {
-  const { step, session } = attempt;
+  const { step, session, spool } = attempt;
   session.emit({ kind: 'step.start', step: step.id, attempt: number, key: attempt.key, changed: attempt.changed });
   const workDir = join(session.folders.work, fileName(step.id));
   await rm(workDir, { recursive: true, force: true });
   await mkdir(workDir, { recursive: true });
   try {
-    return await bounded(step, session.signal, async (signal) =>
-      work({ ...(await lookContext(attempt, signal)), attempt: number, workDir }),
-    );
+    return await bounded(step, session.signal, async (signal) => {
+      await using shell = await openShell({ root: session.workspace.root, env: attempt.env, spool, signal });
+      return await work({ ...lookContext(attempt, shell, signal), attempt: number, workDir });
+    });
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }
 }
 
-async function lookContext({ step, needs, env, spool, session }: Attempt, signal: AbortSignal) {
+function lookContext({ step, needs, env, spool, session }: Attempt, { $ }: OwnedShell, signal: AbortSignal) {
   return {
-    $: await openShell({ root: session.workspace.root, env, spool, signal }),
+    $,
     out: valuesOf(needs),
     signal,
     root: session.workspace.root,

@@ -136,11 +136,11 @@ describe('signatures in a registry', () => {
   test('sbomOf() says the same of an image each time, and names what the service runs on', async () => {
     const { digest } = await anImage('contents');
     const env = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
-    const $ = await openShell({ root: repository, env, signal, spool: { write: () => {}, log: () => {} } });
+    await using shell = await openShell({ root: repository, env, signal, spool: { write: () => {}, log: () => {} } });
 
-    const first = await sbomOf($, { source: 'services/rating', digest });
+    const first = await sbomOf(shell.$, { source: 'services/rating', digest });
 
-    expect(await sbomOf($, { source: 'services/rating', digest })).toEqual(first);
+    expect(await sbomOf(shell.$, { source: 'services/rating', digest })).toEqual(first);
     const { bomFormat, components } = JSON.parse(first.toString()) as {
       bomFormat: string;
       components: { name: string }[];

@@ -140,6 +140,8 @@ export type ReleaseSpec = {
   readonly keepWarmMs: number;
   readonly onNewCommit: 'wait' | 'supersede';
   readonly approve: boolean;
+  /** How long the candidate's long connections may outlive its weight on the way back. */
+  readonly connectionGraceMs: number;
 };
 
 export type ParsedSpec =

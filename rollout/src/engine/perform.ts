@@ -42,6 +42,9 @@ export async function perform(
     case 'letGo':
       await ports.workload.letGo(command.lane, signal);
       break;
+    case 'closeConnections':
+      await ports.workload.closeConnections(command.lane, command.olderThanMs, signal);
+      break;
     case 'setSources':
       await queueOf(ports).setSources(command.lane, command.sources, signal);
       break;

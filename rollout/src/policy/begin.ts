@@ -193,6 +193,7 @@ function planFor(
     atDeadline: spec.atDeadline,
     watchMs: spec.watchMs,
     keepWarmMs: spec.keepWarmMs,
+    connectionGraceMs: spec.connectionGraceMs,
     approve: spec.approve,
     startMs,
     proxies: sizes(true),

@@ -1,5 +1,6 @@
 import type { Lane } from '../lane.ts';
 import { sameWeights } from '../lane.ts';
+import { connectionCommands } from './connections.ts';
 import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
 import { wantedPins } from './pins.ts';
@@ -23,6 +24,7 @@ export function commandsOf(release: Release, look: Look): readonly Command[] {
     ...weightCommands(release, phase, look),
     ...laneCommands(release, phase, look),
     ...letGoCommands(release, phase, look),
+    ...connectionCommands(release, phase, look),
   ];
 }
 

@@ -21,6 +21,8 @@ export type Plan = {
   readonly atDeadline: 'hold' | 'rollback';
   readonly watchMs: number;
   readonly keepWarmMs: number;
+  /** `undefined`: begun by a Headgate that closed no connections. */
+  readonly connectionGraceMs: number | undefined;
   readonly approve: boolean;
   /** The start checks must be done by then. */
   readonly startMs: number;
@@ -92,6 +94,7 @@ export type Command =
   | { readonly kind: 'scale'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
   | { readonly kind: 'keep'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
   | { readonly kind: 'letGo'; readonly lane: Lane }
+  | { readonly kind: 'closeConnections'; readonly lane: Lane; readonly olderThanMs: number }
   | { readonly kind: 'setSources'; readonly lane: Lane; readonly sources: readonly Lane[] }
   | { readonly kind: 'fence'; readonly lane: Lane; readonly forMs: number }
   | { readonly kind: 'unfence'; readonly lane: Lane }

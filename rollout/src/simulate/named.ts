@@ -47,4 +47,5 @@ export const aSpec: ReleaseSpec = {
   keepWarmMs: 1_800_000,
   onNewCommit: 'wait',
   approve: false,
+  connectionGraceMs: 10_000,
 };

@@ -24,6 +24,7 @@ export const defaults = {
   keepWarmMs: 30 * 60_000,
   onNewCommit: 'wait',
   approve: false,
+  connectionGraceMs: 10_000,
 } as const satisfies Partial<ReleaseSpec>;
 
 /** Of synthetic requests, to each lane. */
@@ -126,6 +127,7 @@ function normalizeRelease(
     keepWarmMs: keepWarm ?? defaults.keepWarmMs,
     onNewCommit: written.onNewCommit ?? defaults.onNewCommit,
     approve: written.approve ?? defaults.approve,
+    connectionGraceMs: written.connectionGrace ?? defaults.connectionGraceMs,
   };
 }
 

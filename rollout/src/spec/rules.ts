@@ -199,10 +199,6 @@ const notYet: Rule = ({ queue, release = {} }) => [
     path: ['queue', 'adopt'],
     rule: 'must be bind, as no other way of adopting is carried out yet: let workers follow their source list, see services/rating/src/sources.ts',
   }),
-  ...when(isWritten(release, 'connectionGrace'), {
-    path: ['release', 'connectionGrace'],
-    rule: 'must be left out, as nothing closes long connections before their proxy stops yet',
-  }),
   ...when(isWritten(release, 'migrate'), {
     path: ['release', 'migrate'],
     rule: 'must be left out, as no release runs it yet: migrate before the release, in a step of the pipeline',

@@ -74,6 +74,7 @@ function defaultsOf({ services, queue, kubernetes, release }: Spec): readonly Sp
     ['release.keepWarm', span(release.keepWarmMs)],
     ['release.onNewCommit', release.onNewCommit],
     ['release.approve', release.approve],
+    ['release.connectionGrace', span(release.connectionGraceMs)],
     ['release.synthetic.perSecond', release.synthetic?.perSec],
   ];
   return all.flatMap(([path, value]) => (value === undefined ? [] : [{ path, value: String(value), from: undefined }]));

@@ -107,6 +107,12 @@ export function httpPortOf({ spec }: Pod): number | undefined {
   return spec?.containers?.flatMap(({ ports }) => ports ?? []).find(({ name }) => name === 'http')?.containerPort;
 }
 
+/** As it stands in an address. */
+export function hostOf({ status }: Pod): string {
+  const ip = status?.podIP ?? '';
+  return ip.includes(':') ? `[${ip}]` : ip;
+}
+
 export function serviceOf({ metadata }: Deployment | Pod): string {
   return metadata.labels?.[marks.service] ?? '';
 }

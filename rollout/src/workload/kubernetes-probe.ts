@@ -5,7 +5,7 @@ import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 import { marks } from '../platform/kubernetes/lane-names.ts';
 import { ask } from '../platform/local/ask.ts';
-import { httpPortOf, isReady, type LaneObjects } from './kubernetes-look.ts';
+import { hostOf, httpPortOf, isReady, type LaneObjects } from './kubernetes-look.ts';
 import type { Pod } from './kubernetes-objects.ts';
 import type { ProbeAnswer } from './workload.ts';
 
@@ -31,11 +31,6 @@ export async function probeLane(
   const path = pod.metadata.annotations?.[marks.probe] ?? '/';
   if (reach === 'pod') return ask(`http://${hostOf(pod)}:${httpPortOf(pod)}${path}`, {}, signal);
   return askThroughServer(client, pod, path, withDeadline(signal, answerMaxMs));
-}
-
-function hostOf({ status }: Pod): string {
-  const ip = status?.podIP ?? '';
-  return ip.includes(':') ? `[${ip}]` : ip;
 }
 
 async function askThroughServer(client: KubeClient, pod: Pod, path: string, signal: AbortSignal): Promise<ProbeAnswer> {

@@ -67,18 +67,19 @@ async function untilSeen(workload: Workload, lane: Lane, holds: (seen: LaneSeen)
   }
 }
 
-export type Behaviour = 'sound' | 'crashing' | 'never-ready' | 'imageless';
+export type Behaviour = 'sound' | 'crashing' | 'never-ready' | 'deaf' | 'imageless';
 
 /** As `aRevision()`, of images that pods can pull. */
 export async function podRevision({
+  proxy = 'sound' as 'sound' | 'deaf',
   rating = 'sound' as Behaviour,
   commit = '',
   pod = undefined as PodTemplate | undefined,
   configMaps = undefined as readonly ConfigMapTemplate[] | undefined,
 } = {}): Promise<Revision> {
-  const [proxy, worker] = [await pushFakeService('sound'), await digestFor(rating)];
+  const [front, worker] = [await pushFakeService(proxy), await digestFor(rating)];
   return makeRevision({
-    digests: { proxy, rating: worker },
+    digests: { proxy: front, rating: worker },
     repositories: { proxy: podRepository(), rating: podRepository() },
     template: {
       services: {

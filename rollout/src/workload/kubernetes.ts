@@ -12,6 +12,7 @@ import type { QueueApp } from '../queue/names.ts';
 import type { PodTemplate, Revision } from '../revision.ts';
 import { giveBackAutoscalers, listAutoscalers, raiseAutoscalers } from './kubernetes-autoscaler.ts';
 import { dropConfigMaps, makeConfigMaps } from './kubernetes-config.ts';
+import { closeConnections } from './kubernetes-connections.ts';
 import { lookAtLane, readLane, revisionOf, serviceOf } from './kubernetes-look.ts';
 import type { Deployment } from './kubernetes-objects.ts';
 import { podTemplateOf } from './kubernetes-pod.ts';
@@ -48,6 +49,11 @@ export function openKubernetesWorkload(target: KubernetesTarget): Workload {
       saidAsWorkload(signal, async (): Promise<ProbeAnswer> => {
         const objects = await readLane(client, { app, lane }, signal);
         return probeLane(client, { lane, objects, reach: target.reach, turn: probes++ }, signal);
+      }),
+    closeConnections: (lane, olderThanMs, signal) =>
+      saidAsWorkload(signal, async () => {
+        const { pods } = await readLane(client, { app, lane }, signal);
+        await closeConnections(client, { pods, olderThanMs, reach: target.reach }, signal);
       }),
     keep: (lane, replicas, signal) =>
       saidAsWorkload(signal, () => raiseAutoscalers(target, sizesIn(target, lane, replicas), signal)),

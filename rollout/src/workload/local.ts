@@ -9,6 +9,7 @@ export function openLocalWorkload(client: SupervisorClient): Workload {
     scale: (lane, replicas, signal) => saidAsWorkload(client.scale(lane, replicas, signal)),
     keep: async (_lane, _replicas, signal) => signal.throwIfAborted(), // No autoscalers here.
     letGo: async (_lane, signal) => signal.throwIfAborted(),
+    closeConnections: (lane, olderThanMs, signal) => saidAsWorkload(client.closeConnections(lane, olderThanMs, signal)),
     observe: (lane, signal) => saidAsWorkload(client.observe(lane, signal)),
     probe: (lane, signal) => saidAsWorkload(client.probe(lane, signal)),
   };

@@ -48,6 +48,9 @@ export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorklo
     async letGo(_lane, signal) {
       signal.throwIfAborted();
     },
+    async closeConnections(_lane, _olderThanMs, signal) {
+      signal.throwIfAborted(); // Nobody connects.
+    },
     async observe(lane, signal) {
       signal.throwIfAborted();
       return observe(of(lane));

@@ -56,6 +56,11 @@ export interface Workload {
   keep(lane: Lane, replicas: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
   /** Autoscalers of the lane get back the bounds that their owner wrote. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
   letGo(lane: Lane, signal: AbortSignal): Promise<void>;
+  /**
+   * Proxies of the lane end connections that were opened longer ago than this, such as websockets; whatever they answer just now is
+   * answered. @throws {HeadgateError} `WORKLOAD_UNREACHABLE`
+   */
+  closeConnections(lane: Lane, olderThanMs: number, signal: AbortSignal): Promise<void>;
   /** @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
   observe(lane: Lane, signal: AbortSignal): Promise<LaneSeen>;
   probe(lane: Lane, signal: AbortSignal): Promise<ProbeAnswer>;

@@ -4,12 +4,19 @@ import type { AddressInfo } from 'node:net';
 import type { Metrics } from './metrics.ts';
 import { type Health, readiness } from './readiness.ts';
 
-/** `/healthz`, `/readyz` and `/metrics`, on a port of their own that no gateway routes to. */
+const usage = 'one of /healthz, /readyz, /metrics, and POST /connections/close?olderThanMs=<whole number>\n';
+
+/** `/healthz`, `/readyz`, `/metrics`, and what ends connections, on a port of their own that no gateway routes to. */
 export class AdminServer {
   readonly #server: Server;
 
-  constructor(health: () => Health, metrics: Metrics) {
-    this.#server = createServer(async ({ url }, response) => {
+  constructor(health: () => Health, metrics: Metrics, closeConnections: (olderThanMs: number) => void) {
+    this.#server = createServer(async ({ method, url = '' }, response) => {
+      const [, olderThanMs] = /^\/connections\/close\?olderThanMs=(\d{1,12})$/.exec(url) ?? [];
+      if (method === 'POST' && olderThanMs !== undefined) {
+        closeConnections(Number(olderThanMs));
+        return send(response, 200, 'ok\n');
+      }
       switch (url) {
         case '/healthz':
           return send(response, 200, 'ok\n');
@@ -20,7 +27,7 @@ export class AdminServer {
         case '/metrics':
           return send(response, 200, await metrics.exposition(), 'text/plain; version=0.0.4; charset=utf-8');
         default:
-          return send(response, 404, 'one of /healthz, /readyz, /metrics\n');
+          return send(response, 404, usage);
       }
     });
   }

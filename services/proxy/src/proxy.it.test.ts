@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect } from 'nats';
@@ -469,6 +471,38 @@ describe('the admin port', () => {
     }
     const buckets = [...text.matchAll(/^headgate_latency_bucket_total\{bucket="(\d+)"\} (\d+)$/gm)];
     expect(buckets.reduce((sum, [, , count]) => sum + Number(count), 0)).toBe(4);
+  });
+
+  test('ends the connections that are older than it is told: an idle one at once, a busy one with its answer', async () => {
+    await using open = await openProxy({ NATS_URL: nats.url });
+    await until('NATS', () => open.events.includes('nats-up'));
+    const answers: (() => void)[] = [];
+    worker.answer = () => new Promise((resolve) => answers.push(() => resolve({ statusCode: 200, body: 1 })));
+    const agents = Array.from({ length: 3 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+    const get = (n: number, path: string) => ask(open.port, path, { agent: agents[n]! });
+    await Promise.all([get(0, '/bad.path'), get(1, '/bad.path')]);
+    const idle = Object.values(agents[0]!.freeSockets).flat()[0]!;
+    const ended = once(idle, 'close');
+    const busy = get(1, '/ratings');
+    await until('it is asked', () => answers.length === 1);
+    await sleep(300);
+    await get(2, '/bad.path');
+
+    const told = await ask(open.adminPort, '/connections/close?olderThanMs=200', { method: 'POST' });
+    await ended;
+    answers[0]?.();
+    const [answered, young] = [await busy, await get(2, '/bad.path')];
+
+    expect(told.status).toBe(200);
+    expect(answered).toMatchObject({ status: 200, headers: { connection: 'close' } });
+    expect(young.headers.connection).toBe('keep-alive');
+    for (const agent of agents) agent.destroy();
+  });
+
+  test.each(['', '?olderThanMs=', '?olderThanMs=-1'])('answers 404 to /connections/close%s', async (query) => {
+    const got = await ask(proxy.adminPort, `/connections/close${query}`, { method: 'POST' });
+
+    expect(got).toMatchObject({ status: 404, text: expect.stringContaining('olderThanMs=<whole number>') });
   });
 });
 

@@ -47,6 +47,7 @@ export async function startProxy(config: Config, log: Log): Promise<RunningProxy
       natsDownMs: link.downMs(performance.now()),
     }),
     metrics,
+    (olderThanMs) => http.closeConnections(olderThanMs),
   );
   const adminPort = await admin.listen(config.host, config.adminPort);
   const port = await http.listen(config.host, config.port);

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, rawAnswer, refusalAnswer, writeAnswer } from './answer.ts';
 import type { Config } from './config.ts';
+import { Connections } from './connections.ts';
 import { corsHeaders } from './cors.ts';
 import type { Metrics } from './metrics.ts';
 import { type RefusalCode, refusal } from './refusal.ts';
@@ -26,6 +27,7 @@ export class HttpServer {
   readonly #metrics: Metrics;
   readonly #marks: readonly string[];
   readonly #corsOrigins: readonly string[];
+  readonly #connections = new Connections();
   #draining = false;
   #lastRequestAt = 0;
 
@@ -41,6 +43,7 @@ export class HttpServer {
       keepAliveTimeout: KEEP_ALIVE_MS,
       requireHostHeader: false, // Node's own answer would lack the marks, and the host decides nothing here.
     });
+    this.#server.on('connection', (socket) => this.#connections.opened(socket));
     this.#server.on('request', (request, response) => void this.#serve(request, response));
     this.#server.on('checkExpectation', (request, response) => this.#refuseExpectation(request, response));
     this.#server.on('clientError', (error, socket) => this.#refuseUnparsed(error, socket));
@@ -51,6 +54,11 @@ export class HttpServer {
     this.#server.listen(port, host);
     await once(this.#server, 'listening');
     return (this.#server.address() as AddressInfo).port; // Not a pipe: `listen` was given a port.
+  }
+
+  /** Those that were opened longer ago: at once where nothing is asked on them, else with their next answer. */
+  closeConnections(olderThanMs: number): void {
+    this.#connections.close(olderThanMs);
   }
 
   /** No new connections; every request that came gets its answer, within `boundMs`; then all connections are closed. */
@@ -91,7 +99,12 @@ export class HttpServer {
     const start = performance.now();
     this.#lastRequestAt = start;
     this.#metrics.began();
-    response.once('close', () => this.#metrics.ended());
+    const { socket } = request;
+    this.#connections.began(socket);
+    response.once('close', () => {
+      this.#metrics.ended();
+      this.#connections.ended(socket);
+    });
     const handled = await handle(request, response, this.#desk);
     const ms = performance.now() - start;
     if (handled.kind === 'gone') {
@@ -107,7 +120,8 @@ export class HttpServer {
   #write(request: IncomingMessage, response: ServerResponse, answer: Answer, unread: boolean): void {
     const cors = this.#corsOrigins.length === 0 ? [] : corsHeaders(request.headers.origin, this.#corsOrigins);
     const marks = cors.length === 0 ? this.#marks : [...this.#marks, ...cors];
-    writeAnswer(request, response, answer, { marks, close: this.#draining, unread });
+    const close = this.#draining || this.#connections.isLeaving(request.socket);
+    writeAnswer(request, response, answer, { marks, close, unread });
   }
 
   #refuseExpectation(request: IncomingMessage, response: ServerResponse): void {

@@ -86,6 +86,8 @@ export interface KubeClient extends Disposable {
   text(path: string, signal: AbortSignal): Promise<Reply>;
   /** As `text()`, for a body that goes on, and for headers: `host` reaches what stands behind the API server's proxy. */
   stream(path: string, signal: AbortSignal, headers?: Readonly<Record<string, string>>): Promise<IncomingMessage>;
+  /** A POST without a body, to a pod's own port through the API server's proxy. */
+  post(path: string, signal: AbortSignal): Promise<Reply>;
   /** A port on this machine that leads, for one connection, to a pod's, from outside of the cluster. */
   forward(pod: string, port: number): Promise<number>;
 }

@@ -130,7 +130,8 @@ const driving: readonly Rule[] = [
   { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
   { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
   { apiGroups: [''], resources: ['resourcequotas'], verbs: ['get', 'list'] },
-  { apiGroups: [''], resources: ['pods/log', 'pods/proxy'], verbs: ['get'] },
+  { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
+  { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get', 'create'] },
   { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
 ];
 

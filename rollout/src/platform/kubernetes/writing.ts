@@ -4,7 +4,7 @@ import { type Kind, pathOf } from './kinds.ts';
 import { type Reply, refused } from './refused.ts';
 import type { Call, Transport } from './transport.ts';
 
-type Writing = Pick<KubeClient, 'create' | 'replace' | 'patch' | 'merge' | 'apply' | 'remove'>;
+type Writing = Pick<KubeClient, 'create' | 'replace' | 'patch' | 'merge' | 'apply' | 'remove' | 'post'>;
 
 /** So that managedFields name us, and a foreign writer is told from us. */
 const manager = 'fieldManager=headgate';
@@ -49,6 +49,7 @@ export function writingOf(transport: Transport, namespace: string): Writing {
       if (reply.status !== 200 && reply.status !== 201) throw refused(doing, reply);
       return JSON.parse(reply.text);
     },
+    post: (path, signal) => transport.send({ method: 'POST', path, doing: `post ${path}`, accept: '*/*' }, signal),
     async remove(kind, name, signal, uid) {
       const doing = `delete ${named(kind, namespace, name)}`;
       const options = { propagationPolicy: 'Background', ...(uid !== undefined && { preconditions: { uid } }) };

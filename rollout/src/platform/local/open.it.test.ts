@@ -36,6 +36,7 @@ const spec: Spec = {
     keepWarmMs: 1,
     onNewCommit: 'wait',
     approve: false,
+    connectionGraceMs: 1,
   },
   approvers: [],
   webhook: undefined,

@@ -73,6 +73,9 @@ async function answer(request: IncomingMessage, { info, supervisor }: Served): P
     case 'PUT scale':
       await running.scale(lane, (await readBody(request)) as Record<string, number>); // As above.
       return done;
+    case 'POST close-connections':
+      await running.closeConnections(lane, (await readBody(request)) as number); // As above.
+      return done;
     default:
       return { status: 404, body: { message: `nothing is at "${request.method} ${url}"` } };
   }

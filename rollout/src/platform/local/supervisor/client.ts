@@ -19,6 +19,7 @@ export interface SupervisorClient {
   observe(lane: Lane, signal: AbortSignal): Promise<LaneSeen>;
   probe(lane: Lane, signal: AbortSignal): Promise<ProbeAnswer>;
   processes(lane: Lane, signal: AbortSignal): Promise<readonly ProcessAt[]>;
+  closeConnections(lane: Lane, olderThanMs: number, signal: AbortSignal): Promise<void>;
   /** The last 20 lines of each process of the lane. */
   logs(lane: Lane, signal: AbortSignal): Promise<readonly LogTail[]>;
 }
@@ -34,6 +35,8 @@ export function openSupervisorClient(socketPath: string): SupervisorClient {
     observe: (lane, signal) => ask('GET', `/lanes/${lane}/`, signal),
     probe: (lane, signal) => ask('POST', `/lanes/${lane}/probe`, signal),
     processes: (lane, signal) => ask('GET', `/lanes/${lane}/processes`, signal),
+    closeConnections: async (lane, olderThanMs, signal) =>
+      void (await ask('POST', `/lanes/${lane}/close-connections`, signal, olderThanMs)),
     logs: (lane, signal) => ask('GET', `/lanes/${lane}/logs`, signal),
   };
 }

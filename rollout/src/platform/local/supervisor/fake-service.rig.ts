@@ -12,7 +12,12 @@ function service(): void {
     process.stderr.write('no table\n');
     setTimeout(() => process.exit(3), 50);
   }
-  const admin = createServer((_request, response) => response.writeHead(behaviour === 'never-ready' ? 503 : 200).end());
+  const sockets = new Set<import('node:stream').Duplex>();
+  const admin = createServer(({ method }, response) => {
+    if (method === 'POST' && behaviour !== 'deaf') for (const socket of sockets) socket.destroy();
+    const status = method === 'POST' && behaviour === 'deaf' ? 404 : behaviour === 'never-ready' ? 503 : 200;
+    response.writeHead(status).end();
+  });
   admin.listen(Number(env['ADMIN_PORT']), env['HOST']);
   let open = 0;
   const proxy = createServer((request, response) => {
@@ -27,6 +32,15 @@ function service(): void {
       },
       Number(new URL(request.url ?? '/', 'http://x').searchParams.get('ms') ?? 0),
     );
+  });
+  proxy.on('upgrade', (_request, socket) => {
+    open++; // It ends when its user ends it, or POST /connections/close.
+    sockets.add(socket);
+    const accept = 'Sec-WebSocket-Accept: s3pPLBMiTxaQ9kYGzzhZRbK+xOo='; // Of the key in RFC 6455.
+    const answer = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket', accept];
+    socket.write(`${[...answer, `Headgate-Lane: ${env['HEADGATE_LANE']}`].join('\r\n')}\r\n\r\n`);
+    socket.on('error', () => {}).on('close', () => open--);
+    socket.pipe(socket);
   });
   if (env['PORT'] !== undefined) proxy.listen(Number(env['PORT']), env['HOST']);
   process.on('SIGTERM', () => {

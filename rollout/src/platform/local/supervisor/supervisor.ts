@@ -11,6 +11,7 @@ import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
 import { clearHalfPulls, pullImage } from '../image/pull.ts';
 import { findServer } from '../servers/find.ts';
 import { BoundedLog } from './bounded-log.ts';
+import { closeConnections } from './connections.ts';
 import { type Desired, type LaneDesired, readDesired, writeDesired } from './desired.ts';
 import type { Places } from './folder.ts';
 import type { ProcessAt } from './instance.ts';
@@ -45,6 +46,8 @@ export interface Supervisor extends AsyncDisposable {
   observe(lane: Lane): LaneSeen;
   probe(lane: Lane): Promise<ProbeAnswer>;
   processes(lane: Lane): readonly ProcessAt[];
+  /** Ends what users have had open at the lane for so long. */
+  closeConnections(lane: Lane, olderThanMs: number): Promise<void>;
   /** The last lines of each process of the lane. */
   logs(lane: Lane): readonly LogTail[];
 }
@@ -92,6 +95,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     observe: (lane) => runners[lane].observe(),
     probe: (lane) => runners[lane].probe(),
     processes: (lane) => runners[lane].processes(),
+    closeConnections: (lane, olderThanMs) => closeConnections(machine.haproxy.socket, lane, olderThanMs),
     logs: (lane) => runners[lane].logs(),
     async [Symbol.asyncDispose]() {
       over.abort();

@@ -50,13 +50,17 @@ export type Inputs = {
   readonly files?: readonly string[];
   /** Names of variables. Others are invisible to the step's commands. */
   readonly env?: readonly string[];
-  /** Whatever else the result depends on; JSON. */
-  readonly values?: unknown;
+  /** Whatever else the result depends on, each under the name that people are told when it changes; JSON. */
+  readonly values?: Values;
   /** Programs whose `--version` matters. */
   readonly tools?: readonly string[];
-  /** Files that no glob tells: whoever knows them is asked for every key, and changes nothing. */
-  readonly asked?: (question: Question) => Promise<readonly string[]>;
+  /** What nobody can write down before: whoever knows it is asked for every key, and changes nothing. */
+  readonly asked?: (question: Question) => Promise<Asked>;
 };
+
+type Values = Readonly<Record<string, unknown>>;
+/** Further `files`, as paths, and `values`. */
+export type Asked = { readonly files?: readonly string[]; readonly values?: Values };
 
 /** Paths are relative to the root. */
 export type Question = {
@@ -157,15 +161,15 @@ export function step<const Id extends string, const Needs extends readonly Step[
   };
   // The engine hands every step the values of exactly its needs, as their own schemas read them.
   if (spec.kind === 'pure') {
-    const inputs = { files: [], env: [], values: undefined, tools: [], asked: nobody, ...spec.inputs };
+    const inputs = { files: [], env: [], values: {}, tools: [], asked: nobody, ...spec.inputs };
     return Object.freeze({ ...parts, kind: 'pure', inputs, run: spec.run as PureStep['run'] });
   }
   const { observe, run } = spec as unknown as Pick<EffectStep, 'observe' | 'run'>;
   return Object.freeze({ ...parts, kind: 'effect', observe, run });
 }
 
-async function nobody(): Promise<readonly string[]> {
-  return [];
+async function nobody(): Promise<Asked> {
+  return {};
 }
 
 function always(): true {

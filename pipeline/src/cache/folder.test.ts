@@ -29,7 +29,7 @@ const partsOf = (step: string): KeyParts => ({
   code: 'c',
   files: {},
   env: {},
-  values: null,
+  values: {},
   tools: {},
   needs: {},
   platform: 'p',

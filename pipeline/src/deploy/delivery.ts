@@ -50,7 +50,7 @@ export function defineDelivery(
   return definePipeline({
     name: `deliver-${place.spec.app}`,
     config: { registry: place.registry ?? null },
-    code: [import.meta.url, imageStepsCode, releaseStepsCode],
+    code: [import.meta.url, ...imageStepsCode, releaseStepsCode],
     steps: [
       ...first,
       ...tests.flatMap((test) => [...test.needs.filter(({ id }) => id !== 'check'), test]),

@@ -1,6 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { canonicalJson, type Digest, digest, HeadgateError } from '@headgate/rollout';
+import { canonicalJson, type Digest, digest, HeadgateError, isHeadgateError } from '@headgate/rollout';
 import { repositoryFiles } from '../host/git.ts';
 import { fromMachine } from '../image/base.ts';
 import { fromRegistry, othersFromRegistry } from '../image/from-registry.ts';
@@ -12,11 +13,16 @@ import { made, record, text } from '../plan/schema.ts';
 import { imageExists, parsePinned, pushImage } from '../registry/client.ts';
 import { parseRepository } from '../registry/http.ts';
 import { sha256 } from '../run/workspace.ts';
-import { type Step, step } from '../step.ts';
+import { type Asked, type Question, type Step, step } from '../step.ts';
 import { baseFolder, imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
 
-/** Whose code these steps run is part of their keys. */
-export const imageStepsCode = import.meta.url;
+/** Whose code these steps run is part of their keys: this module, and all that make images of bundles. */
+export const imageStepsCode = [import.meta.url, ...modulesIn(new URL('../image/', import.meta.url))];
+
+function modulesIn(folder: URL): readonly string[] {
+  const names = readdirSync(folder).filter((name) => /^[a-z-]+\.[jt]s$/.test(name));
+  return names.sort().map((name) => new URL(name, folder).href);
+}
 
 const grace = { graceMs: 8_000 };
 
@@ -26,8 +32,9 @@ export function checkStep() {
     kind: 'pure',
     inputs: {
       // Without git nobody says what is made and what was written.
-      asked: async ({ root, signal, find }) =>
-        (await repositoryFiles(root, signal)) ?? (await find(['**', '!**/{dist,out}/**'])),
+      asked: async ({ root, signal, find }) => ({
+        files: (await repositoryFiles(root, signal)) ?? (await find(['**', '!**/{dist,out}/**'])),
+      }),
       tools: ['node'],
     },
     run: async ({ $ }) => {
@@ -36,21 +43,15 @@ export function checkStep() {
   });
 }
 
-const buildFiles = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.base.json'];
-
 export function imageBuild(place: Place, service: string, needs: readonly Step[]) {
   const source = place.spec.services[service]?.source ?? service;
   return step(`image:${service}`, {
     kind: 'pure',
     needs,
     inputs: {
-      files: [
-        `${source}/src/**`,
-        // One glob, as not every repository has all of them. The lock file says which packages are bundled, the settings how.
-        `{${[...buildFiles, ...buildFiles.map((name) => `${source}/${name}`)].join()}}`,
-        '!**/*.{test,rig,contract}.ts',
-      ],
-      values: { node: process.version, builder: place.builder, base: place.baseKey },
+      // No list of names: the bundler says what it reads.
+      asked: (question) => bundled(source, question),
+      values: { node: process.version, builder: place.builder, 'base image': place.baseKey },
     },
     outputs: { files: [`${layoutOf(service)}/**`], values: record({ digest: made(text, digest) }) },
     run: async ({ root, log, signal }) => {
@@ -63,6 +64,18 @@ export function imageBuild(place: Place, service: string, needs: readonly Step[]
       return { digest: built.digest };
     },
   });
+}
+
+/** What does not compile has a key too, under which nothing is kept: the step itself says what is wrong. */
+async function bundled(source: string, { root, find }: Question): Promise<Asked> {
+  const { bundleFacts } = await import('../image/bundle.ts'); // Lazy, as esbuild is.
+  try {
+    const { files, sha256: bundle } = await bundleFacts({ workspace: root, source });
+    return { files, values: { bundle } };
+  } catch (error) {
+    if (!isHeadgateError(error)) throw error;
+    return { files: await find([`${source}/**`]), values: { bundle: error.message } };
+  }
 }
 
 function basesOf(place: Place): BuilderOptions {

@@ -28,7 +28,10 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
   return step('perf', {
     kind: 'pure',
     needs: [publish, ...after],
-    inputs: { values: { live, services: spec.services, ...perfDefaults } },
+    inputs: {
+      values: { live, services: spec.services, ...perfDefaults },
+      asked: async ({ root }) => ({ values: { requests: await requestsOf(place, root) } }),
+    },
     timeoutMs: 2 * perfDefaults.rounds * perfDefaults.roundMs * 2 + 300_000,
     run: async ({ out, root, workDir, log, signal }) => {
       const images = imagesOf(out);

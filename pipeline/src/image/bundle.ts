@@ -1,4 +1,5 @@
 /** The application layer: a service and all it imports as one file. */
+import { createHash } from 'node:crypto';
 import { join, relative } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
 import { type BuildFailure, type BuildOptions, build, formatMessages } from 'esbuild';
@@ -16,6 +17,7 @@ export const bundleProgram = {
 const options = {
   bundle: true,
   write: false,
+  metafile: true,
   platform: 'node',
   format: 'esm',
   target: 'node20',
@@ -28,30 +30,44 @@ const options = {
   logLevel: 'silent',
 } as const satisfies BuildOptions;
 
+type BundleRequest = { readonly workspace: string; readonly source: string; readonly program?: string };
+
 /** Bundles the program of a service; `source` is relative to `workspace`. esbuild takes no signal, and well under a second. @throws {HeadgateError} `STEP_FAILED` */
-export async function bundleService({
-  workspace,
-  source,
-  program = 'src/main.ts',
-}: {
-  workspace: string;
-  source: string;
-  program?: string;
-}): Promise<LayerEntry[]> {
+export async function bundleService(request: BundleRequest): Promise<LayerEntry[]> {
+  return (await bundle(request)).entries;
+}
+
+/**
+ * What an image is a function of: the files that the bundle is made of, relative to `workspace`, those of packages included, and `sha256` of
+ * the bundle itself. Settings of the compiler and of packages, which esbuild does not list, show in that one.
+ * @throws {HeadgateError} `STEP_FAILED`
+ */
+export async function bundleFacts(request: BundleRequest): Promise<{ files: readonly string[]; sha256: string }> {
+  const { entries, files } = await bundle(request);
+  const hash = createHash('sha256');
+  for (const entry of entries) {
+    hash.update(JSON.stringify([entry.path, entry.content.length]));
+    hash.update(entry.content);
+  }
+  return { files, sha256: hash.digest('hex') };
+}
+
+async function bundle({ workspace, source, program = 'src/main.ts' }: BundleRequest) {
   const main = `./${join(source, program)}`;
   try {
-    const { outputFiles } = await build({
+    const { outputFiles, metafile } = await build({
       ...options,
       entryPoints: [main],
       absWorkingDir: workspace,
       outfile: join(workspace, 'app', 'main.mjs'),
     });
-    return outputFiles.map(({ path, contents }) => ({
-      kind: 'file',
+    const entries = outputFiles.map(({ path, contents }) => ({
+      kind: 'file' as const,
       path: relative(workspace, path),
       executable: false,
       content: contents,
     }));
+    return { entries, files: Object.keys(metafile.inputs) };
   } catch (cause) {
     if (!isBuildFailure(cause)) throw cause;
     const messages = await formatMessages(cause.errors, { kind: 'error', color: false });

@@ -43,7 +43,7 @@ export type BuilderOptions = { readonly base: BaseImage; readonly others?: Other
 
 type BuilderModule = { readonly openImageBuilder: (options: BuilderOptions) => ImageBuilder };
 
-/** Lazy, so that a `--plan` run never loads esbuild. */
+/** Lazy, so that each loads what it needs alone. */
 const modules = {
   oci: () => import('./oci.ts'),
   buildah: () => import('./buildah.ts'),

@@ -1,7 +1,7 @@
 import { canonicalJson } from '@headgate/rollout';
 
 /** Raised when equal keys would no longer mean equal results. */
-const apiVersion = 1;
+const apiVersion = 2;
 
 /** All that a pure step's result is a function of. Hashes are sha256 in hex; a record's key is what a person would call it. */
 export type KeyParts = {
@@ -12,7 +12,7 @@ export type KeyParts = {
   readonly files: Readonly<Record<string, string>>;
   /** Declared variables alone; a hash, because keys are written to disk. Unset differs from empty. */
   readonly env: Readonly<Record<string, string>>;
-  readonly values: unknown;
+  readonly values: Readonly<Record<string, unknown>>;
   readonly tools: Readonly<Record<string, string>>;
   /** Of each need's outputs, as they are after it ran. */
   readonly needs: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export function changedParts(before: KeyParts, now: KeyParts): readonly string[]
   return [
     ...changedNames('file', before.files, now.files),
     ...changedNames('env', before.env, now.env),
-    ...(canonicalJson(before.values) === canonicalJson(now.values) ? [] : ['values']),
+    ...changedNames('value', textsOf(before.values), textsOf(now.values)),
     ...changedNames('tool', before.tools, now.tools),
     ...changedNames('output of', before.needs, now.needs),
     ...(before.code === now.code ? [] : ['code of the step']),
@@ -41,6 +41,11 @@ export function changedParts(before: KeyParts, now: KeyParts): readonly string[]
 function changedNames(what: string, before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>) {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
   return names.filter((name) => ownValue(before, name) !== ownValue(now, name)).map((name) => `${what} ${name}`);
+}
+
+/** `null` stands for none in results that an older Headgate has kept. */
+function textsOf(values: KeyParts['values'] | null): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name, canonicalJson(value)]));
 }
 
 function ownValue(record: Readonly<Record<string, string>>, name: string): string | undefined {

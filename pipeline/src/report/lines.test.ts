@@ -45,6 +45,14 @@ test('formatPlan() is a line for each step', () => {
   ]);
 });
 
+test('formatPlan() names the first of many changes, and counts the rest', () => {
+  const changed = Array.from({ length: 250 }, (_, index) => `file ${index}`);
+
+  const [line] = formatPlan([{ step: 'check', kind: 'would-run', changed }]);
+
+  expect(line).toMatch(/would run: file 0, .*file 9 and 240 more$/);
+});
+
 describe('formatEvent()', () => {
   test.each<{ what: string; happening: Happening; shows: readonly string[] }>([
     { what: 'a start', happening: start, shows: ['ratings · 0123456 · run 0a1b2c · by kim@desk'] },

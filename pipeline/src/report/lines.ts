@@ -67,7 +67,7 @@ function planLine(planned: PlannedStep): string {
         `cached in the ${planned.where}, from run ${planned.run} at ${new Date(planned.at).toISOString()}`,
       );
     case 'would-run':
-      return row('>', step, `would run: ${planned.changed.join(', ')}`);
+      return row('>', step, `would run: ${few(planned.changed)}`);
     case 'would-act':
       return row('>', step, `would ${planned.diff}`);
     case 'nothing-to-do':
@@ -82,6 +82,14 @@ function planLine(planned: PlannedStep): string {
       return unreachable(planned);
   }
 }
+
+/** A change of branches is one of hundreds of files; `--json` has all. */
+function few(changed: readonly string[]): string {
+  const more = changed.length - namesMax;
+  return more > 0 ? `${changed.slice(0, namesMax).join(', ')} and ${more} more` : changed.join(', ');
+}
+
+const namesMax = 10;
 
 function formatStart({
   pipeline,

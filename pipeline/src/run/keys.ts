@@ -41,9 +41,9 @@ export async function readParts(
   const { workspace, env, signal } = context;
   const { root } = workspace;
   const find = (globs: readonly string[]) => workspace.find(globs);
-  const paths = await Promise.all([find(step.inputs.files), step.inputs.asked({ root, signal, find })]);
+  const [found, asked] = await Promise.all([find(step.inputs.files), step.inputs.asked({ root, signal, find })]);
   const [files, tools, code] = await Promise.all([
-    fingerprints([...new Set(paths.flat())], workspace),
+    fingerprints([...new Set([...found, ...(asked.files ?? [])])], workspace),
     versions(step.inputs.tools, context),
     Promise.all(context.code.map(async (url) => (await workspace.fingerprint(fileURLToPath(url)))?.sha256 ?? 'gone')),
   ]);
@@ -54,7 +54,7 @@ export async function readParts(
     env: Object.fromEntries(
       step.inputs.env.map((name) => [name, env[name] === undefined ? 'unset' : sha256(env[name])]),
     ),
-    values: step.inputs.values ?? null,
+    values: { ...step.inputs.values, ...asked.values },
     tools,
     needs,
     platform: `${process.platform}-${process.arch}`,

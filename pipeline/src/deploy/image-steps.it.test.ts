@@ -1,0 +1,107 @@
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseSpec } from '@headgate/rollout';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { aBench, type Bench } from '../pipeline.rig.ts';
+import type { Step } from '../step.ts';
+import { imageBuild } from './image-steps.ts';
+import type { Place } from './place.ts';
+
+const shop = `app: shop
+services:
+  web: { source: web, port: 80 }
+`;
+
+/** A service that imports a package of its own repository, and one that was installed. */
+const files = {
+  'headgate.yaml': shop,
+  'README.md': 'a shop',
+  'package-lock.json': '{}',
+  'tsconfig.json': '{}',
+  'web/README.md': 'its web',
+  'web/src/main.ts':
+    "import { words } from '@shop/words'; import { dep } from 'dep'; import './names'; console.log(words, dep);",
+  'web/src/main.test.ts': '',
+  'web/src/names/index.ts': 'export class Names { first = 1; }; console.log(new Names());',
+  'words/package.json': '{ "name": "@shop/words", "exports": "./src/index.ts" }',
+  'words/src/index.ts': "export const words = 'hello';",
+  'words/src/unread.ts': '',
+  'node_modules/dep/package.json': '{ "name": "dep", "main": "index.js" }',
+  'node_modules/dep/index.js': 'exports.dep = 1;',
+  'node_modules/dep/unread.js': '',
+};
+
+describe('an image is made anew when the bundle is, and only then', () => {
+  let cache: string;
+  let bench: Bench;
+  let image: Step;
+  beforeAll(async () => {
+    cache = await mkdtemp(join(tmpdir(), 'headgate-base-'));
+    bench = await aBench({ ...files, 'node_modules/@shop/.keep': '' });
+    await symlink('../../words', join(bench.root, 'node_modules/@shop/words'));
+    const parsed = parseSpec(shop, { file: 'headgate.yaml' });
+    if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+    const { spec } = parsed;
+    const { root } = bench;
+    const place: Place = { spec, root, cache, builder: 'oci', baseKey: 'b', registry: undefined, live: undefined };
+    image = imageBuild(place, 'web', []);
+    expect((await bench.run([image])).exitCode).toBe(0);
+  });
+  afterAll(async () => {
+    await bench[Symbol.asyncDispose]();
+    await rm(cache, { recursive: true });
+  });
+
+  const planned = async () => (await bench.plan([image]))[0];
+  const digestNow = async () =>
+    JSON.parse(await readFile(join(bench.root, 'out/images/web/index.json'), 'utf8')).manifests[0].digest;
+
+  test.each([
+    ['README.md'],
+    ['package-lock.json'],
+    ['web/README.md'],
+    ['web/src/main.test.ts'],
+    ['words/src/unread.ts'],
+    ['node_modules/dep/unread.js'],
+  ])('a change of %s, which it does not read, is none', async (file) => {
+    await bench.write({ [file]: '{ "changed": true }' });
+
+    expect(await planned()).toMatchObject({ kind: 'cached' });
+  });
+
+  test.each([
+    { file: 'web/src/main.ts', text: `${files['web/src/main.ts']}\nconsole.log(2);`, told: ['file web/src/main.ts'] },
+    { file: 'words/src/index.ts', text: "export const words = 'bye';", told: ['file words/src/index.ts'] },
+    { file: 'node_modules/dep/index.js', text: 'exports.dep = 2;', told: ['file node_modules/dep/index.js'] },
+    // A nearer file of the name that is imported.
+    {
+      file: 'web/src/names.ts',
+      text: 'export class Names { second = 2; }; console.log(new Names());',
+      told: ['file web/src/names.ts', 'file web/src/names/index.ts'],
+    },
+    { file: 'tsconfig.json', text: '{ "compilerOptions": { "useDefineForClassFields": false } }', told: [] },
+  ])('a change of $file, which shows in it, is a new image', async ({ file, text, told }) => {
+    const before = await digestNow();
+    await bench.write({ [file]: text });
+
+    const plan = await planned();
+    const { of } = await bench.run([image]);
+
+    expect(plan).toEqual({ step: 'image:web', kind: 'would-run', changed: [...told, 'value bundle'] });
+    expect(of('step.start')[0]?.changed).toEqual([...told, 'value bundle']);
+    expect(await digestNow()).not.toBe(before);
+    expect(await planned()).toMatchObject({ kind: 'cached' });
+  });
+
+  test('what does not compile would run, fails with the line, and is not kept', async () => {
+    await bench.write({ 'words/src/index.ts': 'export const words = ;' });
+
+    expect(await planned()).toMatchObject({ kind: 'would-run' });
+    for (let times = 1; times <= 2; times++) {
+      const { exitCode, of } = await bench.run([image]);
+      expect(exitCode).toBe(1);
+      expect(of('step.fail')[0]?.failure.message).toContain('words/src/index.ts:1:21');
+    }
+  });
+});

@@ -3,6 +3,7 @@ import type { Hands } from './hands/hands.ts';
 import { openMemoryJournal } from './journal/memory.ts';
 import { type Instant, instant, type Lane } from './lane.ts';
 import { openMemoryMetrics } from './metrics/memory.ts';
+import { openMemoryMigrations } from './migration/memory.ts';
 import type { Platform } from './platform/platform.ts';
 import { openMemoryQueue } from './queue/memory.ts';
 import { aSpec, orderOf, revisionNamed } from './simulate/named.ts';
@@ -16,6 +17,8 @@ export function aPlatform(perSec = 20_000) {
   const traffic = openMemoryTraffic();
   const metrics = openMemoryMetrics();
   const workload = openMemoryWorkload();
+  const unmigrated = new Set<string>();
+  const migrations = openMemoryMigrations(({ command }) => [...unmigrated].find((words) => command.includes(words)));
   const queue = openMemoryQueue({ services, now });
   for (const lane of ['blue', 'green'] as const) queue.park(lane, 'rating', 2);
   const failing = new Set<Lane>();
@@ -31,6 +34,7 @@ export function aPlatform(perSec = 20_000) {
     metrics,
     processes: undefined,
     workload,
+    migrations,
     queue,
     ...openMemoryJournal(),
     setFence() {},
@@ -44,7 +48,16 @@ export function aPlatform(perSec = 20_000) {
       clearInterval(users);
     },
   };
-  return { ports, traffic, metrics, workload, failing, [Symbol.asyncDispose]: async () => clearInterval(users) };
+  return {
+    ports,
+    traffic,
+    metrics,
+    workload,
+    migrations,
+    unmigrated,
+    failing,
+    [Symbol.asyncDispose]: async () => clearInterval(users),
+  };
 }
 
 function now(): Instant {

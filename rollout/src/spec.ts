@@ -122,6 +122,9 @@ export type ValueFrom = { readonly kind: 'prometheus'; readonly url: string; rea
 /** Paths that anybody may GET as often as they like, and how many a second each lane gets. */
 export type SyntheticSpec = { readonly requests: readonly string[]; readonly perSec: number };
 
+/** `image`: pinned by digest. */
+export type MigrateSpec = { readonly image: string; readonly command: readonly string[] };
+
 export type ReleaseSpec = {
   readonly strategy: Strategy;
   /** Candidate's weights before promotion, whole percent, rising; empty but for a canary. */
@@ -142,6 +145,8 @@ export type ReleaseSpec = {
   readonly approve: boolean;
   /** How long the candidate's long connections may outlive its weight on the way back. */
   readonly connectionGraceMs: number;
+  /** What must be done to the data before the candidate starts; `undefined`: nothing. */
+  readonly migrate: MigrateSpec | undefined;
 };
 
 export type ParsedSpec =

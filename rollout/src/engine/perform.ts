@@ -1,5 +1,6 @@
 import { withDeadline } from '../deadline.ts';
 import { invariant, unreachable } from '../errors.ts';
+import type { Migration } from '../migration/migration.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Command, Release } from '../policy/release.ts';
 import type { TrafficDone } from '../traffic/traffic.ts';
@@ -25,6 +26,9 @@ export async function perform(
       return ports.traffic.setWeights(command.weights, signal);
     case 'setPins':
       return ports.traffic.setPins(command.pins, signal);
+    case 'migrate':
+      await ports.migrations.run(migrationOf(release), signal);
+      break;
     case 'setRevision':
       invariant(command.lane !== release.state.live, 'Cannot set a revision in the live lane');
       await ports.workload.setRevision(command.lane, release.revision, signal);
@@ -61,6 +65,12 @@ export async function perform(
       unreachable(command);
   }
   return { kind: 'done' };
+}
+
+/** As it is run and looked at. */
+export function migrationOf({ id, candidate, revision, plan }: Release): Migration {
+  invariant(plan.migrate !== undefined, 'Cannot migrate as this release has nothing to run');
+  return { ...plan.migrate, release: id, revision, lane: candidate };
 }
 
 function queueOf(ports: Platform) {

@@ -10,6 +10,7 @@ import type { TrafficSeen } from '../traffic/traffic.ts';
 import type { LaneSeen } from '../workload/workload.ts';
 import { isStalled, type LaneMemory, laneLook, newLaneMemory, withQueue } from './lane-look.ts';
 import type { Emit, Port } from './occurrence.ts';
+import { migrationOf } from './perform.ts';
 
 /** How long one look may take. A port that has not answered by then was not seen; the next time the others wait for it only so long. */
 const lookMaxMs = 2_000;
@@ -71,6 +72,7 @@ export function makeWatcher(ports: Platform, emit: Emit): Watcher {
         pins: traffic?.pins ?? [],
         cannot: this.cannot,
         pending: pendingIn(sights.traffic),
+        migration: await migrationSeen(ports, release, { emit, late, now }, signal),
         lanes: { ...seen, [release.candidate]: { ...seen[release.candidate], probe } },
         evidence,
         wishes,
@@ -137,6 +139,13 @@ async function seen<T>(
     emit({ kind: 'unseen', at: now, port, message: error instanceof Error ? error.message : String(error) });
     return undefined;
   }
+}
+
+/** Only where the candidate waits for it. */
+async function migrationSeen(ports: Platform, release: Release, looking: Looking, signal: AbortSignal) {
+  if (release.state.phase.kind !== 'closing' || release.plan.migrate === undefined) return undefined;
+  const migration = migrationOf(release);
+  return seen('workload', looking, signal, (deadline) => ports.migrations.observe(migration, deadline));
 }
 
 type Prober = (release: Release, lane: LaneLook, now: Instant, signal: AbortSignal) => Promise<LaneLook['probe']>;

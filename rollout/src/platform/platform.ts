@@ -1,6 +1,7 @@
 import type { AppLock, Journal, WishBox } from '../journal/journal.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Processes } from '../metrics/processes.ts';
+import type { Migrations } from '../migration/migration.ts';
 import type { WorkQueue } from '../queue/queue.ts';
 import type { RouterRequest, TrafficRouter } from '../traffic/traffic.ts';
 import type { ProbeAnswer, Workload } from '../workload/workload.ts';
@@ -12,6 +13,7 @@ export interface Platform extends AsyncDisposable {
   readonly metrics: Metrics;
   /** `undefined` where the lanes' own processes cannot be asked. */
   readonly processes: Processes | undefined;
+  readonly migrations: Migrations;
   /** `undefined` for an app without a queue. */
   readonly queue: WorkQueue | undefined;
   readonly journal: Journal;

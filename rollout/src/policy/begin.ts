@@ -194,6 +194,8 @@ function planFor(
     watchMs: spec.watchMs,
     keepWarmMs: spec.keepWarmMs,
     connectionGraceMs: spec.connectionGraceMs,
+    // What an earlier version needs was done when it was new.
+    migrate: strategy === 'restore' ? undefined : spec.migrate,
     approve: spec.approve,
     startMs,
     proxies: sizes(true),

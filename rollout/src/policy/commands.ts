@@ -55,7 +55,7 @@ function isLeftToOthers({ plan }: Release, phase: Phase, look: Look): boolean {
 function laneCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
   switch (phase.kind) {
     case 'closing':
-      return adoptLeftovers(release, look);
+      return [...adoptLeftovers(release, look), ...migrateCommands(release, look)];
     case 'starting':
       return startCommands(release, look);
     case 'rollingBack':
@@ -80,6 +80,10 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
 function adoptLeftovers({ former, candidate, plan }: Release, look: Look): readonly Command[] {
   const left = look.lanes[candidate].queue?.messages ?? 0;
   return plan.queue && former !== undefined && left > 0 ? sources(look, former, [former, candidate]) : [];
+}
+
+function migrateCommands({ plan, candidate }: Release, { migration }: Look): readonly Command[] {
+  return plan.migrate !== undefined && migration?.kind === 'absent' ? [{ kind: 'migrate', lane: candidate }] : [];
 }
 
 function startCommands(release: Release, look: Look): readonly Command[] {

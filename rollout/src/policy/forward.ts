@@ -6,7 +6,7 @@ import type { Phase, Reason } from './phase.ts';
 import { isPinned, wantedPins } from './pins.ts';
 import type { Release } from './release.ts';
 import { tooFew } from './sizes.ts';
-import { startBlocker, startFailure } from './start.ts';
+import { migrationBlocker, migrationFailure, startBlocker, startFailure } from './start.ts';
 import { confirmed, weightsAt } from './weights.ts';
 
 type ForwardPhase = Extract<
@@ -28,6 +28,7 @@ export function forwardNext(release: Release, phase: ForwardPhase, look: Look): 
 /** Everything that ends a release before promotion, the surest first. A rollback waits for nothing but a live lane that stands. */
 function reasonToGoBack(release: Release, phase: ForwardPhase, look: Look): Next | undefined {
   const reason =
+    migrationFailure(release, phase, look) ??
     startFailure(release, phase, look) ??
     lowered(release, phase, look) ??
     unready(release, phase, look) ??
@@ -141,6 +142,8 @@ function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
       );
     }
   }
+  const blocker = migrationBlocker(release, look);
+  if (blocker !== undefined) return stay(phase, 'starting', blocker);
   return go({ kind: 'starting', since: look.now }, 'the candidate lane is closed and empty');
 }
 

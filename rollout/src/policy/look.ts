@@ -15,10 +15,17 @@ export type Look = {
   readonly cannot: string | undefined;
   /** Why `weights` could not be seen, in the router's words. */
   readonly pending: string | undefined;
+  /** How the release's migration stands: looked at only while its lane is closed. */
+  readonly migration: MigrationLook | undefined;
   readonly lanes: PerLane<LaneLook>;
   readonly evidence: Evidence;
   readonly wishes: readonly WishSeen[];
 };
+
+export type MigrationLook =
+  | { readonly kind: 'absent' | 'done' }
+  | { readonly kind: 'running'; readonly text: string | undefined }
+  | { readonly kind: 'failed'; readonly text: string };
 
 export type LaneLook = {
   readonly workload: WorkloadLook | undefined;

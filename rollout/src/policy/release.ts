@@ -1,7 +1,7 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Marker } from '../pin.ts';
 import type { Revision } from '../revision.ts';
-import type { Spec, SyntheticSpec } from '../spec.ts';
+import type { MigrateSpec, Spec, SyntheticSpec } from '../spec.ts';
 import type { Ancestry } from './ancestry.ts';
 import type { Look } from './look.ts';
 import type { HoldReason, Phase } from './phase.ts';
@@ -23,6 +23,8 @@ export type Plan = {
   readonly keepWarmMs: number;
   /** `undefined`: begun by a Headgate that closed no connections. */
   readonly connectionGraceMs: number | undefined;
+  /** `undefined`: nothing is done to the data before the candidate starts. */
+  readonly migrate: MigrateSpec | undefined;
   readonly approve: boolean;
   /** The start checks must be done by then. */
   readonly startMs: number;
@@ -90,6 +92,7 @@ export type Release = {
 export type Command =
   | { readonly kind: 'setWeights'; readonly weights: Weights }
   | { readonly kind: 'setPins'; readonly pins: readonly Pin[] }
+  | { readonly kind: 'migrate'; readonly lane: Lane }
   | { readonly kind: 'setRevision'; readonly lane: Lane }
   | { readonly kind: 'scale'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
   | { readonly kind: 'keep'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }

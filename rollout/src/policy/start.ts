@@ -12,6 +12,20 @@ const startGraceMs = 8_000;
 /** A lane that is up and has not answered one synthetic request well by then will not. */
 const probeMaxMs = 20_000;
 
+/** Why the data are not what the candidate needs. */
+export function migrationFailure({ plan }: Release, phase: Phase, { migration }: Look): Reason | undefined {
+  if (phase.kind !== 'closing' || plan.migrate === undefined || migration?.kind !== 'failed') return undefined;
+  return { kind: 'start', text: `the migration failed: ${migration.text}` };
+}
+
+/** What the migration still needs; `undefined`: there is none, or it is done. */
+export function migrationBlocker({ plan }: Release, { migration }: Look): string | undefined {
+  if (plan.migrate === undefined || migration?.kind === 'done') return undefined;
+  if (migration === undefined) return 'the migration cannot be seen';
+  if (migration.kind !== 'running') return 'the migration is to run';
+  return `the migration runs${migration.text === undefined ? '' : ` (${migration.text})`}`;
+}
+
 /** Why the candidate will not start, or `undefined`. */
 export function startFailure(release: Release, phase: Phase, look: Look): Reason | undefined {
   if (phase.kind !== 'starting') return undefined;

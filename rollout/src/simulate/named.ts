@@ -48,4 +48,5 @@ export const aSpec: ReleaseSpec = {
   onNewCommit: 'wait',
   approve: false,
   connectionGraceMs: 10_000,
+  migrate: undefined,
 };

@@ -34,7 +34,8 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'setPins':
       world.pins = command.pins;
       break;
-    case 'closeConnections': // Nor has it requests that last.
+    case 'migrate': // Nor data,
+    case 'closeConnections': // nor has it requests that last.
     case 'disposeDead':
       break; // This world has no dead letters.
   }

@@ -30,6 +30,7 @@ export function look(
     pins: blind.weights ? [] : world.pins,
     cannot: undefined,
     pending: undefined,
+    migration: undefined,
     lanes: { blue: seeLane(world, 'blue', memory, blind), green: seeLane(world, 'green', memory, blind) },
     evidence,
     wishes,

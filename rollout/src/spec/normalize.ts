@@ -128,6 +128,10 @@ function normalizeRelease(
     onNewCommit: written.onNewCommit ?? defaults.onNewCommit,
     approve: written.approve ?? defaults.approve,
     connectionGraceMs: written.connectionGrace ?? defaults.connectionGraceMs,
+    migrate: written.migrate && {
+      image: proved(written.migrate.image),
+      command: proved(written.migrate.command).map(proved),
+    },
   };
 }
 

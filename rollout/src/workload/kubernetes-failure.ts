@@ -53,7 +53,7 @@ async function logOf(client: KubeClient, { pod, logs }: Trouble, signal: AbortSi
   return lines.length > 0 ? lines : logLinesOf(client, pod, { ...logs, previous: !logs.previous }, signal);
 }
 
-async function logLinesOf(
+export async function logLinesOf(
   client: KubeClient,
   pod: Pod,
   { container, previous }: NonNullable<Trouble['logs']>,

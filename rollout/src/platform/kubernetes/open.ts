@@ -1,9 +1,10 @@
 import { invariant } from '../../errors.ts';
 import { openKubernetesJournal } from '../../journal/kubernetes.ts';
 import { openPodProcesses } from '../../metrics/pod-processes.ts';
+import { openKubernetesMigrations } from '../../migration/kubernetes.ts';
 import { openJetStreamQueue } from '../../queue/jetstream.ts';
 import type { Spec } from '../../spec.ts';
-import { openKubernetesWorkload } from '../../workload/kubernetes.ts';
+import { type KubernetesTarget, openKubernetesWorkload } from '../../workload/kubernetes.ts';
 import type { Platform } from '../platform.ts';
 import type { KubeClient } from './client.ts';
 import { adminPortBeside, laneSelector } from './lane-names.ts';
@@ -30,6 +31,15 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
   const proxies = { labels: `headgate.dev/app=${app}`, port };
   const queue =
     queued && openJetStreamQueue({ app, services, existing, url: () => queueAddress(queued.url, client, env) });
+  const target: KubernetesTarget = {
+    client,
+    app,
+    fence,
+    existing,
+    natsUrl: queued?.url,
+    reach: isDirect ? 'pod' : 'api-server',
+    release: () => undefined,
+  };
   return {
     ...openRouting({ app, kubernetes, client, fence, way, proxies }),
     processes: openPodProcesses({
@@ -40,15 +50,8 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
       way,
       labelsOf: (lane) => laneSelector(app, lane),
     }),
-    workload: openKubernetesWorkload({
-      client,
-      app,
-      fence,
-      existing,
-      natsUrl: queued?.url,
-      reach: isDirect ? 'pod' : 'api-server',
-      release: () => undefined,
-    }),
+    workload: openKubernetesWorkload(target),
+    migrations: openKubernetesMigrations(target),
     queue,
     ...openKubernetesJournal(client, app),
     setFence(number) {

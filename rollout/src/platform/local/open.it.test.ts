@@ -37,6 +37,7 @@ const spec: Spec = {
     onNewCommit: 'wait',
     approve: false,
     connectionGraceMs: 1,
+    migrate: undefined,
   },
   approvers: [],
   webhook: undefined,

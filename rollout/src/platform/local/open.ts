@@ -3,6 +3,7 @@ import { openFileJournal } from '../../journal/file.ts';
 import { openHaproxyMetrics } from '../../metrics/haproxy.ts';
 import { openLocalProcesses } from '../../metrics/local-processes.ts';
 import type { Processes } from '../../metrics/processes.ts';
+import { openLocalMigrations } from '../../migration/local.ts';
 import { bootstrap } from '../../queue/bootstrap.ts';
 import { openConnection } from '../../queue/connection.ts';
 import { openJetStreamQueue } from '../../queue/jetstream.ts';
@@ -34,6 +35,7 @@ export async function openLocalPlatform(spec: Spec, { state, signal, say }: Open
     workload: openLocalWorkload(client),
     metrics: openHaproxyMetrics(info.haproxy),
     processes: openLocalProcesses(client, app),
+    migrations: openLocalMigrations(client),
     queue,
     ...openFileJournal(join(state, 'journal')),
     setFence: () => {}, // HAProxy has no place for it.

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { type Lane, lanes } from '../../../lane.ts';
+import type { Migration } from '../../../migration/migration.ts';
 import type { Revision } from '../../../revision.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -49,15 +50,17 @@ export async function serveApi(socketPath: string, served: Served): Promise<Asyn
 }
 
 type Answer = { readonly status: number; readonly body: unknown };
+const unavailable: Answer = { status: 503, body: { message: 'the supervisor is starting or ending' } };
 const done: Answer = { status: 200, body: {} };
 
 async function answer(request: IncomingMessage, { info, supervisor }: Served): Promise<Answer> {
   const url = request.url ?? '/';
   if (request.method === 'GET' && url === '/info') return { status: 200, body: info() };
   const [, room, lane, act = ''] = url.split('/');
+  if (room === 'migrations') return answerMigration(request, lane, supervisor());
   if (room !== 'lanes' || !isLane(lane)) return { status: 404, body: { message: `nothing is at "${url}"` } };
   const running = supervisor();
-  if (running === undefined) return { status: 503, body: { message: 'the supervisor is starting or ending' } };
+  if (running === undefined) return unavailable;
   switch (`${request.method} ${act}`) {
     case 'GET ':
       return { status: 200, body: running.observe(lane) };
@@ -79,6 +82,13 @@ async function answer(request: IncomingMessage, { info, supervisor }: Served): P
     default:
       return { status: 404, body: { message: `nothing is at "${request.method} ${url}"` } };
   }
+}
+
+async function answerMigration(request: IncomingMessage, act: string | undefined, running: Supervisor | undefined) {
+  if (running === undefined) return unavailable;
+  const migration = (await readBody(request)) as Migration; // Only our own client writes here.
+  if (act === 'run') running.migrations.start(migration);
+  return { status: 200, body: running.migrations.observe(migration) };
 }
 
 function isLane(name: string | undefined): name is Lane {

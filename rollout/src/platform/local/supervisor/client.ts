@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { withDeadline } from '../../../deadline.ts';
 import { HeadgateError } from '../../../errors.ts';
 import type { Lane } from '../../../lane.ts';
+import type { Migration, MigrationSeen } from '../../../migration/migration.ts';
 import type { Revision } from '../../../revision.ts';
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
 import type { Info } from './api.ts';
@@ -20,6 +21,8 @@ export interface SupervisorClient {
   probe(lane: Lane, signal: AbortSignal): Promise<ProbeAnswer>;
   processes(lane: Lane, signal: AbortSignal): Promise<readonly ProcessAt[]>;
   closeConnections(lane: Lane, olderThanMs: number, signal: AbortSignal): Promise<void>;
+  migrate(migration: Migration, signal: AbortSignal): Promise<void>;
+  migration(migration: Migration, signal: AbortSignal): Promise<MigrationSeen>;
   /** The last 20 lines of each process of the lane. */
   logs(lane: Lane, signal: AbortSignal): Promise<readonly LogTail[]>;
 }
@@ -37,6 +40,8 @@ export function openSupervisorClient(socketPath: string): SupervisorClient {
     processes: (lane, signal) => ask('GET', `/lanes/${lane}/processes`, signal),
     closeConnections: async (lane, olderThanMs, signal) =>
       void (await ask('POST', `/lanes/${lane}/close-connections`, signal, olderThanMs)),
+    migrate: async (migration, signal) => void (await ask('POST', '/migrations/run', signal, migration)),
+    migration: (migration, signal) => ask('POST', '/migrations/observe', signal, migration),
     logs: (lane, signal) => ask('GET', `/lanes/${lane}/logs`, signal),
   };
 }

@@ -19,6 +19,8 @@ export type Places = {
   readonly traffic: string;
   /** Why the last start failed. */
   readonly failure: string;
+  /** Contents of the migrations that are done. */
+  readonly migrations: string;
   readonly log: string;
   readonly logs: string;
   readonly images: string;
@@ -45,6 +47,7 @@ export function placesOf(stateFolder: string): Places {
     desired: at('desired.json'),
     traffic: at('traffic.json'),
     failure: at('failure.json'),
+    migrations: at('migrations.json'),
     log: at('logs/supervisor.log'),
     logs: at('logs'),
     images: at('images'),

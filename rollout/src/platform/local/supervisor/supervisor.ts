@@ -14,12 +14,13 @@ import { BoundedLog } from './bounded-log.ts';
 import { closeConnections } from './connections.ts';
 import { type Desired, type LaneDesired, readDesired, writeDesired } from './desired.ts';
 import type { Places } from './folder.ts';
-import type { ProcessAt } from './instance.ts';
+import type { ProcessAt, Surroundings } from './instance.ts';
 import { LaneRunner, type LogTail } from './lane-runner.ts';
 import { type Machine, startMachine } from './machine.ts';
+import { Migrator } from './migrator.ts';
 import { clearLeftovers, recordPid } from './pids.ts';
 import { PortPool } from './port-pool.ts';
-import type { ResolveImage } from './service-runner.ts';
+import type { ResolveImage, RunnerOptions } from './service-runner.ts';
 import { TrafficMemory } from './traffic-memory.ts';
 
 const noteTrafficEveryMs = 1_000;
@@ -41,6 +42,7 @@ export type SupervisorOptions = {
 
 export interface Supervisor extends AsyncDisposable {
   readonly machine: Machine;
+  readonly migrations: Migrator;
   setRevision(lane: Lane, revision: Revision): Promise<void>;
   scale(lane: Lane, replicas: Readonly<Record<string, number>>): Promise<void>;
   observe(lane: Lane): LaneSeen;
@@ -74,7 +76,19 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     note,
     onHaproxyAgain: () => later.onHaproxyAgain(),
   });
-  const runners = makeRunners(options, { machine, bwrap });
+  const ports = new PortPool();
+  const around: Surroundings = {
+    bwrap,
+    haproxySocket: machine.haproxy.socket,
+    servers: { nats: machine.urls.nats, database: machine.urls.database },
+    logs: places.logs,
+    pids: places.pids,
+    takePort: () => ports.take(),
+  };
+  const resolveImage: ResolveImage =
+    options.resolveImage ?? ((reference, signal) => pullImage(reference, places.images, signal));
+  const runners = makeRunners({ app, around, resolveImage });
+  const migrations = await Migrator.open({ app, around, resolveImage, file: places.migrations });
   const traffic = new TrafficMemory(places.traffic, openHaproxyTraffic(machine.haproxy));
   later.onHaproxyAgain = () => {
     for (const lane of lanes) runners[lane].routeAgain();
@@ -90,6 +104,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   const keepingTraffic = keepTraffic({ traffic, runners, desired, note, signal: over.signal });
   return {
     machine,
+    migrations,
     setRevision: (lane, revision) => change(lane, { ...desired[lane], revision }),
     scale: (lane, replicas) => change(lane, { ...desired[lane], replicas: grown(desired[lane].replicas, replicas) }),
     observe: (lane) => runners[lane].observe(),
@@ -100,7 +115,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     async [Symbol.asyncDispose]() {
       over.abort();
       await keepingTraffic;
-      await Promise.all(lanes.map((lane) => runners[lane].close()));
+      await Promise.all([migrations.close(), ...lanes.map((lane) => runners[lane].close())]);
       await machine[Symbol.asyncDispose]();
       note('ended');
       await log.written();
@@ -118,28 +133,9 @@ function grown(before: LaneDesired['replicas'], asked: LaneDesired['replicas']):
   return { ...before, ...Object.fromEntries(changed) };
 }
 
-function makeRunners(
-  { app, places, resolveImage }: SupervisorOptions,
-  { machine, bwrap }: { machine: Machine; bwrap: string },
-): PerLane<LaneRunner> {
-  const ports = new PortPool();
+function makeRunners(options: Pick<RunnerOptions, 'app' | 'around' | 'resolveImage'>): PerLane<LaneRunner> {
   let count = 0;
-  const around = {
-    bwrap,
-    haproxySocket: machine.haproxy.socket,
-    servers: { nats: machine.urls.nats, database: machine.urls.database },
-    logs: places.logs,
-    pids: places.pids,
-    takePort: () => ports.take(),
-  };
-  const make = (lane: Lane) =>
-    new LaneRunner({
-      app,
-      lane,
-      around,
-      resolveImage: resolveImage ?? ((reference, signal) => pullImage(reference, places.images, signal)),
-      nextName: () => `p${++count}`,
-    });
+  const make = (lane: Lane) => new LaneRunner({ ...options, lane, nextName: () => `p${++count}` });
   return { blue: make('blue'), green: make('green') };
 }
 

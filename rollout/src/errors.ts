@@ -65,6 +65,12 @@ export function isUnreachable(error: unknown): boolean {
   return (isHeadgateError(error) && error.code === 'CLUSTER_UNREACHABLE') || isUnreachable(error.cause);
 }
 
+/** A cluster has answered no, whatever could not be done for that. */
+export function isRefused(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (isHeadgateError(error) && error.code === 'CLUSTER_REFUSED') || isRefused(error.cause);
+}
+
 /** Our own bug: stop deciding. A driver then sets the candidate to 0, as on SIGTERM. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError';

@@ -8,7 +8,7 @@ const writeMaxMs = 5_000;
 /** The head of the journal in one driver's hands: what it read last, and the only way to change it. */
 export interface Book {
   readonly head: Head;
-  /** Durable when it resolves. @throws {HeadgateError} `LOCK_HELD` if somebody else wrote in between */
+  /** Durable when it resolves. @throws {HeadgateError} `LOCK_HELD` if somebody else wrote in between, `JOURNAL_UNREADABLE` if it is gone */
   write(head: Head, signal: AbortSignal): Promise<void>;
 }
 
@@ -23,6 +23,7 @@ export async function openBook(journal: Journal, app: string, lease: Lease): Pro
     const deadline = withDeadline(signal, writeMaxMs);
     const written = await journal.write(fromHead(next), version, deadline);
     if (written.kind === 'conflict') {
+      if ((await journal.read(deadline)) === undefined) throw journalGone(`Cannot go on driving ${app}`);
       throw new HeadgateError('LOCK_HELD', `Cannot go on driving ${app} as somebody else has written its journal`, {
         hint: 'run `headgate status` to see who drives now',
       });
@@ -44,6 +45,13 @@ export async function openBook(journal: Journal, app: string, lease: Lease): Pro
 export async function readHead(journal: Journal, app: string, signal: AbortSignal): Promise<Head> {
   const stored = await journal.read(signal);
   return stored === undefined ? emptyHead(app) : toHead(stored.head);
+}
+
+/** Somebody took away what a release was written in. */
+export function journalGone(doing: string): HeadgateError {
+  return new HeadgateError('JOURNAL_UNREADABLE', `${doing} as the journal that had it is gone`, {
+    hint: 'find out who deleted its ConfigMaps, or their namespace; users go where the router sends them',
+  });
 }
 
 /** An older version's journal has none. */

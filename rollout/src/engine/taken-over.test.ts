@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { aPlatform, aRequest, handsOn, isAt } from '../engine.rig.ts';
+import { HeadgateError } from '../errors.ts';
 import type { Hands } from '../hands/hands.ts';
 import { startRelease } from '../hands/release.ts';
 import { waitFor } from '../hands/wait.ts';
 import { openMemoryJournal } from '../journal/memory.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { TrafficRouter } from '../traffic/traffic.ts';
 
 /** The first weights that split users are in force some time after they are written. */
@@ -68,3 +70,45 @@ test('who loses the lock before the release has begun says so, and begins nothin
     message: expect.stringContaining('no longer ours'),
   });
 });
+
+test('who drives while the journal is taken away ends, and says that it is gone', async () => {
+  await using world = aPlatform();
+  const { journal } = world.ports;
+  let isGone = false;
+  const ports: Platform = {
+    ...world.ports,
+    journal: {
+      ...journal,
+      read: async (signal) => (isGone ? undefined : journal.read(signal)),
+      write: async (...write) => (isGone ? { kind: 'conflict' } : journal.write(...write)),
+    },
+  };
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const releasing = startRelease(handsOn(ports), aRequest('v2'));
+  await isAt(ports, 'holding');
+
+  isGone = true;
+
+  await expect(releasing).rejects.toMatchObject({
+    code: 'JOURNAL_UNREADABLE',
+    message: 'Cannot go on driving test as the journal that had it is gone',
+  });
+}, 60_000);
+
+test('who loses the lock to a cluster that refuses to give it again ends with what the cluster says', async () => {
+  await using world = aPlatform();
+  const { takeOver, ...records } = openMemoryJournal();
+  const refused = new HeadgateError('CLUSTER_REFUSED', 'Cannot create lease: 404 "namespaces not found"', { hint: '' });
+  const acquire: Platform['lock']['acquire'] = async () => {
+    throw new HeadgateError('JOURNAL_UNWRITABLE', refused.message, { hint: '', cause: refused });
+  };
+  const ports = { ...world.ports, ...records, lock: { ...records.lock } };
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const releasing = startRelease(handsOn(ports), aRequest('v2'));
+  await isAt(ports, 'holding');
+
+  Object.assign(ports.lock, { acquire });
+  takeOver('the end of the namespace');
+
+  await expect(releasing).rejects.toMatchObject({ code: 'JOURNAL_UNWRITABLE', message: refused.message });
+}, 60_000);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HeadgateError } from '../errors.ts';
+import { journalGone } from '../engine/book.ts';
 import type { Acquired, Lease } from '../journal/journal.ts';
 import { newestIn } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
@@ -27,7 +27,7 @@ export async function waitFor(
     return { kind: 'nothing', text: 'nothing has been released yet' };
   for (let head = first; ; head = await headAgain(hands, timeoutMs - (performance.now() - started))) {
     const { release } = head;
-    if (release === undefined) throw gone(id);
+    if (release === undefined) throw journalGone(`Cannot tell how release ${id} ends`);
     const isRolling = head.rolling?.id === id;
     if (!isRolling && hasCome(until, release, id)) return { kind: 'ended', head, release: id };
     const acquired = isRolling ? undefined : await driverless(hands);
@@ -43,14 +43,6 @@ export async function waitFor(
 /** The lock, where whoever finds it free is to drive. */
 async function driverless(hands: Hands): Promise<Acquired | undefined> {
   return hasController(hands) ? undefined : hands.ports.lock.acquire(hands.actor, hands.signal);
-}
-
-function gone(release: number): HeadgateError {
-  return new HeadgateError(
-    'JOURNAL_UNREADABLE',
-    `Cannot tell how release ${release} ends as the journal that had it is gone`,
-    { hint: 'find out who deleted its ConfigMaps, or their namespace; users go where the router sends them' },
-  );
 }
 
 function hasCome(until: 'promoted' | 'ended', { id, state: { phase } }: Release, wanted: number): boolean {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { HeadgateError } from '../../errors.ts';
 import type { KubeClient } from '../../platform/kubernetes/client.ts';
 import { kinds } from '../../platform/kubernetes/kinds.ts';
+import { isForbidden } from '../../platform/kubernetes/refused.ts';
 import type { Journal, Json, Stored, Written } from '../journal.ts';
 import { limits, refuseOver } from '../limits.ts';
 import { type ConfigMap, damaged, labelsOf, overtaken, reading, writeTriesMax, writing } from './objects.ts';
@@ -11,6 +13,7 @@ export function headIn(client: KubeClient, app: string): Pick<Journal, 'read' | 
     read: (signal) =>
       reading(head.what, signal, async () => {
         const seen = await head.look(signal);
+        if (seen === undefined) await requireNamespace(client, head.what, signal);
         return seen && parse(seen, head.what);
       }),
     async write(value, expected, signal) {
@@ -98,6 +101,21 @@ class Head {
     this.#last = { object: written.object, version };
     return true;
   }
+}
+
+/** Without it nothing was released either, but that is not what is wrong. Who may not see namespaces is not told. */
+async function requireNamespace(client: KubeClient, what: string, signal: AbortSignal): Promise<void> {
+  const { namespace } = client;
+  const isThere = await client.get(kinds.Namespace, namespace, signal).catch((error: unknown) => {
+    if (isForbidden(error)) return true; // Its own roles say that it exists.
+    throw error;
+  });
+  if (isThere !== undefined) return;
+  throw new HeadgateError(
+    'JOURNAL_UNREADABLE',
+    `Cannot read ${what} as its namespace must exist: current value is "${namespace}"`,
+    { hint: 'check kubernetes.namespace in headgate.yaml, and with `kubectl get namespaces` which cluster is asked' },
+  );
 }
 
 function parse({ object, version }: Seen, what: string): Stored {

@@ -47,7 +47,8 @@ export function isForbidden(error: unknown): error is HeadgateError {
 
 function hintFor(status: number): string {
   if (status === 401) return 'get new credentials: `kubectl auth whoami` says whether they are good';
-  if (status === 403) return 'see `kubectl auth can-i --list` for what this user may do';
+  if (status === 403)
+    return 'see `kubectl auth can-i --list` for what this user may do, and check that the namespace exists: its roles go with it';
   if (status === 404)
     return 'check that the namespace exists, and that the cluster knows this kind: `kubectl api-resources`';
   return 'read the message of the API server above';

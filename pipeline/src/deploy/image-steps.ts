@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { canonicalJson, type Digest, digest, HeadgateError, isHeadgateError } from '@headgate/rollout';
 import { repositoryFiles } from '../host/git.ts';
 import { fromMachine } from '../image/base.ts';
-import { fromRegistry, othersFromRegistry } from '../image/from-registry.ts';
+import { fromRegistry } from '../image/from-registry.ts';
 import { type BuilderOptions, openImageBuilder } from '../image/image.ts';
 import { requireImage } from '../image/layout.ts';
 import { readRequests } from '../image/test/requests.ts';
@@ -81,9 +81,7 @@ async function bundled(source: string, { root, find }: Question): Promise<Asked>
 function basesOf(place: Place): BuilderOptions {
   const { baseImage: reference } = place.spec;
   const cacheFolder = baseFolder(place);
-  if (reference === undefined) return { base: fromMachine({ cacheFolder }) };
-  const from = { cacheFolder, reference };
-  return { base: fromRegistry(from), others: othersFromRegistry(from) };
+  return reference === undefined ? { base: fromMachine({ cacheFolder }) } : fromRegistry({ cacheFolder, reference });
 }
 
 /** Only what passed its test is ever published, so an image that the registry has was tested. Until then this machine remembers it. */

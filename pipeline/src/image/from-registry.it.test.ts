@@ -106,7 +106,7 @@ test('a base in the registry that is published to is mounted: no byte of it is s
 
   const { contents, web } = await publishOn(reference, `${counted.host}/shop`);
 
-  const [layer] = await fromRegistry({ cacheFolder: join(folder, 'cache/base'), reference })(signal);
+  const [layer] = await fromRegistry({ cacheFolder: join(folder, 'cache/base'), reference }).base(signal);
   expect(layer?.sizeBytes).toBeGreaterThan(baseBytes / 2);
   expect(contents.layers[0]).toMatchObject({ digest: layer?.digest, size: layer?.sizeBytes });
   expect(counted.sent).toBeGreaterThan(0);
@@ -144,7 +144,8 @@ test('of an index the image for this machine is taken', async () => {
     );
     return `${base.repository}@${digestOf(body)}`;
   };
-  const layersOf = (reference: string) => fromRegistry({ cacheFolder: join(folder, 'cache/base'), reference })(signal);
+  const layersOf = (reference: string) =>
+    fromRegistry({ cacheFolder: join(folder, 'cache/base'), reference }).base(signal);
 
   const layers = await layersOf(await put([own]));
 
@@ -177,6 +178,14 @@ test('of an index for amd64 and arm64 one image is made for each, and their inde
   const name = digestOf(body);
   await putDocument(parseRepository(repository), { name, mediaType: mediaTypes.index, body }, signal);
   counted.sent = 0;
+  counted.read = [];
+
+  const both = fromRegistry({ cacheFolder: join(folder, 'cache/both'), reference: `${repository}@${name}` });
+  await both.base(signal);
+  expect(await both.others(signal)).toHaveLength(1);
+  expect(counted.read.filter((path) => path.includes('/manifests/')).toSorted()).toEqual(
+    [name, ...bases.map((one) => one.digest)].map((of) => `/v2/bases/node/manifests/${of}`).toSorted(),
+  );
 
   const { web } = await publishOn(`${repository}@${name}`, `${counted.host}/both`);
 
@@ -231,15 +240,16 @@ async function nodeOf(image: Pinned | undefined): Promise<Buffer> {
   return readFile(join(root, 'usr/local/bin/node'));
 }
 
-/** A way to the registry that counts the bytes of what is uploaded. */
+/** A way to the registry that counts the bytes of what is uploaded, and keeps what is read. */
 async function countedBefore(url: string) {
   const { hostname, port } = new URL(url);
-  const rig = { sent: 0 };
+  const rig = { sent: 0, read: [] as string[] };
   const server = createServer((asked, answer) => {
     asked.on('data', (chunk: Buffer) => {
       rig.sent += chunk.length;
     });
-    const { method, url: path, headers } = asked;
+    const { method, url: path = '', headers } = asked;
+    if (method === 'GET') rig.read.push(path);
     const onward = request({ hostname, port, method, path, headers }, (got) => {
       answer.writeHead(got.statusCode ?? 502, got.headers);
       got.pipe(answer);

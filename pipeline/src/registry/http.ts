@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstOf, HeadgateError, isHeadgateError } from '@headgate/rollout';
-import { fetchLoggedIn, loginHint } from '@headgate/rollout/registry';
+import { fetchLoggedIn, loginHint, originOf, pathOf } from '@headgate/rollout/registry';
 
 /** Where a repository's requests go. */
 export type Address = {
@@ -8,7 +8,7 @@ export type Address = {
   readonly origin: string;
   /** `host[:port]`. */
   readonly host: string;
-  /** The repository without its host. */
+  /** The repository without its host, as the registry has it. */
   readonly name: string;
 };
 
@@ -38,10 +38,7 @@ const sendMaxMs = 120_000;
 const bodyMaxBytes = 4 * 1024 * 1024;
 const layerMaxBytes = 512 * 1024 * 1024;
 
-/**
- * `repository` is `host[:port]/name`. Loopback hosts, and those that `HEADGATE_PLAIN_REGISTRIES` names (`host:port`, by commas), speak
- * http, all others https. @throws {HeadgateError} `USAGE`
- */
+/** `repository` is `host[:port]/name`; where its host answers is told by `originOf`. @throws {HeadgateError} `USAGE` */
 export function parseRepository(repository: string, env: NodeJS.ProcessEnv = process.env): Address {
   const [, host, port = '', name] =
     /^([^/:]+|\[[^\]]+\])(:\d+)?\/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)$/.exec(repository) ?? [];
@@ -54,10 +51,8 @@ export function parseRepository(repository: string, env: NodeJS.ProcessEnv = pro
       },
     );
   }
-  const loopback = host === 'localhost' || host === '[::1]' || host.startsWith('127.');
-  const plain = (env['HEADGATE_PLAIN_REGISTRIES'] ?? '').split(',').includes(`${host}${port}`);
   const whole = `${host}${port}`;
-  return { repository, origin: `${loopback || plain ? 'http' : 'https'}://${whole}`, host: whole, name };
+  return { repository, origin: originOf(whole, env), host: whole, name: pathOf(whole, name) };
 }
 
 /** One request with its deadline. @throws {HeadgateError} `REGISTRY_UNREACHABLE`, `REGISTRY_REFUSED` */

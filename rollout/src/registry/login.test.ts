@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { loginFor } from './login.ts';
 
@@ -23,6 +26,17 @@ test('loginFor() prefers what is said of this very registry', async () => {
 
   expect(await loginFor('ghcr.io', said, signal)).toMatchObject({ user: 'lee', secret: 'of lee' });
   expect(await loginFor('other.example', said, signal)).toBeUndefined();
+});
+
+test('loginFor() finds for docker.io what `docker login` keeps under the name of old', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-docker-'));
+  const auth = Buffer.from('kim:of kim').toString('base64');
+  await writeFile(join(folder, 'config.json'), JSON.stringify({ auths: { 'https://index.docker.io/v1/': { auth } } }));
+
+  const login = await loginFor('docker.io', { DOCKER_CONFIG: folder }, signal);
+
+  expect(login).toMatchObject({ user: 'kim', secret: 'of kim' });
+  await rm(folder, { recursive: true });
 });
 
 test('loginFor() refuses a token without its user', async () => {

@@ -12,6 +12,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 export type Login = { readonly user: string; readonly secret: string /** For people. */; readonly from: string };
 
 const ghcr = 'ghcr.io';
+/** What `docker login` without a name keeps its login under. */
+const dockerHub = 'https://index.docker.io/v1/';
 const helperMaxMs = 20_000;
 
 /**
@@ -48,9 +50,10 @@ async function leftByDocker(host: string, env: Env, signal: AbortSignal): Promis
   const text = await unlessMissing(readFile(file, 'utf8'));
   if (text === undefined) return undefined;
   const { auths = {}, credHelpers = {}, credsStore } = parse(file, text);
-  const helper = credHelpers[host] ?? credsStore;
-  if (helper) return askHelper(`docker-credential-${helper}`, host, env, signal);
-  const [, entry] = Object.entries(auths).find(([name]) => hostOf(name) === host) ?? [];
+  const server = host === 'docker.io' ? dockerHub : host;
+  const helper = credHelpers[server] ?? credHelpers[host] ?? credsStore;
+  if (helper) return askHelper(`docker-credential-${helper}`, server, env, signal);
+  const [, entry] = Object.entries(auths).find(([name]) => hostOf(name) === hostOf(server)) ?? [];
   const [, user, secret] = /^([^:]+):(.+)$/s.exec(Buffer.from(entry?.auth ?? '', 'base64').toString('utf8')) ?? [];
   return user === undefined || secret === undefined ? undefined : { user, secret, from: file };
 }

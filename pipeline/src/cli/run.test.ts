@@ -100,6 +100,36 @@ test('a check is done again after a change of any file of the repository, and of
   expect(await planned()).toEqual([{ step: 'check', kind: 'would-run', changed: expected }]);
 });
 
+test.each(['staging', 'perf'])(
+  'run %s is nothing to do without that environment, and starts and asks nothing',
+  async (target) => {
+    const without = readFileSync(join(repository, 'headgate.yaml'), 'utf8').replace(/^environments:\n(?: .*\n)*/m, '');
+    const env = { ...process.env, KUBECONFIG: '/none', HEADGATE_HOST: 'local', HEADGATE_REGISTRY: '' };
+    await using shell = await aShell({ 'headgate.yaml': `${without}${onCluster}` }, env);
+
+    const planned = await shell.run('run', target, '--plan', '--json');
+    const before = await readdir(shell.cwd);
+    const ran = await shell.run('run', target, '--skip-check');
+
+    const says = 'nothing to do: headgate.yaml has no environment "staging"\n';
+    expect(planned).toEqual({ code: 0, out: '[]\n', err: '' });
+    expect(before).toEqual(['headgate.yaml']);
+    expect(ran).toMatchObject({ code: 0, out: says, err: expect.stringContaining('environments: { staging: {} }') });
+    expect(JSON.parse(readFileSync(join(shell.cwd, 'out/outputs.json'), 'utf8'))).toMatchObject({
+      target,
+      outcome: 'done',
+    });
+  },
+);
+
+test('run staging into staging itself is refused, with what was meant', async () => {
+  await using shell = await aShell({ 'headgate.yaml': readFileSync(join(repository, 'headgate.yaml'), 'utf8') });
+
+  const ran = await shell.run('run', 'staging', '--environment', 'staging', '--plan');
+
+  expect(ran).toMatchObject({ code: 64, err: expect.stringContaining('run production') });
+});
+
 /** The rest of headgate.yaml for an app on Kubernetes. */
 const onCluster = `kubernetes:
   namespace: ratings

@@ -42,9 +42,14 @@ export const command: Subcommand = {
     }
     const environment = text(call, 'environment');
     const app = await openApp(call, shell);
-    if (releasing.has(target) && !flag(call, 'plan')) await requireHistory(app.folder, shell.signal);
     const host = await openHostOf(app, shell);
     const json = flag(call, 'json');
+    const staging = environment === 'staging' ? undefined : await openEnvironment(call, 'staging', shell);
+    if (ofStaging.has(target) && staging === undefined && environment !== 'staging') {
+      await tellNothing(host, { target, json, isPlan: flag(call, 'plan') }, app, shell);
+      return 0;
+    }
+    if (releasing.has(target) && !flag(call, 'plan')) await requireHistory(app.folder, shell.signal);
     const ended: EndedRelease[] = [];
     let begun: number | undefined;
     const onBegun = (release: number) => {
@@ -58,7 +63,7 @@ export const command: Subcommand = {
       check: !flag(call, 'skip-check'),
       approve: flag(call, 'approve'),
       reason: text(call, 'reason') ?? 'a run of deliver',
-      staging: environment === 'staging' ? undefined : await openEnvironment(call, 'staging', shell),
+      staging,
     };
     if (flag(call, 'plan')) {
       const planned = await showPlan(delivery, target, json, shell);
@@ -88,6 +93,26 @@ const tellMaxMs = 30_000;
 
 /** Targets that end in a release, which must know how commits follow each other. */
 const releasing: ReadonlySet<Target> = new Set(['staging', 'perf', 'production', 'deliver']);
+
+/** Apply where headgate.yaml has that environment. */
+const ofStaging: ReadonlySet<Target> = new Set(['staging', 'perf']);
+
+/** A workflow that asks for every target in its turn goes on; whoever asked by hand learns why nothing came of it. */
+async function tellNothing(
+  host: CiHost,
+  { target, json, isPlan }: { readonly target: Target; readonly json: boolean; readonly isPlan: boolean },
+  app: App,
+  shell: Shell,
+): Promise<void> {
+  const text = 'nothing to do: headgate.yaml has no environment "staging"';
+  if (isPlan) return shell.out(json ? '[]\n' : `${text}\n`);
+  shell.out(json ? `${JSON.stringify({ kind: 'warning', message: text })}\n` : `${text}\n`);
+  shell.err(`to release there before production, add \`environments: { staging: {} }\`\n`);
+  await host.output({ target, outcome: 'done', 'exit-code': '0' });
+  const { commit, dirty } = await host.change(shell.signal);
+  const told = { what: target, exitCode: 0, text, commit: dirty ? undefined : commit, release: undefined };
+  await tell({ ...told, byDriver: false }, app, { host, shell });
+}
 
 type Told = {
   readonly target: Target;

@@ -123,7 +123,7 @@ test('looking for an image says that the platform with the registry does not run
   );
 });
 
-test('stepsOf() refuses staging where headgate.yaml has none', () => {
+test('stepsOf() refuses staging for a delivery that no environment comes before', () => {
   expect(() => stepsOf('staging', delivery())).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });
 

@@ -92,7 +92,7 @@ export function stepsOf(target: Target, pipeline: Pipeline): readonly string[] {
 }
 
 function refuseStaging(target: Target): never {
-  throw new HeadgateError('USAGE', `Cannot run "${target}" as headgate.yaml must have an environment "staging"`, {
-    hint: 'add `environments: { staging: {} }`, or run production',
+  throw new HeadgateError('USAGE', `Cannot run "${target}" as nothing comes before the environment "staging" itself`, {
+    hint: 'run production, which is where --environment leads',
   });
 }

@@ -93,6 +93,20 @@ describe('headgate roll', () => {
     expect((await app.state()).template).toEqual(before.template);
   }, 120_000);
 
+  test('--check that the API server refuses names what failed, and goes no way back from what it has not done', async () => {
+    const before = await app.state();
+    const patch = [{ op: 'test', path: '/spec/replicas', value: 77 }];
+    const proxy = { deployment: 'ratings-blue-proxy', image: app.image.second, configMaps: [], patch, back: [] };
+    const plan = { app: 'ratings', namespace: app.namespace, lane: 'blue', holder: 'nobody', services: { proxy } };
+
+    const { code, out, recap } = await app.play('deploy.yml', { service_deploy_plan: plan }, '--check');
+
+    expect([code, recap]).toEqual([2, expect.objectContaining({ changed: 0, failed: 1 })]);
+    expect(out).toContain('as this failed: Set the new pods. Its words are above. Nothing was changed');
+    expect(out).not.toContain('Bring the former pods back');
+    expect(await app.state()).toEqual(before);
+  }, 120_000);
+
   test('its playbook does nothing without the lock', async () => {
     const before = await app.state();
     const { code, out } = await app.play('deploy.yml', {});

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Head } from '@headgate/rollout';
 import { isFailed } from '../src/perf/ledger.ts';
@@ -29,7 +30,7 @@ export async function rivals(report: Report, runs: number): Promise<void> {
     'controller',
   );
   await releaseFirst(stage, report);
-  const cases = [allFail, metricsKilled, driverKilled, crashes, idle, good];
+  const cases = [allFail, metricsKilled, driverKilled, driversRestarted, crashes, idle, good];
   const rows: Row[] = [];
   for (const play of cases) {
     const seen: (readonly Row[])[] = [];
@@ -92,19 +93,65 @@ function isGoingOn({ release }: Head): boolean {
 
 /** The version is bad from its first request; whoever drives dies 1 s after it got 5 %. */
 const driverKilled: Play = async (stage) => {
+  const figure = await lastBadAfter(stage, async () => {
+    const killed = Date.now();
+    await killAll(await driverOf(stage));
+    return killed;
+  });
+  return [
+    {
+      name: 'controller killed while the version is bad: last bad answer after that',
+      unit: 's',
+      aim: 5,
+      figures: [figure],
+    },
+  ];
+};
+
+/** As above, and there is no second one that could go on: all of them are killed, and Kubernetes starts them again. */
+const driversRestarted: Play = async (stage) => {
+  const all = () => stage.processesOf('--selector', 'app.kubernetes.io/name=headgate-controller');
+  const figure = await lastBadAfter(stage, async () => {
+    const killed = new Set(await killAll(await all()));
+    // None of the last look was there yet at its begin: the span is not shorter than what is claimed.
+    for (let begun = Date.now(); ; begun = Date.now()) {
+      const [again] = (await programsAmong(await all())).filter((pid) => !killed.has(pid));
+      if (again !== undefined) return begun;
+    }
+  });
+  return [
+    {
+      name: 'every controller killed at that time: last bad answer after one is back',
+      unit: 's',
+      aim: 3,
+      figures: [figure],
+    },
+  ];
+};
+
+/** Its users see errors of a version that is bad from its first request until somebody drives. @param harm tells when the span begins */
+async function lastBadAfter(stage: ClusterStage, harm: () => Promise<number>): Promise<number> {
   const load = stage.load(perSecond);
   const releasing = stage.release('answers 404', '--insist');
   await stage.until(({ release }) => release?.state.phase.kind === 'holding');
   await sleep(1_000);
-  const killed = Date.now();
-  for (const pid of await driverOf(stage)) process.kill(pid, 'SIGKILL');
+  const begun = await harm();
   await releasing;
   const last = (await load.stop()).findLast(isFailed);
-  const figures = [Math.max(0, secondsBetween(killed, last?.at))];
-  return [
-    { name: 'controller killed while the version is bad: last bad answer after that', unit: 's', aim: 5, figures },
-  ];
-};
+  return Math.max(0, secondsBetween(begun, last?.at));
+}
+
+async function killAll(pids: readonly number[]): Promise<readonly number[]> {
+  const programs = await programsAmong(pids);
+  for (const pid of programs) process.kill(pid, 'SIGKILL');
+  return programs;
+}
+
+/** Without the process that holds a pod's network: killed as well, it would be another pod that comes. */
+async function programsAmong(pids: readonly number[]): Promise<readonly number[]> {
+  const names = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')));
+  return pids.filter((_, i) => names[i]?.trim() === 'node');
+}
 
 const crashes: Play = async (stage) => {
   const begun = Date.now();

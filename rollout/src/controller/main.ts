@@ -19,6 +19,7 @@ import type { Spec } from '../spec.ts';
 import { newVitals, openAdmin } from './admin.ts';
 import { openBoard } from './board.ts';
 import { type ControllerEvent, runController } from './controller.ts';
+import { holderOf, podPeers } from './peers.ts';
 import type { Tended } from './tend.ts';
 
 const told = new AbortController();
@@ -26,8 +27,10 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => told.a
 
 const namespace =
   process.env['HEADGATE_NAMESPACE'] ?? (await readFile(join(serviceAccountFolder, 'namespace'), 'utf8')).trim();
-const holder = `controller/${process.env['POD_NAME'] ?? hostname()}`;
+const pod = process.env['POD_NAME'];
+const holder = holderOf(pod ?? hostname());
 using client = openKubeClient({ namespace });
+const peers = pod === undefined ? undefined : podPeers(client, pod);
 const notifiers = new Map<string, Notifier>();
 const vitals = newVitals();
 await using admin = await openAdmin(Number(process.env['ADMIN_PORT'] ?? 9_090), vitals);
@@ -42,7 +45,7 @@ function tendedOf(app: string): Tended {
     app,
     holder,
     notify: (spec) => notifierOf(spec).emit,
-    records: openKubernetesJournal(client, app),
+    records: openKubernetesJournal(client, app, undefined, peers),
     open: (spec) => openKubernetesPlatform(spec, client),
     emit: both(
       emitTo(app),

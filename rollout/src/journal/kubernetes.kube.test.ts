@@ -307,6 +307,40 @@ describe('the lock as a Lease', () => {
     await leaseOf(first)[Symbol.asyncDispose]();
   });
 
+  test('a pod that starts again takes what its former life held at once, and nobody else does', async () => {
+    const app = anApp();
+    const hasEnded = async (): Promise<boolean> => false;
+    const as = (own: string, life: string) =>
+      openKubernetesJournal(client, app, undefined, { own, life, hasEnded }).lock;
+    const former = leaseOf(await as('pod-1', 'first').acquire('pod-1', signal()));
+
+    const others = [as('pod-2', 'first'), openKubernetesJournal(client, app).lock];
+    const answers = await Promise.all(others.map((lock) => lock.acquire('pod-1 or 2', signal())));
+    const again = as('pod-1', 'second');
+    await using lease = leaseOf(await again.acquire('pod-1', signal()));
+
+    expect(answers.map(({ kind }) => kind)).toEqual(['busy', 'busy']);
+    expect(await again.acquire('pod-1', signal())).toEqual({ kind: 'busy', holder: 'pod-1' }); // Its own life holds it.
+    await former[Symbol.asyncDispose](); // It has no lock to give back any more.
+    expect(await again.holding(signal())).toMatchObject({ holder: 'pod-1' });
+    expect(lease.lost.aborted).toBe(false);
+  });
+
+  test('what a peer holds that has surely ended is taken at once', async () => {
+    const app = anApp();
+    const former = leaseOf(await openKubernetesJournal(client, app).lock.acquire('pod-1', signal()));
+    const ended = new Set<string>();
+    const peers = { own: 'pod-2', life: 'first', hasEnded: async (holder: string) => ended.has(holder) };
+    const { lock } = openKubernetesJournal(client, app, undefined, peers);
+
+    expect(await lock.acquire('pod-2', signal())).toEqual({ kind: 'busy', holder: 'pod-1' });
+    ended.add('pod-1');
+    await using lease = leaseOf(await lock.acquire('pod-2', signal()));
+
+    expect(lease.lost.aborted).toBe(false);
+    if (!former.lost.aborted) await once(former.lost, 'abort', { signal: signal() }); // It hears so at its next renewal.
+  });
+
   test('a taking whose answer is lost can be repeated at once', async () => {
     await using over = await overAWay();
     await over.far.lock.holding(signal()); // A connection that stands.

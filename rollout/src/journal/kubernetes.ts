@@ -11,7 +11,7 @@ import { type LeaseTimes, leaseTimes } from './app-lock.ts';
 import type { Records } from './journal.ts';
 import { evidenceIn } from './kubernetes/evidence.ts';
 import { headIn } from './kubernetes/head.ts';
-import { leaseIn } from './kubernetes/lease.ts';
+import { leaseIn, type Peers } from './kubernetes/lease.ts';
 import { labelsOf } from './kubernetes/objects.ts';
 import { wishesIn } from './kubernetes/wishes.ts';
 
@@ -26,10 +26,11 @@ export function openKubernetesJournal(
   client: KubeClient,
   app: string,
   times: LeaseTimes = kubernetesLeaseTimes,
+  peers?: Peers,
 ): Records {
   return {
     journal: { ...headIn(client, app), ...evidenceIn(client, app) },
     wishes: wishesIn(client, app),
-    lock: leaseIn(client, { name: `headgate-${app}`, labels: labelsOf(app) }, times),
+    lock: leaseIn(client, { name: `headgate-${app}`, labels: labelsOf(app) }, times, peers),
   };
 }

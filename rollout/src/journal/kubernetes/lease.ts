@@ -24,11 +24,22 @@ const retryMs = 500;
 /** What a lease says that nobody holds. */
 const free = { holderIdentity: '' };
 
+/** What is known of other holders without waiting until their time is over. */
+export type Peers = {
+  /** Of this name there is never a second process at the same time: what a former life of it holds is held by nobody. */
+  readonly own: string;
+  /** Unlike that of every other process. */
+  readonly life: string;
+  /** True if the process of that name has surely ended. */
+  readonly hasEnded: (holder: string, signal: AbortSignal) => Promise<boolean>;
+};
+
 /** Expiry is measured by the observer's own clock, from the last change it saw: no two clocks are compared. */
 export function leaseIn(
   client: KubeClient,
   { name, labels }: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
   times: LeaseTimes,
+  peers?: Peers,
 ): AppLock {
   const what = `lease ${client.namespace}/${name}`;
   const observer = new Observer(times);
@@ -41,11 +52,18 @@ export function leaseIn(
 
   function isOurs(seen: LeaseObject): boolean {
     const mark = markOf(seen);
-    return mark !== undefined && (unsure.has(mark) || (mark === last?.mark && last.lease.lost.aborted));
+    if (mark === undefined) return false;
+    const isOfFormerLife = peers?.own === holderOf(seen) && !mark.startsWith(peers.life);
+    return isOfFormerLife || unsure.has(mark) || (mark === last?.mark && last.lease.lost.aborted);
+  }
+
+  async function isTakeable(seen: LeaseObject, signal: AbortSignal): Promise<boolean> {
+    if (isOurs(seen) || observer.isGivenUp(seen)) return true;
+    return peers !== undefined && (await peers.hasEnded(holderOf(seen), signal));
   }
 
   async function take(holder: string, seen: LeaseObject | undefined, signal: AbortSignal) {
-    const mark = randomUUID();
+    const mark = `${peers?.life ?? ''}${randomUUID()}`;
     const now = microTime();
     const spec = {
       holderIdentity: holder,
@@ -72,8 +90,7 @@ export function leaseIn(
       writing(what, signal, async (): Promise<Acquired> => {
         for (let tries = 0; tries < writeTriesMax; tries++) {
           const seen = await look(signal);
-          if (isHeld(seen) && !isOurs(seen) && !observer.isGivenUp(seen))
-            return { kind: 'busy', holder: holderOf(seen) };
+          if (isHeld(seen) && !(await isTakeable(seen, signal))) return { kind: 'busy', holder: holderOf(seen) };
           const begun = times.now();
           const written = await take(holder, seen, signal);
           if (written.kind !== 'written') continue;

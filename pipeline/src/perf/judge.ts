@@ -155,14 +155,20 @@ type Metric = {
   readonly limit: number;
   /** Of each round: log of new over old. */
   readonly logs: readonly number[];
+  /** Of too few requests for a bound of its own: only its middle may not pass the limit. */
+  readonly isFew: boolean;
 };
+
+/** Kinds that each make up no more than this part of the requests are bounded together. */
+const fewMax = 0.05;
 
 /**
  * All requests together by three percentiles, and each kind by its middle: a slow rare kind is lost among the others. A kind is
  * measured in middles of all, which the machine made as slow in that moment: what is left is the version's own.
  */
 function metricsOf(rounds: readonly Round[], rule: PerfRule): readonly Metric[] {
-  const facts = rounds.map(({ before, after }) => ({ before: factsOf(before), after: factsOf(after) }));
+  const few = fewOf(rounds);
+  const facts = rounds.map(({ before, after }) => ({ before: factsOf(before, few), after: factsOf(after, few) }));
   const names = [...new Set(facts.flatMap(({ before, after }) => [...before.keys(), ...after.keys()]))];
   return names.map((what) => ({
     what,
@@ -170,30 +176,56 @@ function metricsOf(rounds: readonly Round[], rule: PerfRule): readonly Metric[] 
     logs: facts.map(({ before, after }) =>
       Math.log((after.get(what) ?? Number.NaN) / (before.get(what) ?? Number.NaN)),
     ),
+    isFew: few.map(nameOf).includes(what),
   }));
 }
 
-function factsOf({ timings }: Side): ReadonlyMap<string, number> {
+/** A single one is bounded by itself. */
+function fewOf(rounds: readonly Round[]): readonly string[] {
+  const sides = rounds.flatMap(({ before, after }) => [before, after]);
+  const all = sides.reduce((sum, { requests }) => sum + requests, 0);
+  const kinds = [...new Set(sides.flatMap(({ timings }) => Object.keys(timings)))];
+  const isFew = (kind: string) =>
+    sides.reduce((sum, { timings }) => sum + (timings[kind]?.length ?? 0), 0) <= fewMax * all;
+  const few = kinds.filter(isFew);
+  return few.length === 1 ? [] : few;
+}
+
+function factsOf({ timings }: Side, few: readonly string[]): ReadonlyMap<string, number> {
   const all = sorted(Object.values(timings).flat());
   const kinds = Object.entries(timings);
   const middle = percentile(all, 0.5);
+  const ofKinds = new Map(
+    (kinds.length === 1 ? [] : kinds).map(([kind, ms]) => [kind, percentile(sorted(ms), 0.5) / middle] as const),
+  );
+  const ofFew = few.map((kind) => Math.log(ofKinds.get(kind) ?? Number.NaN));
   return new Map([
     ...percentiles.map(([name, part]) => [name, percentile(all, part)] as const),
-    ...(kinds.length === 1 ? [] : kinds).map(
-      ([kind, ms]) => [`p50 of ${kind} beside that of all`, percentile(sorted(ms), 0.5) / middle] as const,
-    ),
+    ...[...ofKinds].map(([kind, ratio]) => [nameOf(kind), ratio] as const),
+    ...(few.length === 0
+      ? []
+      : [[`p50 of the ${few.length} rare kinds beside that of all`, geometric(ofFew)] as const]),
   ]);
 }
 
-function judgeMetric({ what, limit, logs }: Metric, miss: number) {
+function nameOf(kind: string): string {
+  return `p50 of ${kind} beside that of all`;
+}
+
+function geometric(logs: readonly number[]): number {
+  return Math.exp(logs.reduce((sum, one) => sum + one, 0) / logs.length);
+}
+
+function judgeMetric({ what, limit, logs, isFew }: Metric, miss: number) {
   const [low, mid, high] = interval(logs, miss);
   const ratio = { what, low: Math.exp(low), mid: Math.exp(mid), high: Math.exp(high) };
   const words = `${what} is ${ratio.mid.toFixed(2)} times the old one (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}), and may be ${limit.toFixed(2)}`;
   const isSlower = ratio.low > limit && isSteady(logs.filter((log) => log > 0).length, logs.length);
+  const reached = isFew ? ratio.mid : ratio.high;
   return {
     ratio,
     slower: isSlower ? [words] : [],
-    open: !isSlower && !(ratio.high <= limit) ? [words] : [], // Not a number is no pass either.
+    open: !isSlower && !(reached <= limit) ? [words] : [], // Not a number is no pass either.
   };
 }
 

@@ -59,8 +59,13 @@ export type Inputs = {
 };
 
 type Values = Readonly<Record<string, unknown>>;
-/** Further `files`, as paths, and `values`. */
-export type Asked = { readonly files?: readonly string[]; readonly values?: Values };
+export type Asked = {
+  /** Paths. */
+  readonly files?: readonly string[];
+  readonly values?: Values;
+  /** What is made of the files, by a name for people -> hash. Apart from the files it is their settings that change it. */
+  readonly made?: Readonly<Record<string, string>>;
+};
 
 /** Paths are relative to the root. */
 export type Question = {

@@ -30,6 +30,7 @@ const partsOf = (step: string): KeyParts => ({
   files: {},
   env: {},
   values: {},
+  made: {},
   tools: {},
   needs: {},
   platform: 'p',

@@ -71,10 +71,10 @@ async function bundled(source: string, { root, find }: Question): Promise<Asked>
   const { bundleFacts } = await import('../image/bundle.ts'); // Lazy, as esbuild is.
   try {
     const { files, sha256: bundle } = await bundleFacts({ workspace: root, source });
-    return { files, values: { bundle } };
+    return { files, made: { bundle } };
   } catch (error) {
     if (!isHeadgateError(error)) throw error;
-    return { files: await find([`${source}/**`]), values: { bundle: error.message } };
+    return { files: await find([`${source}/**`]), made: { bundle: sha256(error.message) } };
   }
 }
 

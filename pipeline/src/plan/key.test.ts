@@ -10,6 +10,7 @@ function parts(over: Partial<KeyParts> = {}): KeyParts {
     files: { 'src/main.ts': '-f0', 'src/run.sh': 'xf1' },
     env: { NODE_ENV: 'unset' },
     values: { port: 8080 },
+    made: { bundle: 'b0' },
     tools: { node: 'v20.20.2' },
     needs: { lint: 'n0' },
     platform: 'linux-x64',
@@ -27,11 +28,12 @@ const anyParts: fc.Arbitrary<KeyParts> = fc.record({
   files: hashes,
   env: hashes,
   values: fc.dictionary(fc.constantFrom('a', 'b', '__proto__'), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 }),
+  made: hashes,
   tools: hashes,
   needs: hashes,
   platform: fc.constantFrom('linux-x64', 'linux-arm64'),
 });
-const partNames = ['code', 'files', 'env', 'values', 'tools', 'needs', 'platform'] as const;
+const partNames = ['code', 'files', 'env', 'values', 'made', 'tools', 'needs', 'platform'] as const;
 
 /** The same value with the keys of every record in the opposite order. */
 function turned<T>(value: T): T {
@@ -74,6 +76,7 @@ describe('keyText()', () => {
     { what: 'a file less', over: { files: { 'src/main.ts': '-f0' } } },
     { what: 'a variable set to nothing', over: { env: { NODE_ENV: 'e3b0c442' } } },
     { what: 'a value', over: { values: { port: 8081 } } },
+    { what: 'what is made of the files', over: { made: { bundle: 'b1' } } },
     { what: 'a tool', over: { tools: { node: 'v22.0.0' } } },
     { what: 'the output of a need', over: { needs: { lint: 'n1' } } },
     { what: 'the code', over: { code: 'c1' } },
@@ -100,6 +103,7 @@ describe('changedParts()', () => {
       files: { 'src/main.ts': '-f9', 'src/new.ts': '-f2' },
       env: { NODE_ENV: 'e1' },
       values: {},
+      made: { bundle: 'b1' },
       tools: { node: 'v22' },
       needs: { lint: 'n1' },
       platform: 'darwin-arm64',
@@ -116,5 +120,9 @@ describe('changedParts()', () => {
       'code of the step',
       'platform',
     ]);
+  });
+
+  test('tells what is made of the files where none of them has changed', () => {
+    expect(changedParts(parts(), parts({ made: { bundle: 'b1' } }))).toEqual(['settings of bundle']);
   });
 });

@@ -13,6 +13,8 @@ export type KeyParts = {
   /** Declared variables alone; a hash, because keys are written to disk. Unset differs from empty. */
   readonly env: Readonly<Record<string, string>>;
   readonly values: Readonly<Record<string, unknown>>;
+  /** What is made of the files -> hash. */
+  readonly made: Readonly<Record<string, string>>;
   readonly tools: Readonly<Record<string, string>>;
   /** Of each need's outputs, as they are after it ran. */
   readonly needs: Readonly<Record<string, string>>;
@@ -27,8 +29,12 @@ export function keyText(parts: KeyParts): string {
 
 /** What a person would say has changed, e.g. `file src/main.ts`; empty if the keys are equal. */
 export function changedParts(before: KeyParts, now: KeyParts): readonly string[] {
+  const files = changedNames('file', before.files, now.files);
+  // What is made of a file is no news beside it. Results that an older Headgate has kept have none.
+  const made = files.length > 0 ? [] : changedNames('settings of', before.made ?? {}, now.made);
   return [
-    ...changedNames('file', before.files, now.files),
+    ...files,
+    ...made,
     ...changedNames('env', before.env, now.env),
     ...changedNames('value', textsOf(before.values), textsOf(now.values)),
     ...changedNames('tool', before.tools, now.tools),

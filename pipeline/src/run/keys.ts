@@ -55,6 +55,7 @@ export async function readParts(
       step.inputs.env.map((name) => [name, env[name] === undefined ? 'unset' : sha256(env[name])]),
     ),
     values: { ...step.inputs.values, ...asked.values },
+    made: asked.made ?? {},
     tools,
     needs,
     platform: `${process.platform}-${process.arch}`,

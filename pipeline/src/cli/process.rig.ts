@@ -13,8 +13,7 @@ const files = {
 services:
   proxy: { source: services/proxy, port: 8080 }
 `,
-  'package.json':
-    '{ "name": "app", "private": true, "type": "module", "scripts": { "check": "exec ./services/check" } }\n',
+  'package.json': '{ "name": "app", "private": true, "scripts": { "check": "exec ./services/check" } }\n',
   'package-lock.json': '{}\n',
   'setup.js': '',
   'services/proxy/package.json': '{ "name": "proxy", "version": "1.0.0", "type": "module" }\n',

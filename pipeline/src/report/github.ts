@@ -1,6 +1,6 @@
 import type { Annotation, RunEvent } from '../event.ts';
 import type { Guard } from '../host/guard.ts';
-import { formatEvent } from './lines.ts';
+import { formatEvent, withoutControls } from './lines.ts';
 import type { Reporter, Write } from './report.ts';
 
 type Properties = { title?: string; file?: string; startLine?: number };
@@ -44,7 +44,7 @@ export function githubReporter({ write, guard, commands, place }: GithubOptions)
   };
   const group = (title: string, step: string) => {
     guard.obeyed(() => commands.startGroup(title));
-    for (const line of lines.get(step) ?? []) write(`${line}\n`);
+    for (const line of lines.get(step) ?? []) write(`${withoutControls(line)}\n`);
     guard.obeyed(() => commands.endGroup());
   };
   guard.obeyed(() => {

@@ -13,8 +13,8 @@ export function formatPlan(planned: readonly PlannedStep[]): readonly string[] {
   return planned.map((step) => withoutControls(planLine(step)));
 }
 
-/** Colours, and whatever else moves a cursor, clears a screen or ends a line. */
-function withoutControls(line: string): string {
+/** Without colours, and whatever else moves a cursor, clears a screen or ends a line. */
+export function withoutControls(line: string): string {
   return stripVTControlCharacters(line).replaceAll(/[\p{Cc}\u2028\u2029]/gu, (control) =>
     control === '\t' ? '\t' : ' ',
   );

@@ -45,13 +45,19 @@ export async function withAttempts<T>(
       return { result: await once(attempt, number, work), attempts: number };
     } catch (error) {
       spool.flush();
-      // Of a failure that people can act on the sentence is all; of any other the stack and causes are for whoever looks for the mistake.
-      const { hint, message } = failureOf(error);
-      spool.log(hint === undefined ? inspect(error) : `${message}\n${hint}`);
+      spool.log(wordsOf(error));
       if (session.signal.aborted || number >= step.retry.times || !step.retry.on(error)) throw error;
       session.emit({ kind: 'step.retry', step: step.id, attempt: number, failure: failureOf(error) });
     }
   }
+}
+
+/** For the log. What a command has said is there already, and quoted it would hide a secret from whoever looks for it. */
+function wordsOf(error: unknown): string {
+  const { class: kind, hint, message } = failureOf(error);
+  if (kind === 'COMMAND') return message;
+  // Of a failure that people can act on the sentence is all; of any other the stack and causes are for whoever looks for the mistake.
+  return hint === undefined ? inspect(error) : `${message}\n${hint}`;
 }
 
 async function once<T>(attempt: Attempt, number: number, work: (context: Context) => Promise<T>): Promise<T> {

@@ -27,7 +27,8 @@ import { littleTraffic } from './little-traffic.ts';
 import { merges } from './merges.ts';
 import { neverStarts } from './never-starts.ts';
 import { otherWriter } from './other-writer.ts';
-import { perfGate } from './perf-gate.ts';
+import { perfGate, perfRecord } from './perf-gate.ts';
+import { perfReplay } from './perf-replay.ts';
 import { Report } from './report.ts';
 import { rivals } from './rivals.ts';
 import { serverAway } from './server-away.ts';
@@ -57,6 +58,8 @@ const parts = {
   'interrupted-tests': interruptedTests,
   'bad-versions': badVersions,
   'perf-gate': perfGate,
+  'perf-replay': perfReplay,
+  'perf-record': perfRecord,
   ...judgeParts,
   kubernetes,
   idle,
@@ -86,6 +89,9 @@ const needCluster: readonly string[] = [
   'adopting',
   'rivals',
 ];
+
+/** It writes into the repository. */
+const onlyAsked: readonly string[] = ['perf-record'];
 
 type Place = { readonly stage: OpenStage; readonly hosts: OpenHosts };
 
@@ -122,7 +128,8 @@ if (place === undefined || unknown.length > 0) {
 clearWhenInterrupted();
 const report = new Report();
 for (const [name, part] of Object.entries(parts)) {
-  if (positionals.length === 0 ? needCluster.includes(name) : !positionals.includes(name)) continue;
+  const isDefault = !needCluster.includes(name) && !onlyAsked.includes(name);
+  if (positionals.length === 0 ? !isDefault : !positionals.includes(name)) continue;
   process.stdout.write(`\n${name}\n`);
   const begun = performance.now();
   try {

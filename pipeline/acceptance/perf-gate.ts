@@ -5,19 +5,21 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startRegistry } from '@headgate/rollout/servers';
 import { readRequests } from '../src/image/test/requests.ts';
-import { comparePerf, type Images, perfDefaults, verdictLines } from '../src/perf/gate.ts';
-import type { PerfVerdict } from '../src/perf/judge.ts';
+import { type Images, measurePerf, perfDefaults, verdictLines } from '../src/perf/gate.ts';
+import { isCalm, judgePerf, type PerfRule, type PerfVerdict, perfRule, type Round } from '../src/perf/judge.ts';
 import { clearing } from './clearing.ts';
 import { repository } from './commands.ts';
+import { writeRecorded } from './perf-replay.ts';
 import type { Report } from './report.ts';
 import { cache, readSpec } from './stage.ts';
 import { openVersions } from './versions.ts';
 
 type Verdict = PerfVerdict['kind'];
 
-/** A small difference shows in rounds as long as the gate's own, half as many; what is plainly bad shows in short ones. */
-const long = { rounds: perfDefaults.rounds / 2, roundMs: perfDefaults.roundMs };
-const short = { rounds: 8, roundMs: 2_000 };
+/** A small difference shows in the gate's own rounds, what is plainly bad in fewer. */
+const { rounds, roundMs } = perfDefaults;
+const long = { rounds, roundMs };
+const short = { rounds: rounds / 5, roundMs };
 
 const kinds: readonly Kind[] = [
   { name: 'the same image on both sides', right: ['notSlower'], ...long },
@@ -57,7 +59,7 @@ export async function perfGate(report: Report, runs: number): Promise<void> {
     const after = await bench.images(proxy);
     const seen: PerfVerdict[] = [];
     for (let run = 0; run < Math.min(runs, runsMax); run++) {
-      const verdict = await around(() => bench.compare(old, after, size));
+      const verdict = judgePerf(await around(() => bench.measure(old, after, { ...size, rule: perfRule })), perfRule);
       for (const line of verdictLines(verdict)) report.say(line);
       seen.push(verdict);
     }
@@ -70,7 +72,32 @@ export async function perfGate(report: Report, runs: number): Promise<void> {
   }
 }
 
-type Size = Pick<Kind, 'rounds' | 'roundMs'>;
+/**
+ * Records what `perf-replay` draws from. What is recorded in quiet must have been so: on a machine that others share, by real-time
+ * priority (`chrt -r 1`). Then they take only what is left over, which is no reason to leave a round out; a standstill is.
+ */
+export async function perfRecord(report: Report): Promise<void> {
+  await using bench = await openBench();
+  const old = await bench.images('v1');
+  const rule = { ...perfRule, othersMax: Number.POSITIVE_INFINITY };
+  const quiet = (await bench.measure(old, old, { ...long, rounds: recordedRounds, rule })).filter((one) =>
+    isCalm(one, rule),
+  );
+  const noisy = await besideNoise(() => bench.measure(old, old, { ...short, rule: perfRule }));
+  await writeRecorded({ quiet: quiet.map(undisturbed), noisy });
+  report.check(
+    `recorded ${quiet.length} rounds in quiet, ${noisy.length} beside noise`,
+    quiet.length >= perfRule.roundsMin,
+  );
+}
+
+const recordedRounds = 24;
+
+function undisturbed({ machine: { before, after }, ...round }: Round): Round {
+  return { ...round, machine: { before: { ...before, others: 0 }, after: { ...after, others: 0 } } };
+}
+
+type Size = Pick<Kind, 'rounds' | 'roundMs'> & { readonly rule: PerfRule };
 
 async function openBench() {
   const spec = await readSpec(join(repository, 'headgate.yaml'));
@@ -87,11 +114,11 @@ async function openBench() {
       proxy: await image('proxy', proxy),
       rating: await image('rating', 'v1'),
     }),
-    compare: (before: Images, after: Images, { rounds, roundMs }: Size): Promise<PerfVerdict> => {
+    measure: (before: Images, after: Images, size: Size): Promise<readonly Round[]> => {
       const workFolder = join(folder, 'work');
-      const load = { requests, perSecond: perfDefaults.perSecond, rounds, roundMs, say: () => {} };
+      const load = { requests, perSecond: perfDefaults.perSecond, ...size, say: () => {} };
       const signal = AbortSignal.timeout(600_000);
-      return comparePerf({ app, services, before, after, imageFolder, workFolder, ...load }, signal);
+      return measurePerf({ app, services, before, after, imageFolder, workFolder, ...load }, signal);
     },
     [Symbol.asyncDispose]: clearing(async () => {
       await registry[Symbol.asyncDispose]();

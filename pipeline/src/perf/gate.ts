@@ -6,7 +6,7 @@ import { type App, type Ground, openGround } from '../image/test/ground.ts';
 import { type Instance, startInstance, untilReady } from '../image/test/instance.ts';
 import type { RecordedRequest } from '../image/test/requests.ts';
 import { heyCheck } from './hey.ts';
-import { judgePerf, type PerfVerdict, perfRule } from './judge.ts';
+import { judgePerf, type PerfRule, type PerfVerdict, perfRule, type Round } from './judge.ts';
 import type { Method } from './open-loop.ts';
 import { type LoadRequest, measureRounds } from './rounds.ts';
 
@@ -27,22 +27,28 @@ export type PerfRequest = App & {
   readonly say: (line: string) => void;
 };
 
-export const perfDefaults = { perSecond: 1_000, rounds: 20, roundMs: 5_000 } as const;
+/** As many requests as tell 20 % on one in twenty from nothing (`npm run acceptance -- perf-replay`); short rounds find gaps between neighbours. */
+export const perfDefaults = { perSecond: 1_000, rounds: 40, roundMs: 2_500 } as const;
 
 /** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START`, `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE`, `USAGE` */
 export async function comparePerf(request: PerfRequest, signal: AbortSignal): Promise<PerfVerdict> {
+  return judgePerf(await measurePerf({ ...request, rule: perfRule }, signal), perfRule);
+}
+
+/** What `comparePerf` judges. By `rule` a round counts as calm, and others are played again. */
+export async function measurePerf(
+  request: PerfRequest & { readonly rule: PerfRule },
+  signal: AbortSignal,
+): Promise<readonly Round[]> {
   const { often, rare } = loadOf(request.requests);
   await using ground = await openGround(request, request, signal);
   await using before = await startVersion(ground, { images: request.before, lane: 'blue' }, request, signal);
   await using after = await startVersion(ground, { images: request.after, lane: 'green' }, request, signal);
-  const { perSecond, rounds, roundMs, say } = request;
+  const { perSecond, rounds, roundMs, rule, say } = request;
   const sides = { before: before.origin, after: after.origin };
-  const measured = await measureRounds(
-    { ...sides, often, rare, perSecond, rounds, roundMs, rule: perfRule, say },
-    signal,
-  );
+  const measured = await measureRounds({ ...sides, often, rare, perSecond, rounds, roundMs, rule, say }, signal);
   for (const line of await heyCheck(`${after.origin}${often[0]?.path ?? '/'}`, perSecond, signal)) say(line);
-  return judgePerf(measured, perfRule);
+  return measured;
 }
 
 /** @throws {HeadgateError} `STEP_FAILED`, `PERF_UNDECIDED` */

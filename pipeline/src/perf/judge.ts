@@ -47,7 +47,7 @@ export type PerfRule = {
   readonly tolerance99: number;
   /** Fewer rounds without a standstill say nothing. */
   readonly roundsMin: number;
-  /** A standstill from this length on spoils a round. */
+  /** A standstill from this length on spoils a round: it is 2 % of one of 2.5 s, and more than the tolerance of the 95th percentile. */
   readonly stillMaxMs: number;
   /** And so do others who are busier than this. */
   readonly othersMax: number;
@@ -61,7 +61,7 @@ export const perfRule: PerfRule = {
   tolerance: 0.1,
   tolerance99: 0.25,
   roundsMin: 6,
-  stillMaxMs: 100,
+  stillMaxMs: 50,
   othersMax: 0.4,
 };
 

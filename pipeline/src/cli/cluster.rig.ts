@@ -20,6 +20,7 @@ export const kubectlEnv = {
 };
 
 type Cluster = {
+  readonly run: string;
   readonly kubeconfig: string;
   readonly gateways: readonly string[];
   readonly ingresses: readonly string[];

@@ -40,6 +40,12 @@ export class ControllerProcess implements AsyncDisposable {
     }
   }
 
+  /** Without a chance to leave anything in order. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#over;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isAlive()) this.#process.kill('SIGTERM');
     await this.#over;

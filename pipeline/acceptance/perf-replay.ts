@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { perfDefaults } from '../src/perf/gate.ts';
-import { isCalm, judgePerf, type PerfVerdict, perfRule, type Round, randomFrom, type Side } from '../src/perf/judge.ts';
+import { randomFrom } from '../src/perf/interval.ts';
+import { isCalm, judgePerf, type PerfVerdict, perfRule, type Round, type Side } from '../src/perf/judge.ts';
 import type { Report } from './report.ts';
 
 /** Rounds of the very same image on both sides, in quiet and beside a noisy neighbour. */

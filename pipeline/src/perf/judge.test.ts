@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { judgePerf, perfRule, type Round, randomFrom, type Side } from './judge.ts';
+import { randomFrom } from './interval.ts';
+import { judgePerf, perfRule, type Round, type Side } from './judge.ts';
 
 const runs = 20;
 const roundSeconds = 5;

@@ -3,6 +3,8 @@
  * Three answers: a busy machine must neither fail a good version nor pass a bad one.
  */
 
+import { interval, percentile, sorted } from './interval.ts';
+
 /** Latencies of one kind of request, from the intended time of sending, in ms. */
 export type Timings = Readonly<Record<string, readonly number[]>>;
 
@@ -78,7 +80,6 @@ export type PerfVerdict = {
 
 /** Chance that any of the lower bounds is too high, and that any of the upper ones is too low. */
 const missMax = 0.05;
-const resamples = 4_000;
 
 export function judgePerf(rounds: readonly Round[], rule: PerfRule): PerfVerdict {
   const calm = rounds.filter((round) => isCalm(round, rule));
@@ -232,50 +233,4 @@ function judgeMetric({ what, limit, logs, isFew }: Metric, miss: number) {
 /** A neighbour that happens to disturb one side in some rounds does not reach nearly all of them. */
 function isSteady(rounds: number, all: number): boolean {
   return rounds >= all - Math.floor(all / 16);
-}
-
-/**
- * Of the mean, by resampling rounds (the studentized bootstrap of Efron): requests within a round depend on each other,
- * rounds do not. Each resample counts in units of its own spread, so that few or wild rounds make the interval wide.
- */
-function interval(values: readonly number[], miss: number): readonly [number, number, number] {
-  const random = randomFrom(1);
-  const { floor } = Math; // Looked up once, for it is asked half a million times.
-  const own = momentsOf(values);
-  const pulls = sorted(
-    Array.from({ length: resamples }, () => {
-      const { mean, error } = momentsOf(values.map(() => values[floor(random() * values.length)] ?? Number.NaN));
-      return error > 0 ? (mean - own.mean) / error : 0;
-    }),
-  );
-  const at = (part: number) => own.mean - percentile(pulls, part) * own.error;
-  return [at(1 - miss), own.mean, at(miss)];
-}
-
-/** Mean, and its standard error. */
-function momentsOf(values: readonly number[]): { mean: number; error: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, error: Math.sqrt(squares / (values.length - 1) / values.length) };
-}
-
-/** Of sorted values; nearest rank. */
-function percentile(rising: Float64Array, part: number): number {
-  return rising[Math.min(rising.length - 1, Math.max(0, Math.ceil(part * rising.length) - 1))] ?? Number.NaN;
-}
-
-function sorted(values: readonly number[]): Float64Array {
-  return Float64Array.from(values).sort();
-}
-
-/** Equal rounds, equal verdict: chance is a seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  const { imul } = Math;
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

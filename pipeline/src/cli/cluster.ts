@@ -2,14 +2,15 @@ import { ensureSupervisor, HeadgateError, lanes, type ReadyInfo, stopSupervisor 
 import { type App, appOptions, openApp } from './open.ts';
 import { type Call, flag, type Shell, type Subcommand } from './shell.ts';
 
-const verbs = { up, info: up, logs, down } as const satisfies Record<
+/** Its state lies beside headgate.yaml, so that to stop it and to take it down are one. */
+const verbs = { up, start: up, info: up, logs, stop: down, down } as const satisfies Record<
   string,
   (app: App, call: Call, shell: Shell) => Promise<number>
 >;
 
 export const command: Subcommand = {
-  usage: 'up|info|logs|down',
-  help: 'The local platform of this app: nats-server, HAProxy, Postgres, an OCI registry and the lanes, under one supervisor.',
+  usage: 'up|start|info|logs|stop|down',
+  help: 'The local platform of this app: nats-server, HAProxy, Postgres, an OCI registry and the lanes, under one supervisor. Start is up, stop is down: journal, data and images stay in .headgate and go on with the next start.',
   options: appOptions,
   positionals: { min: 1, max: 1 },
   async run(call, shell) {
@@ -34,8 +35,13 @@ async function up(app: App, call: Call, shell: Shell): Promise<number> {
   return 0;
 }
 
-async function logs(app: App, _call: Call, shell: Shell): Promise<number> {
+async function logs(app: App, call: Call, shell: Shell): Promise<number> {
   const { client } = await ensure(app, shell);
+  if (flag(call, 'json')) {
+    const all = lanes.map(async (lane) => (await client.logs(lane, shell.signal)).map((one) => ({ lane, ...one })));
+    shell.out(`${JSON.stringify((await Promise.all(all)).flat())}\n`);
+    return 0;
+  }
   for (const lane of lanes) {
     for (const { name, lines } of await client.logs(lane, shell.signal)) {
       shell.out(`${lines.map((line) => `${lane} ${name} | ${line}`).join('\n')}\n`);
@@ -44,9 +50,10 @@ async function logs(app: App, _call: Call, shell: Shell): Promise<number> {
   return 0;
 }
 
-async function down(app: App, _call: Call, shell: Shell): Promise<number> {
+async function down(app: App, call: Call, shell: Shell): Promise<number> {
   await stopSupervisor(app.state, shell.signal);
-  shell.out('the local platform is down; the journal stays\n');
+  const words = 'the local platform is down; the journal stays';
+  shell.out(flag(call, 'json') ? `${JSON.stringify({ running: false })}\n` : `${words}\n`);
   return 0;
 }
 

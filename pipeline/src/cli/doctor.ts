@@ -6,10 +6,12 @@ import {
   ignoreSnippets,
   missing,
   openKubeClient,
+  withDeadline,
 } from '@headgate/rollout';
 import { surveyCluster } from '@headgate/rollout/setup';
 import { renderAll } from '../deploy/manifests.ts';
 import { checkMachine, lookAtMachine } from '../doctor/machine.ts';
+import { resolveTag } from '../registry/client.ts';
 import { type App, appOptions, openApp } from './open.ts';
 import { flag, paint, type Shell, type Subcommand } from './shell.ts';
 
@@ -22,6 +24,7 @@ export const command: Subcommand = {
     const app = await openApp(call, shell);
     const findings = [
       ...checkMachine(app.spec, await lookAtMachine(app.folder, shell.env)),
+      ...(await ofRegistry(app, shell)),
       ...(await ofCluster(app, shell)),
     ];
     const gitops = ignoreSnippets(app.spec);
@@ -30,6 +33,19 @@ export const command: Subcommand = {
     return findings.some(({ kind }) => kind === 'missing') ? 1 : 0;
   },
 };
+
+const registryMaxMs = 10_000;
+
+/** Asked as a delivery would ask it: for an image, which it may well not have. */
+async function ofRegistry({ spec }: App, { env, signal }: Shell): Promise<readonly Finding[]> {
+  const registry = env['HEADGATE_REGISTRY'];
+  const [service] = Object.keys(spec.services);
+  if (!registry || service === undefined) return [];
+  const asked = await orFinding('the registry', () =>
+    resolveTag(`${registry}/${service}`, 'doctor', withDeadline(signal, registryMaxMs)),
+  );
+  return asked.kind === 'failed' ? [asked.finding] : [];
+}
 
 async function ofCluster({ spec, folder }: App, shell: Shell): Promise<readonly Finding[]> {
   const { kubernetes } = spec;

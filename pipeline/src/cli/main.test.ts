@@ -30,7 +30,7 @@ describe('main()', () => {
     { args: ['status', '--wotch'], says: "Unknown option '--wotch'" },
     { args: ['status', 'now'], says: 'it takes 0 words after its name: current value is "now"' },
     { args: ['status'], says: 'there is no file' },
-    { args: ['cluster', 'sideways'], says: 'must be one of up, info, logs, down' },
+    { args: ['cluster', 'sideways'], says: 'must be one of up, start, info, logs, stop, down' },
     { args: [], says: '' },
   ])('main($args) exits 64 and says why', async ({ args, says }) => {
     await using shell = await aShell();

@@ -20,6 +20,9 @@ const whole: MachineFacts = {
   ansible: true,
   packages: [],
   writable: true,
+  utf8: true,
+  docker: true,
+  builder: 'docker',
   set: new Set(['HEADGATE_REGISTRY', 'HEADGATE_VERIFY_KEY']),
 };
 
@@ -37,6 +40,7 @@ test.each<{ lacks: Partial<MachineFacts>; more?: string; kind?: 'hint'; said: st
     said: 'lacks haproxy, bubblewrap',
     cure: 'apt-get install -y haproxy bubblewrap',
   },
+  { lacks: { docker: false }, said: 'network "bridge"', cure: 'docker network inspect bridge' },
   { lacks: { writable: false }, said: 'must be able to write', cure: 'right' },
   {
     lacks: { set: new Set(['HEADGATE_VERIFY_KEY']) },
@@ -54,6 +58,20 @@ test.each<{ lacks: Partial<MachineFacts>; more?: string; kind?: 'hint'; said: st
     ]);
   },
 );
+
+test('checkMachine() asks for the locale of Ansible where that is used, and for docker where that builds', () => {
+  const canary = spec(kubernetes);
+  const rolling: Spec = { ...canary, release: { ...canary.release, strategy: 'rolling' } };
+
+  expect(checkMachine(rolling, { ...whole, utf8: false })).toEqual([
+    expect.objectContaining({
+      kind: 'missing',
+      said: expect.stringContaining('C.UTF-8'),
+      cure: expect.stringContaining('localedef'),
+    }),
+  ]);
+  expect(checkMachine(spec(), { ...whole, utf8: false, docker: false, builder: 'oci' })).toEqual([]);
+});
 
 test('checkMachine() asks for kubectl for what stands around the lanes alone', () => {
   const bare = 'app: a\nservices: { p: { source: p, port: 80 } }\ninfra: { database: { manifests: deploy } }\n';

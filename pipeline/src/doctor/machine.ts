@@ -1,6 +1,8 @@
 /** What this machine needs before anything is done on it. */
+import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { type Finding, hint, missing, type Spec } from '@headgate/rollout';
 import { missingPackages, onPath } from '@headgate/rollout/servers';
 import { ansibleCure } from '../deploy/playbook.ts';
@@ -14,6 +16,12 @@ export type MachineFacts = {
   readonly packages: readonly string[];
   /** Whether this user may write beside headgate.yaml. */
   readonly writable: boolean;
+  /** Whether there is the locale that Ansible is run in. */
+  readonly utf8: boolean;
+  /** Whether a docker daemon answers that has its usual network. */
+  readonly docker: boolean;
+  /** What puts images together. */
+  readonly builder: string;
   /** Variables that have a value. */
   readonly set: ReadonlySet<string>;
 };
@@ -32,8 +40,22 @@ export async function lookAtMachine(folder: string, env: Env): Promise<MachineFa
     ansible: onPath('ansible-playbook', env) !== undefined,
     packages: missingPackages(env),
     writable: may,
+    // Where nobody can say which there are, there is no reason to complain.
+    utf8: /^C\.utf-?8$/im.test((await answerOf('locale', ['-a'], env)) ?? 'C.utf8'),
+    docker: (await answerOf('docker', ['network', 'inspect', 'bridge'], env)) !== undefined,
+    builder: env['HEADGATE_BUILDER'] || 'oci',
     set: new Set(Object.keys(env).filter((name) => (env[name] ?? '') !== '')),
   };
+}
+
+const answerMaxMs = 5_000;
+
+/** `undefined` if there is no such program, or it says no. */
+async function answerOf(program: string, words: readonly string[], env: Env): Promise<string | undefined> {
+  return await promisify(execFile)(program, [...words], { env: { ...env }, timeout: answerMaxMs }).then(
+    ({ stdout }) => stdout,
+    () => undefined,
+  );
 }
 
 const about = 'this machine';
@@ -106,6 +128,22 @@ function checkTools(spec: Spec, facts: MachineFacts): readonly Finding[] {
     ...when(
       release.strategy === 'rolling' && !facts.ansible,
       missing(about, 'must have ansible-playbook, by which a rolling update is carried out', ansibleCure),
+    ),
+    ...when(
+      release.strategy === 'rolling' && !facts.utf8,
+      missing(
+        about,
+        'must have the locale C.UTF-8, as Ansible refuses to run in any that is not UTF-8',
+        'add it: apt-get install -y locales && localedef -i C -f UTF-8 C.UTF-8',
+      ),
+    ),
+    ...when(
+      facts.builder === 'docker' && !facts.docker,
+      missing(
+        about,
+        'must have a docker daemon that answers and has its network "bridge", as HEADGATE_BUILDER is docker',
+        'start it, give this user the right to it (`docker network inspect bridge` says what is wrong), or unset HEADGATE_BUILDER',
+      ),
     ),
   ];
 }

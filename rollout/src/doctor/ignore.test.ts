@@ -28,7 +28,7 @@ test('ignoreSnippets() has Argo CD leave weights, images and replicas of both la
   ]);
   expect(application.ignoreDifferences[0]?.jsonPointers).toContain('/spec/rules');
   expect(application.ignoreDifferences[1]?.jsonPointers).toEqual(
-    expect.arrayContaining(['/spec/replicas', '/spec/template']),
+    expect.arrayContaining(['/spec/replicas', '/spec/template', '/metadata/labels']),
   );
 });
 

@@ -1,4 +1,4 @@
-/** What a GitOps tool must leave alone, as it would put back what a release has just set: weights, images and replicas. */
+/** What a GitOps tool must leave alone, as it would put back what a release has just set: weights, images, replicas and the labels that say a lane's role. */
 import { dump } from 'js-yaml';
 import { lanes } from '../lane.ts';
 import { laneObjectName, marks } from '../platform/kubernetes/lane-names.ts';
@@ -60,7 +60,7 @@ function partsOf({ app, services, kubernetes }: Spec): readonly Part[] {
       version: 'v1',
       kind: 'Deployment',
       names,
-      jsonPointers: ['/spec/replicas', '/spec/template', '/metadata/annotations'],
+      jsonPointers: ['/spec/replicas', '/spec/template', '/metadata/annotations', '/metadata/labels'],
     },
     {
       group: 'autoscaling',

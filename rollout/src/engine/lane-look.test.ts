@@ -17,7 +17,7 @@ function looks(...sights: readonly (readonly [sec: number, isReady: boolean])[])
     const services = Object.fromEntries(
       names.map((name) => [name, { wanted: 1, ready, present: 1, stale: 0, failure: undefined }]),
     );
-    const seen: LaneSeen = { revision: undefined, services, autoscaler: 'none' };
+    const seen: LaneSeen = { revision: undefined, services, autoscaler: 'none', labels: undefined };
     const [look, after] = laneLook(release, seen, memory, false, instant(1_000 * sec));
     memory = after;
     return { downMs: look.downMs, stands: look.stands };

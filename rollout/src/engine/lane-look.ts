@@ -80,6 +80,7 @@ function workloadLook(release: Release, seen: LaneSeen): WorkloadLook {
     workers: instances(release.plan.workers, seen),
     ready: Object.fromEntries(Object.entries(seen.services).map(([name, { ready }]) => [name, ready])),
     autoscaler: seen.autoscaler,
+    labels: seen.labels,
     failure:
       failed === undefined || failure === undefined ? undefined : `${failed[0]}: ${failure.reason}: ${failure.message}`,
   };

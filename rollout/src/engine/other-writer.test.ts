@@ -69,7 +69,7 @@ test('pins that another hand wrote while a weight is held are not written over',
   const theirs: Pin = { header: 'X-Theirs', value: '1', lane: 'green' };
   const { release, look } = await sightOf(foreign(weightsFor('green', percent(50)), [theirs]), holding);
 
-  expect(commandsOf(release, look)).toEqual([]);
+  expect(commandsOf(release, look).filter(({ kind }) => kind === 'setWeights' || kind === 'setPins')).toEqual([]);
 });
 
 test("people's pins stand beside Headgate's own, seen or not", async () => {

@@ -61,6 +61,9 @@ export async function perform(
     case 'disposeDead':
       await queueOf(ports).disposeDead(command.lane, command.upToStreamSeq, signal);
       break;
+    case 'label':
+      await ports.workload.label(command.lane, { role: command.role, release: command.release }, signal);
+      break;
     default:
       unreachable(command);
   }

@@ -29,7 +29,6 @@ async function startRig() {
     natsUrl: 'nats://nats:4222',
     reach: 'pod',
     fence: () => 1,
-    release: () => undefined,
   });
   const podsOf = async (name: string) =>
     (await client.list<KubeObject>(kinds.Pod, { labels: `batch.kubernetes.io/job-name=${name}` }, signal())).items;

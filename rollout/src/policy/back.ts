@@ -1,3 +1,4 @@
+import { showsAdoption } from './labels.ts';
 import type { LaneLook, Look, QueueLook } from './look.ts';
 import { elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
 import type { BackStage, HoldReason, Phase, Reason } from './phase.ts';
@@ -12,6 +13,8 @@ const fenceMaxMs = 20_000;
 /** An unconfirmed fence, or a workload that cannot be seen, is not waited for longer than this. */
 const patienceMs = 1_000;
 const drainMaxMs = 60_000;
+/** The end of a release waits no longer for what is only shown. */
+const labelPatienceMs = 5_000;
 
 /** Everything a stage is judged by. */
 type Facts = {
@@ -124,6 +127,8 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
   if (!stage.isDone(facts)) return stay(phase, stage.hold, stage.waiting);
   if (phase.stage === 'draining' && lane.queue?.drained === false) return end(phase, lane.queue.messages, look);
   if (isLast(release, phase)) {
+    if (showsAdoption(release, look) && facts.waitedMs < labelPatienceMs)
+      return stay(phase, 'workload-unseen', 'live is still labelled as adopting');
     return facts.held
       ? stay(phase, 'workload-unseen', "live's autoscaler has not got its own bounds back yet")
       : end(phase, 0, look);

@@ -1,6 +1,7 @@
 import type { Lane } from '../lane.ts';
 import { sameWeights } from '../lane.ts';
 import { connectionCommands } from './connections.ts';
+import { labelCommands } from './labels.ts';
 import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
 import { wantedPins } from './pins.ts';
@@ -25,6 +26,7 @@ export function commandsOf(release: Release, look: Look): readonly Command[] {
     ...laneCommands(release, phase, look),
     ...letGoCommands(release, phase, look),
     ...connectionCommands(release, phase, look),
+    ...labelCommands(release, phase, look), // Last: nothing waits for what is only shown.
   ];
 }
 

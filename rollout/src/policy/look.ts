@@ -1,6 +1,7 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Marker } from '../pin.ts';
 import type { Forecast } from './forecast.ts';
+import type { LaneRole } from './release.ts';
 
 /** All that was seen of the world at one moment. `undefined` always means: could not be seen, never: nothing there. */
 export type Look = {
@@ -49,7 +50,12 @@ export type WorkloadLook = {
   readonly autoscaler: 'none' | 'free' | 'held';
   /** Newest failure as one sentence, with the reason first, or `undefined`. */
   readonly failure: string | undefined;
+  /** What is shown of the lane to people; `undefined`: this platform shows nothing. */
+  readonly labels: LaneLabels | undefined;
 };
+
+/** `release`: the one that brought what the lane holds. `undefined`: not told yet, or not by every object of the lane. */
+export type LaneLabels = { readonly role: LaneRole | undefined; readonly release: number | undefined };
 
 /** Over all services of the kind. `complete`: each has as many ready ones of the set revision as it was asked for, and no other revision is left. */
 export type Instances = { readonly ready: number; readonly present: number; readonly complete: boolean };

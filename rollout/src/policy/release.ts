@@ -101,7 +101,11 @@ export type Command =
   | { readonly kind: 'setSources'; readonly lane: Lane; readonly sources: readonly Lane[] }
   | { readonly kind: 'fence'; readonly lane: Lane; readonly forMs: number }
   | { readonly kind: 'unfence'; readonly lane: Lane }
-  | { readonly kind: 'disposeDead'; readonly lane: Lane; readonly upToStreamSeq: number };
+  | { readonly kind: 'disposeDead'; readonly lane: Lane; readonly upToStreamSeq: number }
+  | { readonly kind: 'label'; readonly lane: Lane; readonly role: LaneRole; readonly release: number | undefined };
+
+/** `adopting`: it is live, and works off the candidate's messages too. `idle`: it is at zero, or about to be. */
+export type LaneRole = 'live' | 'candidate' | 'warm' | 'adopting' | 'idle';
 
 /** What `decide` answers. `why` is one sentence; `hold` names why nothing moves, `undefined` when it does. */
 export type Decision = {

@@ -34,6 +34,9 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'setPins':
       world.pins = command.pins;
       break;
+    case 'label':
+      world.lanes[command.lane].labels = { role: command.role, release: command.release };
+      break;
     case 'migrate': // Nor data,
     case 'closeConnections': // nor has it requests that last.
     case 'disposeDead':

@@ -222,6 +222,8 @@ function showCommand(command: Command): string {
       return `${command.kind} ${command.lane} ${Object.entries(command.replicas)
         .map(([name, n]) => `${name}=${n}`)
         .join(' ')}`;
+    case 'label':
+      return `label ${command.lane} ${command.role} release=${command.release ?? 'none'}`;
     case 'setSources':
       return `setSources ${command.lane} from ${command.sources.join('+') || 'nothing'}`;
     default:

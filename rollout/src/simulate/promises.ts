@@ -2,7 +2,7 @@ import { instant, type Lane, otherLane } from '../lane.ts';
 import { begin } from '../policy/begin.ts';
 import type { Look } from '../policy/look.ts';
 import type { Phase } from '../policy/phase.ts';
-import type { Command, DecisionRecord, Release } from '../policy/release.ts';
+import type { Command, DecisionRecord, LaneRole, Release } from '../policy/release.ts';
 import { replay, type Turn } from '../policy/turn.ts';
 import { type Game, spec } from './game.ts';
 import { orderOf } from './named.ts';
@@ -68,12 +68,18 @@ export function endOf(game: Game, release: Release): string {
   const isAdopting = phase.kind === 'rolledBack' && phase.backlog > 0;
   if (live !== undefined && world.lanes[live].held > 0 && world.autoscaled !== undefined && !isAdopting)
     broken.push("live's autoscaler did not get its own bounds back");
+  checkShown(game, live, isAdopting ? 'adopting' : 'live');
   if (phase.kind === 'rolledBack') checkRolledBack(game, release, phase.backlog);
   const waiting = Object.values(world.lanes).reduce((n, { waiting, stuck }) => n + waiting.length + stuck.length, 0);
   if (world.expired > 0) broken.push(`${world.expired} messages were lost`);
   if (world.accepted !== world.answered + world.expired + waiting) broken.push('messages do not add up');
   for (const record of game.records) checkReplay(game, record, release);
   return phase.kind;
+}
+
+function checkShown({ world, broken }: Game, live: Lane | undefined, wanted: LaneRole): void {
+  const role = live === undefined ? wanted : world.lanes[live].labels.role;
+  if (role !== wanted) broken.push(`people are shown that the live lane is ${role}`);
 }
 
 function checkRolledBack(game: Game, release: Release, backlog: number): void {

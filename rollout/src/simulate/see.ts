@@ -64,6 +64,7 @@ function seeWorkload(world: World, lane: SimLane): WorkloadLook {
     workers,
     ready: { proxy: proxies.ready, rating: workers.ready },
     autoscaler: world.autoscaled === undefined ? 'none' : autoscaler,
+    labels: lane.labels,
     failure: isCrashed ? 'crash: exit code 1' : undefined,
   };
 }

@@ -1,6 +1,7 @@
 import type { Lane, Pin, Weights } from '../lane.ts';
 import { closedWeights, lanes } from '../lane.ts';
 import { type Marker, sameMarker } from '../pin.ts';
+import type { LaneLabels } from '../policy/look.ts';
 import { binomial } from './random.ts';
 
 /** How a revision behaves. `from` is when its trouble begins, in ms after it started. */
@@ -27,6 +28,7 @@ export type SimLane = {
   lastProgressAt: number;
   /** Instances of each kind below which an autoscaler may not go just now; 0: its owner's bounds. */
   held: number;
+  labels: LaneLabels;
 };
 
 /** Instances of one kind: how many are wanted, since when, and until when stopping ones are still there. */
@@ -95,6 +97,7 @@ function emptyLane(sources: readonly Lane[]): SimLane {
     stuck: [],
     lastProgressAt: 0,
     held: 0,
+    labels: { role: undefined, release: undefined },
   };
 }
 

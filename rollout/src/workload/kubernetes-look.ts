@@ -7,6 +7,7 @@ import { laneServices } from '../traffic/lane-services.ts';
 import { type EndpointSlice, slicesOf } from '../traffic/replicas.ts';
 import { stateOf } from './kubernetes-autoscaler.ts';
 import { failureOf } from './kubernetes-failure.ts';
+import { labelsIn } from './kubernetes-labels.ts';
 import type { Autoscaler, Deployment, Pod } from './kubernetes-objects.ts';
 import { troubleOf } from './kubernetes-trouble.ts';
 import type { LaneSeen, ServiceSeen } from './workload.ts';
@@ -92,6 +93,7 @@ export async function lookAtLane(
   );
   return {
     revision: revisionIn(deployments),
+    labels: labelsIn(deployments),
     autoscaler: stateOf(autoscalers, new Set(deployments.map(({ metadata }) => metadata.name))),
     services: Object.fromEntries(services),
   };

@@ -3,6 +3,7 @@
 import { environmentOf, type Seat } from '../platform/environment.ts';
 import { adminPortBeside, forLane, laneLabels, marks } from '../platform/kubernetes/lane-names.ts';
 import type { PodTemplate } from '../revision.ts';
+import { shortRevision } from './kubernetes-labels.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type EnvVar = { readonly name: string; readonly value?: string; readonly valueFrom?: Json };
@@ -34,7 +35,7 @@ export function podTemplateOf(seat: Seat, natsUrl: string | undefined): PodTempl
 }
 
 function labelsOf({ app, lane, service, revision }: Seat): Readonly<Record<string, string>> {
-  return { ...laneLabels(app, lane, service), [marks.revision]: revision.id.slice(0, 16) };
+  return { ...laneLabels(app, lane, service), [marks.revision]: shortRevision(revision.id) };
 }
 
 function annotationsOf({ revision, template }: Seat): Readonly<Record<string, string>> {

@@ -8,6 +8,7 @@ import type { QueueApp } from '../queue/names.ts';
 import type { Revision } from '../revision.ts';
 import { missing, revisionMarks } from './kubernetes.ts';
 import { configMapsOf } from './kubernetes-config.ts';
+import { shortRevision } from './kubernetes-labels.ts';
 import { revisionOf } from './kubernetes-look.ts';
 import type { Deployment } from './kubernetes-objects.ts';
 import { podTemplateOf } from './kubernetes-pod.ts';
@@ -49,6 +50,8 @@ export async function describeRoll(
   return Object.fromEntries(rolls);
 }
 
+const shownRevision = pointer('metadata', 'labels', marks.revision);
+
 type Seat = Rolling & { readonly service: string; readonly services: readonly string[] };
 
 function serviceRoll(namespace: string, current: Deployment, seat: Seat): ServiceRoll {
@@ -58,6 +61,7 @@ function serviceRoll(namespace: string, current: Deployment, seat: Seat): Servic
   const deployment = current.metadata.name;
   const seen = fenceOf(current);
   refuseReplaced(`Deployment ${namespace}/${deployment}`, seen, fence);
+  const shown = current.metadata.labels?.[marks.revision];
   const isNew = revisionOf(current) !== revision.id;
   const marked = { ...revisionMarks(seat), ...(isNew && { [marks.fence]: String(fence) }) };
   const configMaps = configMapsOf(seat, template).map((object) => ({
@@ -74,11 +78,15 @@ function serviceRoll(namespace: string, current: Deployment, seat: Seat): Servic
       { op: 'test', path: annotation(marks.fence), value: String(seen) },
       { op: 'replace', path: '/spec/template', value: podTemplateOf({ ...seat, template }, natsUrl) },
       ...marking(current, marked),
+      { op: 'add', path: shownRevision, value: shortRevision(revision.id) },
     ],
     back: [
       { op: 'test', path: annotation(marks.fence), value: isNew ? String(fence) : String(seen) },
       { op: 'replace', path: '/spec/template', value: current.spec.template },
       ...markingBack(current, marked),
+      // `add` before `remove`, as below.
+      { op: 'add', path: shownRevision, value: shown ?? '' },
+      ...(shown === undefined ? [{ op: 'remove', path: shownRevision } as const] : []),
     ],
   };
 }

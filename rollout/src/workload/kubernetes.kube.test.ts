@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Lane } from '../lane.ts';
 import type { KubeObject } from '../platform/kubernetes/client.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
@@ -60,10 +61,48 @@ withPods('with pods', () => {
     expect(metadata.annotations).toMatchObject({
       'headgate.dev/revision': revision.id,
       'headgate.dev/fence': '1',
-      'headgate.dev/release': 'release-1',
       'headgate.dev/commit': 'a1b2c3',
     });
     expect(Object.keys(spec.template.metadata?.annotations ?? {})).toEqual(['headgate.dev/revision']);
+  });
+
+  test('label() shows role, release and revision of one lane, and no template, generation or pod hears of it', async () => {
+    await using rig = await startKubernetesRig();
+    const revision = await podRevision();
+    await rig.workload.setRevision('blue', revision, signal());
+    await rig.workload.scale('blue', one, signal());
+    await rig.until('blue', up);
+    const before = [await fingerprint(rig, 'blue'), await fingerprint(rig, 'green')];
+    const template = (await rig.deployment('blue', 'rating')).spec.template;
+
+    await rig.workload.label('blue', { role: 'live', release: 12 }, signal());
+
+    for (const service of ['proxy', 'rating'])
+      expect((await rig.deployment('blue', service)).metadata.labels).toMatchObject({
+        'headgate.dev/lane': 'blue',
+        'headgate.dev/role': 'live',
+        'headgate.dev/release': '12',
+        'headgate.dev/revision': revision.id.slice(0, 16),
+      });
+    expect((await rig.workload.observe('blue', signal())).labels).toEqual({ role: 'live', release: 12 });
+    expect([await fingerprint(rig, 'blue'), await fingerprint(rig, 'green')]).toEqual(before);
+    expect((await rig.deployment('blue', 'rating')).spec.template).toEqual(template);
+  }, 90_000);
+
+  test('a lane whose Deployments do not agree, or say another revision than they have, is shown as nothing', async () => {
+    await using rig = await startKubernetesRig();
+    await rig.workload.setRevision('blue', await podRevision({ commit: 'a' }), signal());
+    await rig.workload.label('blue', { role: 'candidate', release: 3 }, signal());
+    const shown = async () => (await rig.workload.observe('blue', signal())).labels;
+    expect(await shown()).toEqual({ role: 'candidate', release: 3 });
+
+    await rig.workload.setRevision('blue', await podRevision({ commit: 'b' }), signal());
+    expect(await shown()).toEqual({ role: undefined, release: 3 });
+    await rig.workload.label('blue', { role: 'candidate', release: 4 }, signal());
+    const part = { metadata: { labels: { 'headgate.dev/role': 'warm', 'headgate.dev/release': null } } };
+    await rig.client.merge(kinds.Deployment, 'ratings-blue-rating', part, signal());
+
+    expect(await shown()).toEqual({ role: undefined, release: undefined });
   });
 
   test('a driver that was replaced is refused', async () => {
@@ -168,9 +207,9 @@ withPods('with pods', () => {
 });
 
 /** All that a restart or a write of what shall run would change. */
-async function fingerprint(rig: KubernetesRig): Promise<unknown> {
-  const deployments = [await rig.deployment('blue', 'proxy'), await rig.deployment('blue', 'rating')];
-  const pods = await rig.pods('blue');
+async function fingerprint(rig: KubernetesRig, lane: Lane = 'blue'): Promise<unknown> {
+  const deployments = [await rig.deployment(lane, 'proxy'), await rig.deployment(lane, 'rating')];
+  const pods = await rig.pods(lane);
   return {
     deployments: deployments.map(({ metadata: { uid, generation } }) => ({
       uid,

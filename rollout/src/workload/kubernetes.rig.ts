@@ -36,7 +36,6 @@ export async function startKubernetesRig(): Promise<KubernetesRig> {
       natsUrl: 'nats://nats:4222',
       reach: 'pod',
       fence: () => 1,
-      release: () => 'release-1',
       ...target,
     });
   const workload = open();

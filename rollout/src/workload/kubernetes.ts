@@ -13,6 +13,7 @@ import type { PodTemplate, Revision } from '../revision.ts';
 import { giveBackAutoscalers, listAutoscalers, raiseAutoscalers } from './kubernetes-autoscaler.ts';
 import { dropConfigMaps, makeConfigMaps } from './kubernetes-config.ts';
 import { closeConnections } from './kubernetes-connections.ts';
+import { labelLane } from './kubernetes-labels.ts';
 import { lookAtLane, readLane, revisionOf, serviceOf } from './kubernetes-look.ts';
 import type { Deployment } from './kubernetes-objects.ts';
 import { podTemplateOf } from './kubernetes-pod.ts';
@@ -27,8 +28,6 @@ export type KubernetesTarget = Writer &
     /** Address of NATS as pods reach it; `undefined` for an app without a queue. */
     readonly natsUrl: string | undefined;
     readonly reach: Reach;
-    /** Id of the release that drives, for people to see; `undefined` if none does. */
-    readonly release: () => string | undefined;
   };
 
 export function openKubernetesWorkload(target: KubernetesTarget): Workload {
@@ -55,6 +54,7 @@ export function openKubernetesWorkload(target: KubernetesTarget): Workload {
         const { pods } = await readLane(client, { app, lane }, signal);
         await closeConnections(client, { pods, olderThanMs, reach: target.reach }, signal);
       }),
+    label: (lane, labels, signal) => saidAsWorkload(signal, () => labelLane(target, { app, lane, ...labels }, signal)),
     keep: (lane, replicas, signal) =>
       saidAsWorkload(signal, () => raiseAutoscalers(target, sizesIn(target, lane, replicas), signal)),
     letGo: (lane, signal) =>
@@ -94,12 +94,12 @@ type Setting = {
 };
 
 async function setService(target: KubernetesTarget, setting: Setting, signal: AbortSignal): Promise<void> {
-  const { client, app, existing, natsUrl, release } = target;
+  const { client, app, existing, natsUrl } = target;
   const { service, revision } = setting;
   const template = revision.template.services[service];
   if (template === undefined) return;
   const pod = podTemplateOf({ app, existing, template, ...setting }, natsUrl);
-  const annotations = { ...revisionMarks(setting), [marks.release]: release() };
+  const annotations = revisionMarks(setting);
   const place = { client, app, lane: setting.lane, service };
   await makeConfigMaps(place, template, signal);
   await changeDeployment(target, setting, (current) => annotated(withTemplate(current, pod), annotations), signal);

@@ -10,6 +10,7 @@ export function openLocalWorkload(client: SupervisorClient): Workload {
     keep: async (_lane, _replicas, signal) => signal.throwIfAborted(), // No autoscalers here.
     letGo: async (_lane, signal) => signal.throwIfAborted(),
     closeConnections: (lane, olderThanMs, signal) => saidAsWorkload(client.closeConnections(lane, olderThanMs, signal)),
+    label: async (_lane, _labels, signal) => signal.throwIfAborted(), // Nobody but `status` shows lanes here.
     observe: (lane, signal) => saidAsWorkload(client.observe(lane, signal)),
     probe: (lane, signal) => saidAsWorkload(client.probe(lane, signal)),
   };

@@ -1,4 +1,5 @@
 import { type Lane, lanes } from '../lane.ts';
+import type { LaneLabels } from '../policy/look.ts';
 import type { Revision } from '../revision.ts';
 import type { Failure, LaneSeen, ProbeAnswer, ServiceSeen, Workload } from './workload.ts';
 
@@ -14,16 +15,21 @@ export interface MemoryWorkload extends Workload {
 
 type LaneState = {
   revision: Revision | undefined;
+  labels: LaneLabels;
   readonly replicas: Map<string, number>;
   readonly failures: Map<string, Failure>;
 };
 
 /** Lanes without processes: whatever is asked for is there at once, or fails at once. */
 export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorkloadOptions = {}): MemoryWorkload {
-  const states = new Map(
-    lanes.map((lane): [Lane, LaneState] => [lane, { revision: undefined, replicas: new Map(), failures: new Map() }]),
-  );
-  const of = (lane: Lane) => states.get(lane) ?? { revision: undefined, replicas: new Map(), failures: new Map() };
+  const newLane = (): LaneState => ({
+    revision: undefined,
+    labels: { role: undefined, release: undefined },
+    replicas: new Map(),
+    failures: new Map(),
+  });
+  const states = new Map(lanes.map((lane): [Lane, LaneState] => [lane, newLane()]));
+  const of = (lane: Lane) => states.get(lane) ?? newLane();
   return {
     async setRevision(lane, revision, signal) {
       signal.throwIfAborted();
@@ -51,6 +57,10 @@ export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorklo
     async closeConnections(_lane, _olderThanMs, signal) {
       signal.throwIfAborted(); // Nobody connects.
     },
+    async label(lane, labels, signal) {
+      signal.throwIfAborted();
+      of(lane).labels = labels;
+    },
     async observe(lane, signal) {
       signal.throwIfAborted();
       return observe(of(lane));
@@ -75,14 +85,14 @@ function startAll(
   }
 }
 
-function observe({ revision, replicas, failures }: LaneState): LaneSeen {
+function observe({ revision, labels, replicas, failures }: LaneState): LaneSeen {
   const services = Object.keys(revision?.template.services ?? {}).map((service): [string, ServiceSeen] => {
     const wanted = replicas.get(service) ?? 0;
     const failure = failures.get(service);
     const ready = failure === undefined ? wanted : 0;
     return [service, { wanted, ready, present: ready, stale: 0, failure }];
   });
-  return { revision: revision?.id, autoscaler: 'none', services: Object.fromEntries(services) };
+  return { revision: revision?.id, autoscaler: 'none', labels, services: Object.fromEntries(services) };
 }
 
 function probe(lane: Lane, state: LaneState): ProbeAnswer {

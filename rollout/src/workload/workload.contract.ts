@@ -49,11 +49,10 @@ export function describeWorkload(name: string, open: () => Promise<WorkloadRig>)
     });
 
     test('a lane that was never set has no revision and no service', async () => {
-      expect(await rig.workload.observe('green', signal)).toEqual({
-        revision: undefined,
-        autoscaler: 'none',
-        services: {},
-      });
+      const { labels, ...seen } = await rig.workload.observe('green', signal);
+
+      expect(seen).toEqual({ revision: undefined, autoscaler: 'none', services: {} });
+      expect(labels?.role).toBeUndefined();
       expect(await rig.workload.probe('green', signal)).toMatchObject({ kind: 'unanswered' });
     });
 
@@ -85,6 +84,21 @@ export function describeWorkload(name: string, open: () => Promise<WorkloadRig>)
       await rig.workload.scale('blue', one, signal);
 
       expect(ready(rig.sound[0], 1)(await rig.workload.observe('blue', signal))).toBe(true);
+    });
+
+    test('label() is what observe() says of that lane until there is another, where the platform shows it, and restarts nothing', async () => {
+      const before = await rig.workload.observe('green', signal);
+      await rig.workload.label('blue', { role: 'candidate', release: 7 }, signal);
+
+      const seen = await rig.workload.observe('blue', signal);
+
+      expect(seen.labels).toEqual(before.labels && { role: 'candidate', release: 7 });
+      expect(ready(rig.sound[0], 1)(seen)).toBe(true);
+      await rig.workload.label('blue', { role: 'live', release: undefined }, signal);
+      expect((await rig.workload.observe('blue', signal)).labels).toEqual(
+        before.labels && { role: 'live', release: undefined },
+      );
+      expect(await rig.workload.observe('green', signal)).toEqual(before);
     });
 
     test('a smaller number takes no capacity away', async () => {

@@ -1,4 +1,6 @@
 import type { Lane } from '../lane.ts';
+import type { LaneLabels } from '../policy/look.ts';
+import type { LaneRole } from '../policy/release.ts';
 import type { Revision } from '../revision.ts';
 
 /** Why an instance of a service does not come up or did not stay up. */
@@ -30,6 +32,8 @@ export type Autoscaling = 'none' | 'free' | 'held';
 export type LaneSeen = {
   readonly revision: string | undefined;
   readonly autoscaler: Autoscaling;
+  /** As `label()` says; `undefined` where nobody can be shown any. */
+  readonly labels: LaneLabels | undefined;
   readonly services: Readonly<Record<string, ServiceSeen>>;
 };
 
@@ -61,6 +65,11 @@ export interface Workload {
    * answered. @throws {HeadgateError} `WORKLOAD_UNREACHABLE`
    */
   closeConnections(lane: Lane, olderThanMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Shows people the role of the lane, and the release that brought what it holds, with the platform's own tools, if it has any. Nothing
+   * restarts. `release` `undefined`: none is shown. @throws {HeadgateError} `WORKLOAD_UNREACHABLE`
+   */
+  label(lane: Lane, labels: { role: LaneRole; release: number | undefined }, signal: AbortSignal): Promise<void>;
   /** @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
   observe(lane: Lane, signal: AbortSignal): Promise<LaneSeen>;
   probe(lane: Lane, signal: AbortSignal): Promise<ProbeAnswer>;

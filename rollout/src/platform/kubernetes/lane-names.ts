@@ -9,6 +9,9 @@ export const marks = {
   revision: 'headgate.dev/revision',
   /** The driver's number in the journal. */
   fence: 'headgate.dev/fence',
+  /** A label: live, candidate, warm, adopting or idle. */
+  role: 'headgate.dev/role',
+  /** A label: the release that brought the revision. */
   release: 'headgate.dev/release',
   commit: 'headgate.dev/commit',
   /** All services of the revision, so that a lane is known to have it only when each of them has. */

@@ -38,7 +38,6 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
     existing,
     natsUrl: queued?.url,
     reach: isDirect ? 'pod' : 'api-server',
-    release: () => undefined,
   };
   return {
     ...openRouting({ app, kubernetes, client, fence, way, proxies }),

@@ -35,7 +35,12 @@ export class LaneRunner {
     const names = Object.keys(this.#desired.revision?.template.services ?? {});
     const services = [...this.#services].map(([name, runner]) => [name, runner.observe()] as const);
     const shown = services.filter(([name, seen]) => names.includes(name) || seen.present > 0);
-    return { revision: this.#desired.revision?.id, autoscaler: 'none', services: Object.fromEntries(shown) };
+    return {
+      revision: this.#desired.revision?.id,
+      autoscaler: 'none',
+      labels: undefined,
+      services: Object.fromEntries(shown),
+    };
   }
 
   /** Whether every service has as many ready instances as it shall have. */

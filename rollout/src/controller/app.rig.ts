@@ -78,7 +78,7 @@ ${release}`;
     },
     head,
     async isHolding(version) {
-      for (const within = AbortSignal.timeout(120_000); ; await sleep(100, undefined, { signal: within })) {
+      for (const within = AbortSignal.timeout(300_000); ; await sleep(100, undefined, { signal: within })) {
         const { release } = await head();
         const isOf = release?.revision.template.services['proxy']?.env['VERSION'] === version;
         if (isOf && release.state.phase.kind === 'holding') return release.id;

@@ -2,9 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { firstOf } from '../deadline.ts';
 import type { KubeObject } from '../platform/kubernetes/client.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
-import { findAccess } from '../platform/kubernetes/find-access.ts';
-import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
-import { openTransport } from '../platform/kubernetes/transport.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
+import { evict } from './evict.rig.ts';
 import { type KubernetesRig, podRevision, startKubernetesRig } from './kubernetes.rig.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(40_000);
@@ -28,9 +27,9 @@ withPods('with pods', () => {
     await settledBudget(rig);
     const before = await pods(rig);
 
-    expect(await evict(rig, before[0]!)).toBe(429);
+    expect(await evict(rig.client, before[0]!)).toBe(429);
     await rig.workload.scale('blue', { rating: 1 }, signal());
-    expect(await evict(rig, before[1]!)).toBe(429);
+    expect(await evict(rig.client, before[1]!)).toBe(429);
     expect(await pods(rig)).toEqual(before);
 
     await using healthy = watchHealthy(rig);
@@ -45,18 +44,9 @@ withPods('with pods', () => {
     expect(after.filter((name) => before.includes(name))).toEqual([]);
     expect(healthy.seen.length).toBeGreaterThan(0);
     expect(Math.min(...healthy.seen)).toBeGreaterThanOrEqual(2);
-    expect(await evict(rig, after[0]!)).toBe(429);
+    expect(await evict(rig.client, after[0]!)).toBe(429);
   }, 120_000);
 });
-
-/** As `kubectl drain` asks. @returns the status of the answer */
-async function evict({ client }: KubernetesRig, pod: string): Promise<number> {
-  using transport = openTransport(findAccess({ kubeconfig: testCluster().kubeconfig }, process.env));
-  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace: client.namespace } };
-  const path = pathOf(kinds.Pod, client.namespace, pod, 'eviction');
-  const body = { type: 'application/json', text: JSON.stringify(eviction) };
-  return (await transport.send({ method: 'POST', path, doing: `evict ${pod}`, body }, signal())).status;
-}
 
 async function pods(rig: KubernetesRig): Promise<readonly string[]> {
   const { items } = await rig.client.list(kinds.Pod, { labels: 'headgate.dev/service=rating' }, signal());

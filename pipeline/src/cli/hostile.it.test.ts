@@ -142,6 +142,7 @@ const everywhere = [
   '.headgate/runs/<run>/journal.jsonl',
   'out/junit/pipeline.xml',
   'out/logs/check.log',
+  'out/metrics.prom',
   'out/run.json',
   ...runnerFiles.map((name) => `out/runner/${name}`),
 ];

@@ -94,6 +94,24 @@ function lines(text: string | undefined): readonly string[] {
 }
 
 /** `undefined` where git says no: no repository, no commit yet, no branch. */
+/** When each of these commits was made, in milliseconds since the epoch. One that the repository does not have is left out. */
+export async function readCommitTimes(
+  root: string,
+  commits: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, number>> {
+  const times = new Map<string, number>();
+  for (const commit of new Set(commits)) {
+    const seconds = await git(
+      root,
+      ['show', '--no-patch', '--no-show-signature', '--format=%ct', `${commit}^{commit}`],
+      signal,
+    );
+    if (seconds !== undefined) times.set(commit, Number(seconds.trim()) * 1_000);
+  }
+  return times;
+}
+
 async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)('git', ['-C', root, ...args], {

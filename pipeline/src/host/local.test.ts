@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { readAncestry, repositoryFiles, requireHistory } from './git.ts';
+import { readAncestry, readCommitTimes, repositoryFiles, requireHistory } from './git.ts';
 import { openPlainGuard } from './guard.ts';
 import { openHost } from './local.ts';
 
@@ -169,6 +169,8 @@ test('readAncestry() tells how a commit stands to the live one, and what it has 
     expect(await readAncestry(folder, { commit: one, live: two }, signal)).toMatchObject({ stands: 'older' });
     expect(await readAncestry(folder, { commit: three, live: elsewhere }, signal)).toMatchObject({ stands: 'older' });
     expect(await readAncestry(folder, { commit: undefined, live: one }, signal)).toBe('unknown');
+    const times = await readCommitTimes(folder, [String(one), elsewhere], signal);
+    expect([...times].map(([commit, at]) => [commit, Math.abs(at - Date.now()) < 60_000])).toEqual([[one, true]]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -16,7 +16,13 @@ import { aClusterShell, kubectlEnv, readCluster, repository } from './cluster.ri
 const source = 'services/proxy';
 const specOf = (namespace: string): string => `app: ratings
 services:
-  proxy: { source: ${source}, port: 8080, replicas: 2, probe: /probe, manifests: services/proxy/deploy/overlays/staging }
+  proxy:
+    source: ${source}
+    port: 8080
+    replicas: 2
+    probe: /probe
+    env: { DB_PASSWORD: 'correct horse & battery' }
+    manifests: services/proxy/deploy/overlays/staging
 kubernetes:
   namespace: ${namespace}
   traffic: { gateway-api: { route: ratings }, replicas: { namespace: gateway, service: traefik, metrics: traefik } }
@@ -24,12 +30,13 @@ kubernetes:
 release: { steps: [5%], bake: 10m, deadline: 1h, watch: 10s, keepWarm: 60s }
 `;
 
-/** Answers everything, and finishes what it has begun. */
+/** Answers everything, and finishes what it has begun. Its log says what no report may. */
 const program = `import { createServer } from 'node:http';
 const { PORT, ADMIN_PORT, HOST, HEADGATE_LANE = '', HEADGATE_REVISION = '' } = process.env;
 createServer((_, answer) => answer.end('fine')).listen(Number(ADMIN_PORT), HOST);
 const users = createServer((_, answer) => answer.writeHead(200, { 'headgate-lane': HEADGATE_LANE, 'headgate-revision': HEADGATE_REVISION }).end('hello'));
 users.listen(Number(PORT), HOST);
+console.log('the password is', process.env.DB_PASSWORD);
 process.on('SIGTERM', () => users.close(() => process.exit(0)));
 `;
 

@@ -1,6 +1,6 @@
 import { HeadgateError, type SpecValue } from '@headgate/rollout';
+import { hiddenIn } from '../run/hidden.ts';
 import { redactDeep, redactor } from '../run/redact.ts';
-import { hiddenIn } from './hidden.ts';
 import { appOptions, openApp } from './open.ts';
 import { flag, type Subcommand } from './shell.ts';
 

@@ -6,7 +6,7 @@ import {
   readLaneEnvironment,
   type Variable,
 } from '@headgate/rollout';
-import { hiddenIn } from './hidden.ts';
+import { hiddenIn } from '../run/hidden.ts';
 import { type App, appOptions, openApp, openJournal } from './open.ts';
 import { flag, type Shell, type Subcommand, word } from './shell.ts';
 

@@ -24,6 +24,19 @@ describe('headgate roll', () => {
     expect(await app.state()).toEqual(before);
   }, 120_000);
 
+  test('shows no secret of a service, neither the one that it has nor the one that it would get', async () => {
+    const file = join(app.cwd, 'headgate.yaml');
+    const before = await readFile(file, 'utf8');
+    await writeFile(file, before.replace('horse & battery', 'zebra & "staple"'));
+
+    const { code, out } = await app.headgate('roll', `proxy=${app.image.second}`, '--reason', 'a fix', '--check');
+
+    await writeFile(file, before);
+    expect(code).toBe(0);
+    expect(out).toMatch(/name: DB_PASSWORD\n-.*value: \S*\*\*\*\S*\n(-.*\n)*\+.*value: \S*\*\*\*/);
+    expect(out).not.toMatch(/horse|zebra/);
+  }, 120_000);
+
   test('replaces instance by instance what live holds: every request is answered, and the autoscaler stays as it is', async () => {
     const base = join(app.cwd, 'services/proxy/deploy/base/kustomization.yaml');
     await writeFile(base, (await readFile(base, 'utf8')).replace('=5000', '=4000'));
@@ -71,9 +84,13 @@ describe('headgate roll', () => {
     expect(out).toContain('Lane blue is as it was before');
     expect([after.template, after.pods, after.configMaps]).toEqual([before.template, before.pods, before.configMaps]);
     expect(users.failed).toEqual([]);
-    expect(await readFile(join(app.cwd, 'out/roll/report.txt'), 'utf8')).toContain('Failed to pull image');
-    const reports = await readdir(join(app.cwd, 'out/junit'));
-    const told = await Promise.all(reports.map((name) => readFile(join(app.cwd, 'out/junit', name), 'utf8')));
+    // The logs of pods, which say the password.
+    const report = await readFile(join(app.cwd, 'out/roll/report.txt'), 'utf8');
+    expect(report).toMatch(/Failed to pull image[\s\S]*the password is \*\*\*/);
+    const names = await readdir(join(app.cwd, 'out/junit'));
+    const told = await Promise.all(names.map((name) => readFile(join(app.cwd, 'out/junit', name), 'utf8')));
+    for (const text of [out, report, ...told]) expect(text).not.toContain('horse');
+    expect(out).toContain(`${join(app.cwd, 'out/roll')} has events and logs`);
     expect(told.filter((report) => report.includes('Lane blue is as it was before'))).toHaveLength(1);
     expect(await app.headgate('roll', `proxy=${app.image.missing}`, '--reason', 'again')).toMatchObject({ code: 11 });
   }, 120_000);

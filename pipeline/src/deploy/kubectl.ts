@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { duration, HeadgateError, withDeadline } from '@headgate/rollout';
+import { clusterEnvironment } from '../run/environment.ts';
 
 export type Asking = {
   /** What kubectl reads. */
@@ -29,7 +30,7 @@ const answerMaxBytes = 16 * 1024 * 1024;
 
 export function openKubectl({ namespace, env }: Place, signal: AbortSignal): Kubectl {
   const own = env['HEADGATE_KUBECONFIG'];
-  const options = { env: { ...env, ...(own && { KUBECONFIG: own }) }, maxBuffer: answerMaxBytes };
+  const options = { env: { ...clusterEnvironment(env), ...(own && { KUBECONFIG: own }) }, maxBuffer: answerMaxBytes };
   return async (args, { input = '', maxMs = askMaxMs, answers = [0], say } = {}) => {
     const within = withDeadline(signal, maxMs);
     const all = ['--namespace', namespace, ...args];

@@ -1,4 +1,5 @@
 /** A service's own Kubernetes manifests, rendered on the machine of whoever starts a release: the cluster needs no checkout. */
+
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +12,7 @@ import {
   withDeadline,
 } from '@headgate/rollout';
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
+import { clusterEnvironment } from '../run/environment.ts';
 
 export type Manifests = {
   readonly service: string;
@@ -36,7 +38,7 @@ export async function renderManifests(
   signal: AbortSignal,
 ): Promise<Manifests> {
   const within = withDeadline(signal, kubectlMaxMs);
-  const options = { env: { ...env }, maxBuffer: manifestsMaxBytes, signal: within };
+  const options = { env: clusterEnvironment(env), maxBuffer: manifestsMaxBytes, signal: within };
   try {
     const { stdout } = await promisify(execFile)('kubectl', ['kustomize', join(root, folder)], options);
     // Kustomize quotes what is text. Dates stay text too: they would become another thing in JSON.

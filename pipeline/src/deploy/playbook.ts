@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ApplyRoll, describeRoll, HeadgateError, openKubeClient, type Spec } from '@headgate/rollout';
 import { onPath, tied } from '@headgate/rollout/servers';
+import { clusterEnvironment } from '../run/environment.ts';
+import { hiddenInside } from '../run/hidden.ts';
+import { redactor } from '../run/redact.ts';
+import { secretsOf } from '../run/secrets.ts';
 import { openShell } from '../run/shell.ts';
 import { LogSpool } from '../run/spool.ts';
+import { handOver } from './hand-over.ts';
 
 const folder = fileURLToPath(new URL('../../../ansible', import.meta.url));
 
@@ -29,7 +34,7 @@ export type Playing = {
 
 /** Refuses before anything is on record. @throws {HeadgateError} `USAGE` for an app without a cluster, `TOOL_MISSING` */
 export function byAnsible(playing: Playing): ApplyRoll {
-  const { spec, root, options, actor, env } = playing;
+  const { spec, options, actor, env } = playing;
   const { app, kubernetes, queue } = spec;
   if (kubernetes === undefined) {
     throw new HeadgateError('USAGE', `Cannot roll ${app} as its headgate.yaml names no cluster`, {
@@ -53,35 +58,45 @@ export function byAnsible(playing: Playing): ApplyRoll {
       headgate_command: [process.execPath, ...process.execArgv, process.argv[1]],
       headgate_options: options,
       service_deploy_plan: { app, namespace, lane, holder: actor, services },
-      service_deploy_report: join(root, 'out', 'roll'),
     };
     return play(variables, playing, signal);
   };
 }
 
-/** Whether it ended well. Variables are handed over in a file: a command line is for all to see. */
+/**
+ * Whether it ended well. Variables are handed over in a file: a command line is for all to see. What Ansible writes lies in a folder of our
+ * own until it has no secrets any more, neither ours nor those of the services, which are in what it compares.
+ */
 async function play(variables: object, { check, root, env, say }: Playing, signal: AbortSignal): Promise<boolean> {
   const work = await mkdtemp(join(tmpdir(), 'headgate-play-'));
+  const reports = [
+    { from: join(work, 'roll'), to: join(root, 'out', 'roll') },
+    { from: join(work, 'junit'), to: env['JUNIT_OUTPUT_DIR'] ?? join(root, 'out', 'junit') },
+  ] as const;
+  const [roll, junit] = reports;
+  const hide = redactor({ ...secretsOf(env), ...Object.fromEntries(hiddenInside(variables).entries()) });
+  const redact = (text: string) => hide(text).replaceAll(roll.from, roll.to); // Where people will find it.
   try {
     const file = join(work, 'variables.json');
-    await writeFile(file, JSON.stringify(variables), { mode: 0o600 });
-    using spool = new LogSpool({ file: join(work, 'log'), redact: (text) => text, onLine: say });
+    await writeFile(file, JSON.stringify({ ...variables, service_deploy_report: roll.from }), { mode: 0o600 });
+    using spool = new LogSpool({ file: join(work, 'log'), redact, onLine: say });
     const said = { write: spool.write.bind(spool), log: () => {} };
-    await using shell = await openShell({ root, env: { ...env, ...settings(root, env) }, spool: said, signal });
+    const own = { ...settings(clusterEnvironment(env)), JUNIT_OUTPUT_DIR: junit.from };
+    await using shell = await openShell({ root, env: own, spool: said, signal });
     const flags = ['--extra-vars', `@${file}`, '--diff', ...(check ? ['--check'] : [])];
     // Without us it has no lock. By `exec` it is our own child and no shell's.
     const command = tied('ansible-playbook', [join(folder, 'deploy.yml'), ...flags]).flat();
     return (await shell.$`exec ${command}`.nothrow()).exitCode === 0;
   } finally {
+    for (const report of reports) await handOver(report, redact);
     await rm(work, { recursive: true, force: true });
   }
 }
 
 /** What is set in the environment already, but for the locale, stays so. */
-function settings(root: string, env: Playing['env']): Readonly<Record<string, string | undefined>> {
+function settings(env: Playing['env']): Readonly<Record<string, string | undefined>> {
   return {
     ANSIBLE_CONFIG: join(folder, 'ansible.cfg'),
-    JUNIT_OUTPUT_DIR: join(root, 'out', 'junit'),
     // The same cluster as Headgate's own.
     K8S_AUTH_KUBECONFIG: env['HEADGATE_KUBECONFIG'] ?? env['KUBECONFIG'],
     ...env,

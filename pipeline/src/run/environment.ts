@@ -1,3 +1,5 @@
+import { secretsOf } from './secrets.ts';
+
 /** Variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,6 +16,15 @@ export function effectEnvironment(env: Environment, secrets: Readonly<Record<str
   return pick(
     env,
     Object.keys(env).filter((name) => !Object.hasOwn(secrets, name)),
+  );
+}
+
+/** For kubectl and Ansible. A login to a cluster may need any variable, so they see all but secrets that are Headgate's own. */
+export function clusterEnvironment(env: Environment): Environment {
+  const own = new Set(Object.keys(secretsOf(env)).filter((name) => name.startsWith('HEADGATE_')));
+  return pick(
+    env,
+    Object.keys(env).filter((name) => !own.has(name)),
   );
 }
 

@@ -16,6 +16,7 @@ describe('redactor()', () => {
     { form: 'in a URL in lower case', text: encodeURIComponent(token).toLowerCase(), shows: '***' },
     { form: 'half encoded', text: token.replace('@', '%40'), shows: '***' },
     { form: 'as a form field', text: new URLSearchParams({ token }).toString(), shows: 'token=***' },
+    { form: 'in XML', text: token.replaceAll('"', '&quot;'), shows: '***' },
     { form: 'in JSON', text: JSON.stringify({ token }), shows: '{"token":"***"}' },
     {
       form: 'in JSON inside of JSON',

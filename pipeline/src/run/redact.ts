@@ -13,7 +13,7 @@ const lineMinChars = 8;
 const searchedMaxChars = 256;
 
 /**
- * Knows each secret as it is, percent-encoded or escaped by a backslash in any mix, and inside base64 and base64url at any offset,
+ * Knows each secret as it is, percent-encoded, as an entity of XML or escaped by a backslash in any mix, and inside base64 and base64url at any offset,
  * also in lines and in parts of 16 digits or more.
  * @throws {HeadgateError} `USAGE` for a secret under 4 characters: hiding it would hide half of the log
  */
@@ -96,6 +96,14 @@ function formsOf(secret: string): readonly Form[] {
   return secret.length > searchedMaxChars ? [plain] : [plain, ...base64Of(secret).map(inLines)];
 }
 
+const entities: Readonly<Record<string, readonly string[]>> = {
+  '&': ['&amp;'],
+  '<': ['&lt;'],
+  '>': ['&gt;'],
+  '"': ['&quot;'],
+  "'": ['&apos;', '&#(?:39|x27);'],
+};
+
 const escapes: Readonly<Record<string, string>> = { '\n': 'n', '\r': 'r', '\t': 't' };
 
 /** Encoders differ in which characters they write as they are, so each one may stand in any form: of a URL, of JSON, also inside of JSON, of a shell. */
@@ -104,8 +112,9 @@ function characterForms(character: string): string {
   const inJson = Object.hasOwn(escapes, character) ? [`\\\\{1,3}${escapes[character]}`] : [];
   const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
   const unicode = units.map((unit) => `\\\\{1,3}u${anyCase(unit.toString(16).padStart(4, '0'))}`).join('');
+  const entity = entities[character] ?? [];
   const space = character === ' ' ? ['\\+'] : [];
-  return `(?:${[`\\\\{0,3}${escaped(character)}`, percent(character), ...inJson, unicode, ...space].join('|')})`;
+  return `(?:${[`\\\\{0,3}${escaped(character)}`, percent(character), ...inJson, unicode, ...space, ...entity].join('|')})`;
 }
 
 function percent(character: string): string {

@@ -91,7 +91,7 @@ test('parseSpec() reads every part that is written', () => {
     probe: undefined,
     pulls: ['get.ratings', 'post.ratings'],
   });
-  expect(spec.queue).toEqual({ url: 'nats://nats:4222', existing: undefined });
+  expect(spec.queue).toEqual({ url: 'nats://nats:4222', adopt: 'bind', existing: undefined });
   expect(spec.kubernetes).toEqual({
     namespace: 'ratings',
     traffic: {
@@ -363,13 +363,8 @@ test.each([
   ['nats:4222 }', 'nats:4222, adopt: steal }', '7:46 queue.adopt must be one of bind, redeploy, answer ("steal")'],
   [
     'nats:4222 }',
-    'nats:4222, adopt: redeploy }',
-    '7:46 queue.adopt must be bind, as no other way of adopting is carried out yet: let workers follow their source list, see services/rating/src/sources.ts ("redeploy")',
-  ],
-  [
-    'nats:4222 }',
     'nats:4222, adopt: answer }',
-    '7:46 queue.adopt must be bind, as no other way of adopting is carried out yet: let workers follow their source list, see services/rating/src/sources.ts ("answer")',
+    '7:46 queue.adopt must be bind or redeploy, as nobody answers what is left without working it off yet ("answer")',
   ],
   ['nats:4222 }', 'nats:4222, existing: { stream: requests } }', '7:39 queue.existing.consumers must be written'],
   [

@@ -51,8 +51,15 @@ export type ServiceSpec = {
   readonly manifests: string | undefined;
 };
 
+/**
+ * Who works off what a rolled back version left in its lane. `bind`: live's workers, which follow their source list. `redeploy`: workers of
+ * live's revision, put into that lane in place of its own.
+ */
+export type Adoption = 'bind' | 'redeploy';
+
 export type QueueSpec = {
   readonly url: string;
+  readonly adopt: Adoption;
   /** `undefined`: both lanes have streams that bootstrap makes. */
   readonly existing: ExistingQueue | undefined;
 };

@@ -193,7 +193,7 @@ describe('runController()', () => {
     await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
     const hands = handsOn(world.ports, controlled);
     const existing = { stream: 'requests', consumers: {} };
-    const queue = { url: 'nats://nats:4222', existing } as const;
+    const queue = { url: 'nats://nats:4222', adopt: 'bind', existing } as const;
 
     const asked = await startRelease({ ...hands, spec: { ...hands.spec, queue } }, aRequest('v2'));
 

@@ -2,7 +2,7 @@ import { HeadgateError, InvariantError } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
-import { queueHalf } from '../policy/commands.ts';
+import { queueHalf } from '../policy/back-commands.ts';
 import type { Look } from '../policy/look.ts';
 import { isForward, isJudged } from '../policy/phase.ts';
 import type { Command, Release } from '../policy/release.ts';

@@ -40,6 +40,12 @@ export async function perform(
       );
       await ports.workload.scale(command.lane, command.replicas, signal);
       break;
+    case 'redeploy':
+      invariant(command.lane !== release.state.live, 'Cannot set other workers in the live lane');
+      invariant(release.plan.redeploy !== undefined, 'Cannot redeploy as no revision is known for it');
+      await ports.workload.setWorkers(command.lane, release.plan.redeploy, signal);
+      await ports.workload.scale(command.lane, command.replicas, signal);
+      break;
     case 'keep':
       await ports.workload.keep(command.lane, command.replicas, signal);
       break;

@@ -71,7 +71,7 @@ test('roll() has it on record once every instance of live has it, and there is a
 
 test('roll() gives live no other queue', async () => {
   await using live = await aLiveLane();
-  const queue = { url: 'nats://nats:4222', existing: { stream: 'requests', consumers: {} } } as const;
+  const queue = { url: 'nats://nats:4222', adopt: 'bind', existing: { stream: 'requests', consumers: {} } } as const;
   const hands = { ...live.hands, spec: { ...live.hands.spec, queue } };
 
   const handled = await roll(hands, aRequest(two), live.sets);

@@ -19,6 +19,8 @@ const labelPatienceMs = 5_000;
 /** Everything a stage is judged by. */
 type Facts = {
   readonly lane: LaneLook;
+  /** The lane's own workers become those of live's revision. */
+  readonly redeploys: boolean;
   readonly live: QueueLook | undefined;
   readonly candidate: Release['candidate'];
   readonly waitedMs: number;
@@ -34,11 +36,11 @@ type Stage = {
   readonly done: string;
 };
 
-/** The way back in order; what each stage waits for. Commands are in commands.ts. */
+/** The way back in order; what each stage waits for. Commands are in back-commands.ts. */
 const stages: Readonly<Record<BackStage, Stage>> = {
   closing: { isDone: () => true, hold: 'unconfirmed', waiting: '', done: 'weight 0 is confirmed' },
   fencing: {
-    isDone: ({ lane, waitedMs }) => isFenced(lane, waitedMs) || waitedMs >= 5 * patienceMs,
+    isDone: (facts) => isFenced(facts) || facts.waitedMs >= 5 * patienceMs,
     hold: 'queue-unseen',
     waiting: 'the fence is not confirmed yet',
     done: 'no message reaches the candidate any more',
@@ -53,8 +55,10 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: "the candidate's workers are gone",
   },
   binding: {
-    isDone: ({ lane, live, candidate, fencedForMs }) =>
-      live?.sources.includes(candidate) === true && (lane.queue?.waiting === true || fencedForMs >= fenceMaxMs),
+    isDone: ({ lane, redeploys, live, candidate, fencedForMs }) =>
+      redeploys
+        ? ((lane.workload?.workers.ready ?? 0) > 0 && lane.queue?.waiting === true) || fencedForMs >= fenceMaxMs
+        : live?.sources.includes(candidate) === true && (lane.queue?.waiting === true || fencedForMs >= fenceMaxMs),
     hold: 'queue-unseen',
     waiting: 'live has not taken over the backlog yet',
     done: "live has adopted the candidate's backlog",
@@ -72,7 +76,8 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: 'what nobody could answer lies in the dead letters',
   },
   retiring: {
-    isDone: ({ lane }) => lane.workload?.proxies.present === 0 && lane.workload.workers.present === 0,
+    isDone: ({ lane, redeploys }) =>
+      lane.workload?.proxies.present === 0 && (redeploys || lane.workload.workers.present === 0),
     hold: 'workload-unseen',
     waiting: 'the candidate is still stopping',
     done: "the candidate's proxies are gone",
@@ -84,7 +89,8 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: 'the lane is empty',
   },
   unbinding: {
-    isDone: ({ live }) => live?.sources.length === 1,
+    isDone: ({ lane, redeploys, live }) =>
+      redeploys ? lane.workload?.workers.present === 0 : live?.sources.length === 1,
     hold: 'queue-unseen',
     waiting: 'the adoption has not ended yet',
     done: 'live pulls from its own lane only',
@@ -118,6 +124,7 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
   const live = release.former === undefined ? undefined : look.lanes[release.former];
   const facts: Facts = {
     lane,
+    redeploys: release.plan.redeploy !== undefined,
     live: live?.queue,
     held: live !== undefined && (live.workload === undefined || live.workload.autoscaler === 'held'),
     candidate: release.candidate,
@@ -136,8 +143,9 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
   return go(nextStage(release, phase, look), stage.done);
 }
 
-function isFenced(lane: LaneLook, waitedMs: number): boolean {
-  return lane.queue?.sources.length === 0 && (lane.queue.fencedMs > 0 || waitedMs >= patienceMs);
+function isFenced({ lane: { queue }, redeploys, waitedMs }: Facts): boolean {
+  if (queue === undefined) return false;
+  return (redeploys || queue.sources.length === 0) && (queue.fencedMs > 0 || waitedMs >= patienceMs);
 }
 
 function isLast(release: Release, phase: Back): boolean {

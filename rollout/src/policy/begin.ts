@@ -1,7 +1,7 @@
 import type { Instant, Lane } from '../lane.ts';
 import { firstLane, otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
-import type { ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
+import type { Adoption, ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
 import { standsTo } from './ancestry.ts';
 import { newestIn } from './newest.ts';
 import { isOver } from './phase.ts';
@@ -17,6 +17,9 @@ export type Begun =
   | { readonly kind: 'wait'; readonly text: string }
   | Refused;
 
+/** What a release must know of all that is beside it. */
+export type Around = Pick<Plan, 'raisedWeight'> & { readonly adopt: Adoption };
+
 type Refused = { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string };
 
 /** The start checks must be done by then. */
@@ -27,12 +30,13 @@ export function beginOrder(head: Head, order: Order, now: Instant): Begun {
   const { request, spec, restores } = order;
   // HAProxy says nothing of who wrote: there a raised weight can only be a dead driver's late write.
   const raisedWeight = spec.kubernetes === undefined ? 'overwrite' : 'hold';
+  const around: Around = { raisedWeight, adopt: spec.queue?.adopt ?? 'bind' };
   if (head.rolling !== undefined) return refuseWhileRolling(head.rolling);
   const refused = refuseOrder(head, order);
   if (refused !== undefined) return refused;
   const taken = restores
-    ? beginRestore(head, request, spec.release, raisedWeight, now)
-    : begin(head, request, spec.release, raisedWeight, now);
+    ? beginRestore(head, request, spec.release, around, now)
+    : begin(head, request, spec.release, around, now);
   return taken.kind === 'begun' ? { ...taken, head: { ...taken.head, waiting: undefined, spec } } : taken;
 }
 
@@ -72,13 +76,7 @@ function sameQueue(a: ExistingQueue | undefined, b: ExistingQueue | undefined): 
 }
 
 /** Begins a release in the lane that is not live, or says why not now. */
-export function begin(
-  head: Head,
-  request: ReleaseRequest,
-  spec: ReleaseSpec,
-  raisedWeight: Plan['raisedWeight'],
-  now: Instant,
-): Begun {
+export function begin(head: Head, request: ReleaseRequest, spec: ReleaseSpec, around: Around, now: Instant): Begun {
   const running = head.release === undefined || isOver(head.release.state.phase) ? undefined : head.release;
   // Live or not: in its watch it may still go back.
   if (running?.revision.id === request.revision.id) {
@@ -89,23 +87,17 @@ export function begin(
   const strategy = strategyFor(head, spec);
   if (strategy === 'rolling') return refuseRolling(request);
   if (running !== undefined) return { kind: 'wait', text: `release ${running.id} is ${running.state.phase.kind}` };
-  return begun(head, request, planFor(head, spec, strategy, request.revision.template, raisedWeight), now);
+  return begun(head, request, planFor(head, spec, strategy, request.revision.template, around), now);
 }
 
 /** The way back after keepWarm: a revision that was live before, start checks, then 100 at once. */
-function beginRestore(
-  head: Head,
-  request: ReleaseRequest,
-  spec: ReleaseSpec,
-  raisedWeight: Plan['raisedWeight'],
-  now: Instant,
-): Begun {
+function beginRestore(head: Head, request: ReleaseRequest, spec: ReleaseSpec, around: Around, now: Instant): Begun {
   const running = head.release !== undefined && !isOver(head.release.state.phase);
   if (running) return { kind: 'wait', text: `release ${head.release?.id} is still running` };
   if (head.live !== undefined && head.lanes[head.live]?.id === request.revision.id) {
     return { kind: 'nothing', text: `revision ${request.revision.id.slice(0, 8)} is live` };
   }
-  const plan = planFor(head, spec, 'restore', request.revision.template, raisedWeight);
+  const plan = planFor(head, spec, 'restore', request.revision.template, around);
   return begun(head, request, { ...plan, keepWarmMs: plan.watchMs }, now);
 }
 
@@ -173,7 +165,7 @@ function planFor(
   spec: ReleaseSpec,
   strategy: Plan['strategy'],
   template: LaneTemplate,
-  raisedWeight: Plan['raisedWeight'],
+  around: Around,
 ): Plan {
   const services = Object.entries(template.services);
   const liveServices = live === undefined ? {} : (lanes[live]?.template.services ?? {});
@@ -194,6 +186,7 @@ function planFor(
     watchMs: spec.watchMs,
     keepWarmMs: spec.keepWarmMs,
     connectionGraceMs: spec.connectionGraceMs,
+    redeploy: around.adopt === 'redeploy' && live !== undefined ? lanes[live] : undefined,
     // What an earlier version needs was done when it was new.
     migrate: strategy === 'restore' ? undefined : spec.migrate,
     approve: spec.approve,
@@ -202,7 +195,7 @@ function planFor(
     workers: sizes(false),
     liveSizes: Object.fromEntries(Object.entries(liveServices).map(([name, { replicas }]) => [name, replicas])),
     queue: services.some(([, { pulls }]) => pulls.length > 0),
-    raisedWeight,
+    raisedWeight: around.raisedWeight,
   };
 }
 

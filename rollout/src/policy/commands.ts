@@ -1,22 +1,16 @@
-import type { Lane } from '../lane.ts';
 import { sameWeights } from '../lane.ts';
+import { backCommands, keepCommands, letThrough, redeployed, sources, zero } from './back-commands.ts';
 import { connectionCommands } from './connections.ts';
 import { labelCommands } from './labels.ts';
 import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
 import { wantedPins } from './pins.ts';
 import type { Command, Release } from './release.ts';
-import { neededSizes, presentSizes, tooFew } from './sizes.ts';
+import { neededSizes, tooFew } from './sizes.ts';
 import { isClosed, weightsAt } from './weights.ts';
-
-/** How long a fence is set for; renewed at each look, so that a dead driver's fence lapses before messages age out. */
-const fenceMs = 15_000;
 
 /** Three times at the pace of a way back over a router that confirms in a second or two. */
 const foughtMaxMs = 5_000;
-
-/** After so long without a confirmed weight 0 the queue half goes by itself. */
-const queueHalfAfterMs = 2_000;
 
 /** What shall be in this phase, as far as the world is not seen to be so already. Asking twice is safe, a lost request is not. */
 export function commandsOf(release: Release, look: Look): readonly Command[] {
@@ -81,7 +75,11 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
 
 function adoptLeftovers({ former, candidate, plan }: Release, look: Look): readonly Command[] {
   const left = look.lanes[candidate].queue?.messages ?? 0;
-  return plan.queue && former !== undefined && left > 0 ? sources(look, former, [former, candidate]) : [];
+  if (!plan.queue || former === undefined || left === 0) return [];
+  if (plan.redeploy === undefined) return sources(look, former, [former, candidate]);
+  // A warm lane has workers of its own.
+  if ((look.lanes[candidate].workload?.workers.present ?? 1) > 0) return [];
+  return [...redeployed(candidate, plan), ...letThrough(candidate, look)];
 }
 
 function migrateCommands({ plan, candidate }: Release, { migration }: Look): readonly Command[] {
@@ -96,11 +94,9 @@ function startCommands(release: Release, look: Look): readonly Command[] {
   const seen = look.lanes[candidate].workload;
   const set: Command[] = seen?.revision === revision.id ? [] : [{ kind: 'setRevision', lane: candidate }];
   const up = seen !== undefined && seen.revision === revision.id && seen.proxies.complete && seen.workers.complete;
-  const fence: Command[] =
-    (look.lanes[candidate].queue?.fencedMs ?? 0) > 200 ? [{ kind: 'unfence', lane: candidate }] : [];
   return [
     ...queue,
-    ...fence,
+    ...letThrough(candidate, look),
     ...set,
     ...(up
       ? growCommands(release, look)
@@ -114,14 +110,6 @@ function growCommands(release: Release, look: Look): readonly Command[] {
   const seen = look.lanes[candidate].workload;
   if (seen === undefined || tooFew(release, seen, 100).length === 0) return [];
   return [{ kind: 'scale', lane: candidate, replicas: neededSizes(release) }];
-}
-
-/** An autoscaler sees less load on a lane that users are leaving, and would take away what the way back needs. */
-function keepCommands(release: Release, look: Look): readonly Command[] {
-  const { former } = release;
-  const seen = former === undefined ? undefined : look.lanes[former].workload;
-  if (former === undefined || seen?.autoscaler !== 'free') return [];
-  return [{ kind: 'keep', lane: former, replicas: presentSizes(release, seen) }];
 }
 
 /** A lane with all users may shrink again as its owner says, once it works off no other lane's messages. */
@@ -148,61 +136,6 @@ function letGoCommands({ state: { live }, plan }: Release, phase: Phase, look: L
   }
 }
 
-/** Live takes over the candidate's messages, whatever share of requests the candidate still gets. */
-export function queueHalf({ candidate, former, plan }: Release, look: Look): readonly Command[] {
-  if (!plan.queue || former === undefined) return [];
-  return [...sources(look, candidate, []), ...sources(look, former, [former, candidate])];
-}
-
-function backCommands(
-  release: Release,
-  phase: Extract<Phase, { kind: 'rollingBack' }>,
-  look: Look,
-): readonly Command[] {
-  const { candidate, former, plan } = release;
-  const none = Object.fromEntries(Object.keys({ ...plan.proxies, ...plan.workers }).map((name) => [name, 0]));
-  if (!plan.queue || former === undefined)
-    return phase.stage === 'retiring' ? [{ kind: 'scale', lane: candidate, replicas: none }] : [];
-  const adopt = sources(look, former, [former, candidate]);
-  const starve = sources(look, candidate, []);
-  const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
-  switch (phase.stage) {
-    case 'closing':
-      return look.now - phase.since >= queueHalfAfterMs ? queueHalf(release, look) : [];
-    case 'fencing':
-      return [...starve, fence];
-    case 'stopping':
-      return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
-    case 'binding':
-      return [...adopt, fence, ...stopAgain(release, look), ...keepCommands(release, look)];
-    case 'draining':
-      return [
-        ...adopt,
-        ...stopAgain(release, look),
-        ...((look.lanes[candidate].queue?.fencedMs ?? 1_000) > 200
-          ? [{ kind: 'unfence', lane: candidate } as const]
-          : []),
-      ];
-    case 'disposing':
-      return [
-        { kind: 'disposeDead', lane: candidate, upToStreamSeq: look.lanes[candidate].queue?.deliveredStreamSeq ?? 0 },
-      ];
-    case 'retiring':
-      return [{ kind: 'scale', lane: candidate, replicas: none }];
-    case 'emptying':
-      // A fence that lapsed by itself would stay behind in the consumer's config.
-      return [{ kind: 'unfence', lane: candidate }];
-    case 'unbinding':
-      return sources(look, former, [former]);
-  }
-}
-
-/** Workers that were not seen to go may have been told in vain, and keep the messages that they hold from live. */
-function stopAgain({ candidate, plan }: Release, look: Look): readonly Command[] {
-  const present = look.lanes[candidate].workload?.workers.present ?? 0;
-  return present > 0 ? [{ kind: 'scale', lane: candidate, replicas: zero(plan.workers) }] : [];
-}
-
 function retireCommands(
   { former, plan }: Release,
   phase: Extract<Phase, { kind: 'retiring' }>,
@@ -222,14 +155,4 @@ function retireCommands(
     case 'workers':
       return [{ kind: 'scale', lane: former, replicas: zero({ ...plan.proxies, ...plan.workers }) }];
   }
-}
-
-function sources(look: Look, lane: Lane, wanted: readonly Lane[]): readonly Command[] {
-  const seen = look.lanes[lane].queue?.sources;
-  const same = seen?.length === wanted.length && wanted.every((source) => seen.includes(source));
-  return same ? [] : [{ kind: 'setSources', lane, sources: wanted }];
-}
-
-function zero(sizes: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.keys(sizes).map((name) => [name, 0]));
 }

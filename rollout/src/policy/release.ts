@@ -23,6 +23,8 @@ export type Plan = {
   readonly keepWarmMs: number;
   /** `undefined`: begun by a Headgate that closed no connections. */
   readonly connectionGraceMs: number | undefined;
+  /** What live runs, where the candidate's workers become that on the way back; `undefined`: live's workers pull from both lanes. */
+  readonly redeploy: Revision | undefined;
   /** `undefined`: nothing is done to the data before the candidate starts. */
   readonly migrate: MigrateSpec | undefined;
   readonly approve: boolean;
@@ -98,6 +100,7 @@ export type Command =
   | { readonly kind: 'keep'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
   | { readonly kind: 'letGo'; readonly lane: Lane }
   | { readonly kind: 'closeConnections'; readonly lane: Lane; readonly olderThanMs: number }
+  | { readonly kind: 'redeploy'; readonly lane: Lane; readonly replicas: Readonly<Record<string, number>> }
   | { readonly kind: 'setSources'; readonly lane: Lane; readonly sources: readonly Lane[] }
   | { readonly kind: 'fence'; readonly lane: Lane; readonly forMs: number }
   | { readonly kind: 'unfence'; readonly lane: Lane }

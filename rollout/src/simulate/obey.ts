@@ -16,6 +16,11 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'scale':
       scale(world, command.lane, command.replicas, live);
       break;
+    case 'redeploy':
+      if (command.lane === live) world.broken.push('the live lane got other workers');
+      world.lanes[command.lane].isLent = true;
+      scale(world, command.lane, command.replicas, live);
+      break;
     case 'keep':
       world.lanes[command.lane].held = Math.max(world.lanes[command.lane].held, ...Object.values(command.replicas));
       break;
@@ -50,7 +55,8 @@ function setWeights(world: World, weights: Weights): void {
 }
 
 function setRevision(world: World, lane: SimLane, revision: string): void {
-  if (lane.revision === revision) return;
+  if (lane.revision === revision && !lane.isLent) return;
+  lane.isLent = false;
   lane.revision = revision;
   lane.startedAt = world.now;
   lane.proxies.since = world.now;

@@ -1,7 +1,7 @@
 import type { Lane } from '../lane.ts';
 import { instant, percent, weightsFor } from '../lane.ts';
 import { markerRule, readMarker } from '../pin.ts';
-import { begin } from '../policy/begin.ts';
+import { type Around, begin } from '../policy/begin.ts';
 import type { Act, Evidence, WishSeen } from '../policy/look.ts';
 import { noEvidence } from '../policy/look.ts';
 import type { Phase } from '../policy/phase.ts';
@@ -83,7 +83,9 @@ function release(play: Play, words: string): readonly string[] {
   const [name = '', ...options] = words.split(' ');
   const spec = { ...aSpec, ...Object.fromEntries(options.map(readOption)) };
   const request = { ...orderOf(revisionNamed(name)), insist: options.includes('insist') };
-  const begun = begin(play.head, request, spec, 'overwrite', instant(play.world.now));
+  play.world.followsSources = !options.includes('redeploy');
+  const around: Around = { raisedWeight: 'overwrite', adopt: play.world.followsSources ? 'bind' : 'redeploy' };
+  const begun = begin(play.head, request, spec, around, instant(play.world.now));
   if (begun.kind === 'begun') play.head = begun.head;
   return [`${begun.kind}: ${begun.text}`];
 }
@@ -218,6 +220,7 @@ function showCommand(command: Command): string {
     case 'setPins':
       return `setPins ${command.pins.map(({ value, lane }) => `${value}=${lane}`).join(' ') || 'none'}`;
     case 'scale':
+    case 'redeploy':
     case 'keep':
       return `${command.kind} ${command.lane} ${Object.entries(command.replicas)
         .map(([name, n]) => `${name}=${n}`)

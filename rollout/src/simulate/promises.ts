@@ -90,7 +90,13 @@ function checkRolledBack(game: Game, release: Release, backlog: number): void {
   if (world.pins.some((pin) => pin.lane === candidate)) broken.push('rolled back, but a pin leads to the candidate');
   if (lane.waiting.length + lane.stuck.length > 0 && backlog === 0) broken.push('rolled back with messages left');
   if (world.lanes[otherLane(candidate)].sources.length !== 1) broken.push('live still pulls from the other lane');
-  const again = begin(game.head, orderOf(release.revision), spec, 'overwrite', instant(world.now));
+  const again = begin(
+    game.head,
+    orderOf(release.revision),
+    spec,
+    { raisedWeight: 'overwrite', adopt: 'bind' },
+    instant(world.now),
+  );
   if (again.kind !== 'refused') broken.push('a revision that was rolled back came back by itself');
 }
 

@@ -1,5 +1,5 @@
 import { instant, percent, weightsFor } from '../lane.ts';
-import { begin } from '../policy/begin.ts';
+import { type Around, begin } from '../policy/begin.ts';
 import { evidenceOf } from '../policy/evidence.ts';
 import type { Act, WishSeen } from '../policy/look.ts';
 import { isOver } from '../policy/phase.ts';
@@ -61,7 +61,9 @@ function setUp(seed: number): Game {
   };
   const test = { strategy: 'ab', steps: [], pins: [testMarker], deadlineMs: 100_000 } as const;
   const written = random() < 0.25 ? { ...spec, ...test } : spec;
-  const begun = begin(head, orderOf(next), written, 'overwrite', instant(world.now));
+  world.followsSources = random() < 0.7;
+  const around: Around = { raisedWeight: 'overwrite', adopt: world.followsSources ? 'bind' : 'redeploy' };
+  const begun = begin(head, orderOf(next), written, around, instant(world.now));
   if (begun.kind !== 'begun' || begun.head.release === undefined) throw new RangeError(`seed ${seed} does not begin`);
   return {
     world,

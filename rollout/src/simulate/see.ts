@@ -1,7 +1,7 @@
 import type { Lane, Weights } from '../lane.ts';
 import { instant } from '../lane.ts';
 import type { Evidence, LaneLook, Look, WishSeen, WorkloadLook } from '../policy/look.ts';
-import { behaviourOf, present, ready, type SimLane, type World } from './world.ts';
+import { behaviourOf, present, ready, type SimLane, sourcesOf, type World } from './world.ts';
 
 /** What one driver remembers between two looks. A driver that takes over starts without it. */
 export type Memory = { downSince: { [lane in Lane]: number | undefined }; idleLooks: { [lane in Lane]: number } };
@@ -59,7 +59,7 @@ function seeWorkload(world: World, lane: SimLane): WorkloadLook {
   const isCrashed = behaviourOf(world, lane).kind === 'crashes' && proxies.ready === 0 && lane.proxies.wanted > 0;
   const autoscaler = lane.held > 0 ? 'held' : 'free';
   return {
-    revision: lane.revision,
+    revision: lane.isLent ? undefined : lane.revision,
     proxies,
     workers,
     ready: { proxy: proxies.ready, rating: workers.ready },
@@ -84,7 +84,7 @@ function seeQueue(world: World, name: Lane, memory: Memory) {
   memory.idleLooks[name] = messages === 0 ? memory.idleLooks[name] + 1 : 0;
   const pullers = (['blue', 'green'] as const).filter((other) => {
     const at = world.lanes[other];
-    return at.sources.includes(name) && ready(world, at, at.workers) > 0;
+    return sourcesOf(world, other).includes(name) && ready(world, at, at.workers) > 0;
   });
   return {
     messages,

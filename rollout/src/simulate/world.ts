@@ -16,6 +16,8 @@ export const good: Behaviour = { failRatio: 0.002, kind: 'answers', fromMs: 0 };
 /** One lane of the simulated world. Mutable: the world is the one thing here that changes. */
 export type SimLane = {
   revision: string | undefined;
+  /** Its workers are live's. */
+  isLent: boolean;
   startedAt: number;
   proxies: Pool;
   workers: Pool;
@@ -45,6 +47,8 @@ export type World = {
   readonly ratePerSecond: number;
   /** Instances of each kind that all traffic needs, as autoscalers see it; `undefined`: there are none. */
   autoscaled: number | undefined;
+  /** Whether workers know of source lists; those that do not pull from their own lane. */
+  followsSources: boolean;
   readonly random: () => number;
   /** Since the world began: accepted into a queue, answered once, expired. They must add up in the end. */
   accepted: number;
@@ -75,6 +79,7 @@ export function makeWorld(random: () => number, ratePerSecond: number): World {
     behaviours: new Map(),
     ratePerSecond,
     autoscaled: undefined,
+    followsSources: true,
     random,
     accepted: 0,
     answered: 0,
@@ -88,6 +93,7 @@ function emptyLane(sources: readonly Lane[]): SimLane {
   const pool = (): Pool => ({ wanted: 0, since: 0, leavingUntil: 0, leaving: 0 });
   return {
     revision: undefined,
+    isLent: false,
     startedAt: 0,
     proxies: pool(),
     workers: pool(),
@@ -101,13 +107,14 @@ function emptyLane(sources: readonly Lane[]): SimLane {
   };
 }
 
-export function behaviourOf(world: World, lane: SimLane): Behaviour {
+export function behaviourOf(world: World, lane: SimLane, pool = lane.proxies): Behaviour {
+  if (lane.isLent && pool === lane.workers) return good;
   return (lane.revision === undefined ? undefined : world.behaviours.get(lane.revision)) ?? good;
 }
 
 /** Ready instances: up for long enough, and not crashed. */
 export function ready(world: World, lane: SimLane, pool: Pool): number {
-  const behaviour = behaviourOf(world, lane);
+  const behaviour = behaviourOf(world, lane, pool);
   if (behaviour.kind === 'neverReady') return 0;
   if (behaviour.kind === 'crashes' && world.now - lane.startedAt >= behaviour.fromMs) return 0;
   return world.now - pool.since >= startMs ? pool.wanted : 0;
@@ -156,10 +163,10 @@ function arrive(world: World, lane: Lane, requests: number): void {
 /** The workers of `lane` take from each of their sources, the adopted one at half speed. */
 function work(world: World, lane: Lane, ms: number): void {
   const at = world.lanes[lane];
-  const behaviour = behaviourOf(world, at);
+  const behaviour = behaviourOf(world, at, at.workers);
   const hands = ready(world, at, at.workers);
   if (hands === 0) return;
-  for (const source of at.sources) {
+  for (const source of sourcesOf(world, lane)) {
     const from = world.lanes[source];
     if (world.now < from.fencedUntil) continue;
     from.lastProgressAt = world.now;
@@ -176,6 +183,10 @@ function work(world: World, lane: Lane, ms: number): void {
   }
 }
 
+export function sourcesOf({ followsSources, lanes }: World, lane: Lane): readonly Lane[] {
+  return followsSources ? lanes[lane].sources : [lane];
+}
+
 function age(world: World, lane: SimLane): void {
   if (lane.stuck.length > 0 && present(world, lane.workers) === 0) lane.waiting.unshift(...lane.stuck.splice(0));
   const fresh = lane.waiting.filter((at) => world.now - at < maxAgeMs);
@@ -188,7 +199,7 @@ export function resize(world: World, lane: SimLane, pool: Pool, wanted: number):
   if (wanted === pool.wanted) return;
   if (wanted < pool.wanted) {
     pool.leaving = pool.wanted - wanted;
-    pool.leavingUntil = world.now + (behaviourOf(world, lane).kind === 'ignoresSigterm' ? killMs : stopMs);
+    pool.leavingUntil = world.now + (behaviourOf(world, lane, pool).kind === 'ignoresSigterm' ? killMs : stopMs);
   } else if (pool.wanted === 0) {
     pool.since = world.now;
     lane.startedAt = world.now;

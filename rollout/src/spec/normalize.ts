@@ -66,9 +66,10 @@ function normalizeService({ source, port, replicas, env, pulls, probe, manifests
   };
 }
 
-function normalizeQueue({ jetstream, existing }: NonNullable<WrittenSpec['queue']>): QueueSpec {
+function normalizeQueue({ jetstream, adopt, existing }: NonNullable<WrittenSpec['queue']>): QueueSpec {
   return {
     url: proved(jetstream),
+    adopt: adopt === 'redeploy' ? adopt : 'bind',
     existing: existing && {
       stream: proved(existing.stream),
       consumers: Object.fromEntries(proved(existing.consumers)),

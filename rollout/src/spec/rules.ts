@@ -195,9 +195,9 @@ const migrateCommand: Rule = ({ release }) =>
 
 /** What is known and not done by anything yet is refused: it would be relied on. */
 const notYet: Rule = ({ queue }) => [
-  ...when(queue?.adopt !== undefined && queue.adopt !== 'bind', {
+  ...when(queue?.adopt === 'answer', {
     path: ['queue', 'adopt'],
-    rule: 'must be bind, as no other way of adopting is carried out yet: let workers follow their source list, see services/rating/src/sources.ts',
+    rule: 'must be bind or redeploy, as nobody answers what is left without working it off yet',
   }),
 ];
 

@@ -58,7 +58,7 @@ function defaultsOf({ services, queue, kubernetes, release }: Spec): readonly Sp
       [`services.${name}.replicas`, service.replicas] as const,
       [`services.${name}.probe`, service.probe] as const,
     ]),
-    ['queue.adopt', queue && 'bind'],
+    ['queue.adopt', queue?.adopt],
     ['kubernetes.driver', kubernetes?.driver],
     ['kubernetes.traffic.replicas.namespace', replicas?.namespace],
     ['kubernetes.traffic.replicas.listener', replicas?.listener],

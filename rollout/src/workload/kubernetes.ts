@@ -35,6 +35,7 @@ export function openKubernetesWorkload(target: KubernetesTarget): Workload {
   let probes = 0;
   return {
     setRevision: (lane, revision, signal) => saidAsWorkload(signal, () => setRevision(target, lane, revision, signal)),
+    setWorkers: (lane, revision, signal) => saidAsWorkload(signal, () => setWorkers(target, lane, revision, signal)),
     scale: (lane, replicas, signal) => saidAsWorkload(signal, () => scale(target, lane, replicas, signal)),
     observe: (lane, signal) =>
       saidAsWorkload(signal, async (): Promise<LaneSeen> => {
@@ -83,6 +84,21 @@ async function setRevision(
   for (const service of services) await setService(target, { lane, service, services, revision }, signal);
   for (const service of [...known].filter((each) => !services.includes(each))) {
     await changeDeployment(target, { lane, service }, unset, signal);
+  }
+}
+
+async function setWorkers(
+  target: KubernetesTarget,
+  lane: Lane,
+  revision: Revision,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, app } = target;
+  const services = Object.keys(revision.template.services).sort();
+  for (const service of services) {
+    if (revision.template.services[service]?.port !== undefined) continue;
+    await client.create<KubeObject>(kinds.Deployment, newDeployment({ app, lane, service }), signal); // Or it is there.
+    await setService(target, { lane, service, services, revision }, signal);
   }
 }
 

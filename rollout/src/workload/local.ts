@@ -6,6 +6,7 @@ import type { Workload } from './workload.ts';
 export function openLocalWorkload(client: SupervisorClient): Workload {
   return {
     setRevision: (lane, revision, signal) => saidAsWorkload(client.setRevision(lane, revision, signal)),
+    setWorkers: (lane, revision, signal) => saidAsWorkload(client.setWorkers(lane, revision, signal)),
     scale: (lane, replicas, signal) => saidAsWorkload(client.scale(lane, replicas, signal)),
     keep: async (_lane, _replicas, signal) => signal.throwIfAborted(), // No autoscalers here.
     letGo: async (_lane, signal) => signal.throwIfAborted(),

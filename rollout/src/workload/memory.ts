@@ -16,6 +16,8 @@ export interface MemoryWorkload extends Workload {
 type LaneState = {
   revision: Revision | undefined;
   labels: LaneLabels;
+  /** What its workers have instead. */
+  lent: Revision | undefined;
   readonly replicas: Map<string, number>;
   readonly failures: Map<string, Failure>;
 };
@@ -24,6 +26,7 @@ type LaneState = {
 export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorkloadOptions = {}): MemoryWorkload {
   const newLane = (): LaneState => ({
     revision: undefined,
+    lent: undefined,
     labels: { role: undefined, release: undefined },
     replicas: new Map(),
     failures: new Map(),
@@ -36,7 +39,15 @@ export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorklo
       const state = of(lane);
       if (state.revision?.id !== revision.id) state.failures.clear();
       state.revision = revision;
+      state.lent = undefined;
       startAll(state, failureOf);
+    },
+    async setWorkers(lane, revision, signal) {
+      signal.throwIfAborted();
+      const state = of(lane);
+      state.lent = revision;
+      for (const [service, { port }] of Object.entries(revision.template.services))
+        if (port === undefined) state.failures.delete(service);
     },
     async scale(lane, replicas, signal) {
       signal.throwIfAborted();
@@ -76,23 +87,35 @@ export function openMemoryWorkload({ failureOf = () => undefined }: MemoryWorklo
 }
 
 function startAll(
-  { revision, replicas, failures }: LaneState,
+  { revision, lent, replicas, failures }: LaneState,
   failureOf: (digest: string) => Failure | undefined,
 ): void {
-  for (const [service, digest] of Object.entries(revision?.digests ?? {})) {
+  for (const [service, digest] of Object.entries({ ...revision?.digests, ...workerDigests(lent) })) {
     const failure = failureOf(digest);
     if (failure !== undefined && (replicas.get(service) ?? 0) > 0) failures.set(service, failure);
   }
 }
 
-function observe({ revision, labels, replicas, failures }: LaneState): LaneSeen {
+function workerDigests(lent: Revision | undefined): Readonly<Record<string, string>> {
+  const workers = Object.entries(lent?.digests ?? {}).filter(
+    ([name]) => lent?.template.services[name]?.port === undefined,
+  );
+  return Object.fromEntries(workers);
+}
+
+function observe({ revision, lent, labels, replicas, failures }: LaneState): LaneSeen {
   const services = Object.keys(revision?.template.services ?? {}).map((service): [string, ServiceSeen] => {
     const wanted = replicas.get(service) ?? 0;
     const failure = failures.get(service);
     const ready = failure === undefined ? wanted : 0;
     return [service, { wanted, ready, present: ready, stale: 0, failure }];
   });
-  return { revision: revision?.id, autoscaler: 'none', labels, services: Object.fromEntries(services) };
+  return {
+    revision: lent === undefined ? revision?.id : undefined,
+    autoscaler: 'none',
+    labels,
+    services: Object.fromEntries(services),
+  };
 }
 
 function probe(lane: Lane, state: LaneState): ProbeAnswer {

@@ -120,6 +120,28 @@ export function describeWorkload(name: string, open: () => Promise<WorkloadRig>)
       });
     });
 
+    test('setWorkers() gives the lane workers of another revision beside its own proxies, until setRevision()', async () => {
+      await rig.workload.setRevision('green', rig.crashing, signal);
+      await rig.workload.scale('green', one, signal);
+      await until('green', ({ services }) => services['rating']?.failure !== undefined);
+      await rig.workload.scale('green', { rating: 0 }, signal);
+      await until('green', ({ services }) => services['rating']?.present === 0 && services['proxy']?.ready === 1);
+
+      await rig.workload.setWorkers('green', rig.sound[1], signal);
+      await rig.workload.scale('green', { rating: 1 }, signal);
+      const lent = await until('green', ({ services }) => services['rating']?.ready === 1);
+
+      expect(lent.revision).toBeUndefined();
+      expect(lent.services['proxy']).toMatchObject({ ready: 1, present: 1, stale: 0 });
+      expect(lent.services['rating']).toEqual({ wanted: 1, ready: 1, present: 1, stale: 0, failure: undefined });
+      expect(await rig.workload.probe('green', signal)).toMatchObject({ lane: 'green', revision: rig.crashing.id });
+
+      await rig.workload.setRevision('green', rig.sound[1], signal);
+      await until('green', ready(rig.sound[1], 1));
+      await rig.workload.scale('green', none, signal);
+      await until('green', gone);
+    });
+
     test('setRevision() replaces the instances of another revision, in this lane only', async () => {
       await rig.workload.setRevision('green', rig.sound[0], signal);
       await rig.workload.scale('green', one, signal);

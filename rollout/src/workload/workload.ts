@@ -52,6 +52,11 @@ export interface Workload {
   /** Instances of another revision are replaced. Starts nothing by itself where the scale is 0. @throws {HeadgateError} `WORKLOAD_UNREACHABLE` */
   setRevision(lane: Lane, revision: Revision, signal: AbortSignal): Promise<void>;
   /**
+   * The workers of the lane become those of `revision`, its proxies stay as they are; the lane has no whole revision until
+   * `setRevision()`. Starts nothing by itself where the scale is 0. @throws {HeadgateError} `WORKLOAD_UNREACHABLE`
+   */
+  setWorkers(lane: Lane, revision: Revision, signal: AbortSignal): Promise<void>;
+  /**
    * At least so many instances of each named service, whatever an autoscaler thinks, until `letGo()`; 0 is exact and means a graceful
    * stop. @throws {HeadgateError} `WORKLOAD_UNREACHABLE`
    */

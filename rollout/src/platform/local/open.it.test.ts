@@ -16,7 +16,7 @@ const spec: Spec = {
     proxy: { ...service, port: 8080, pulls: [], probe: '/' },
     rating: { ...service, port: undefined, pulls: ['get.ratings'], probe: undefined },
   },
-  queue: { url: 'nats://nats:4222', existing: undefined },
+  queue: { url: 'nats://nats:4222', adopt: 'bind', existing: undefined },
   kubernetes: undefined,
   infra: {},
   frontend: undefined,

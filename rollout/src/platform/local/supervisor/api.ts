@@ -73,6 +73,9 @@ async function answer(request: IncomingMessage, { info, supervisor }: Served): P
     case 'PUT revision':
       await running.setRevision(lane, (await readBody(request)) as Revision); // Only our own client writes here.
       return done;
+    case 'PUT workers':
+      await running.setWorkers(lane, (await readBody(request)) as Revision); // As above.
+      return done;
     case 'PUT scale':
       await running.scale(lane, (await readBody(request)) as Record<string, number>); // As above.
       return done;

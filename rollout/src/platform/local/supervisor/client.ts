@@ -16,6 +16,7 @@ const answerMaxMs = 10_000;
 export interface SupervisorClient {
   info(signal: AbortSignal): Promise<Info>;
   setRevision(lane: Lane, revision: Revision, signal: AbortSignal): Promise<void>;
+  setWorkers(lane: Lane, revision: Revision, signal: AbortSignal): Promise<void>;
   scale(lane: Lane, replicas: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>;
   observe(lane: Lane, signal: AbortSignal): Promise<LaneSeen>;
   probe(lane: Lane, signal: AbortSignal): Promise<ProbeAnswer>;
@@ -34,6 +35,7 @@ export function openSupervisorClient(socketPath: string): SupervisorClient {
   return {
     info: (signal) => ask('GET', '/info', signal),
     setRevision: async (lane, revision, signal) => void (await ask('PUT', `/lanes/${lane}/revision`, signal, revision)),
+    setWorkers: async (lane, revision, signal) => void (await ask('PUT', `/lanes/${lane}/workers`, signal, revision)),
     scale: async (lane, replicas, signal) => void (await ask('PUT', `/lanes/${lane}/scale`, signal, replicas)),
     observe: (lane, signal) => ask('GET', `/lanes/${lane}/`, signal),
     probe: (lane, signal) => ask('POST', `/lanes/${lane}/probe`, signal),

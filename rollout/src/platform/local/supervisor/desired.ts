@@ -6,12 +6,14 @@ import type { Revision } from '../../../revision.ts';
 /** What drivers asked for; it outlives the supervisor. */
 export type LaneDesired = {
   readonly revision: Revision | undefined;
+  /** What its workers have instead, while they work off what another revision left. */
+  readonly lent: Revision | undefined;
   readonly replicas: Readonly<Record<string, number>>;
 };
 
 export type Desired = PerLane<LaneDesired>;
 
-const nothing: LaneDesired = { revision: undefined, replicas: {} };
+const nothing: LaneDesired = { revision: undefined, lent: undefined, replicas: {} };
 
 /** The file is our own and written whole, so that it is trusted. */
 export async function readDesired(file: string): Promise<Desired> {

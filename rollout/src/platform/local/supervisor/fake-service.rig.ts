@@ -43,8 +43,29 @@ function service(): void {
     socket.pipe(socket);
   });
   if (env['PORT'] !== undefined) proxy.listen(Number(env['PORT']), env['HOST']);
+  let stopping = false;
+  /** Pulls from its own lane alone, as a worker that knows of no source list. */
+  async function pull(nats: typeof import('nats')): Promise<void> {
+    open++;
+    const connection = await nats.connect({ servers: env['NATS_URL']! });
+    const [stream, consumer] = [env['SERVICE_STREAM_NAME']!, env['SERVICE_CONSUMER_NAME']!];
+    const from = await connection.jetstream().consumers.get(stream, consumer);
+    while (!stopping) {
+      const message = await from.next({ expires: 1_000 });
+      if (message === null) continue;
+      await new Promise((resolve) => setTimeout(resolve, Number(env['HANDLER_MS'])));
+      const { originReplyTo } = message.json<{ originReplyTo: string }>();
+      connection.publish(`effects.${env['HEADGATE_REVISION']}`, message.headers?.get('Nats-Msg-Id'));
+      connection.publish(originReplyTo, JSON.stringify({ headers: {}, body: {}, statusCode: 200 }));
+      await message.ackAck();
+    }
+    await connection.close();
+    open--;
+  }
+  if (env['NATS_MODULE'] !== undefined) for (let i = 0; i < 4; i++) void pull(require(env['NATS_MODULE']));
   process.on('SIGTERM', () => {
     if (behaviour === 'deaf') return;
+    stopping = true;
     proxy.close();
     const look = () => (open === 0 ? process.exit(0) : setTimeout(look, 5));
     look();

@@ -1,3 +1,4 @@
+import type { LaneTemplate, Revision } from '../../../revision.ts';
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
 import { ask } from '../ask.ts';
 import type { LaneDesired } from './desired.ts';
@@ -10,11 +11,16 @@ export type LogTail = { readonly name: string; readonly lines: readonly string[]
 /** Less than the driver waits for its own question. */
 const probeMaxMs = 8_000;
 
+function workersIn(revision: Revision | undefined): LaneTemplate['services'] {
+  const services = Object.entries(revision?.template.services ?? {});
+  return Object.fromEntries(services.filter(([, { port }]) => port === undefined));
+}
+
 /** All services of one lane. */
 export class LaneRunner {
   readonly #options: Omit<RunnerOptions, 'service'>;
   readonly #services = new Map<string, ServiceRunner>();
-  #desired: LaneDesired = { revision: undefined, replicas: {} };
+  #desired: LaneDesired = { revision: undefined, lent: undefined, replicas: {} };
   #probes = 0;
 
   constructor(options: Omit<RunnerOptions, 'service'>) {
@@ -23,24 +29,35 @@ export class LaneRunner {
 
   set(desired: LaneDesired): void {
     this.#desired = desired;
-    const written = Object.keys(desired.revision?.template.services ?? {});
-    for (const service of written) {
+    for (const service of this.#written()) {
       if (!this.#services.has(service)) this.#services.set(service, new ServiceRunner({ ...this.#options, service }));
     }
     // A service that the new revision does not have ends, too.
-    for (const [service, runner] of this.#services) runner.set(desired.revision, desired.replicas[service] ?? 0);
+    for (const [service, runner] of this.#services)
+      runner.set(this.#revisionOf(service), desired.replicas[service] ?? 0);
   }
 
   observe(): LaneSeen {
-    const names = Object.keys(this.#desired.revision?.template.services ?? {});
+    const names = this.#written();
     const services = [...this.#services].map(([name, runner]) => [name, runner.observe()] as const);
     const shown = services.filter(([name, seen]) => names.includes(name) || seen.present > 0);
+    const { revision, lent } = this.#desired;
     return {
-      revision: this.#desired.revision?.id,
+      revision: lent === undefined ? revision?.id : undefined,
       autoscaler: 'none',
       labels: undefined,
       services: Object.fromEntries(shown),
     };
+  }
+
+  #written(): readonly string[] {
+    const { revision, lent } = this.#desired;
+    return Object.keys({ ...revision?.template.services, ...workersIn(lent) });
+  }
+
+  #revisionOf(service: string): Revision | undefined {
+    const { revision, lent } = this.#desired;
+    return service in workersIn(lent) ? lent : revision;
   }
 
   /** Whether every service has as many ready instances as it shall have. */

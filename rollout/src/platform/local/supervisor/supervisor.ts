@@ -44,6 +44,7 @@ export interface Supervisor extends AsyncDisposable {
   readonly machine: Machine;
   readonly migrations: Migrator;
   setRevision(lane: Lane, revision: Revision): Promise<void>;
+  setWorkers(lane: Lane, revision: Revision): Promise<void>;
   scale(lane: Lane, replicas: Readonly<Record<string, number>>): Promise<void>;
   observe(lane: Lane): LaneSeen;
   probe(lane: Lane): Promise<ProbeAnswer>;
@@ -76,15 +77,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     note,
     onHaproxyAgain: () => later.onHaproxyAgain(),
   });
-  const ports = new PortPool();
-  const around: Surroundings = {
-    bwrap,
-    haproxySocket: machine.haproxy.socket,
-    servers: { nats: machine.urls.nats, database: machine.urls.database },
-    logs: places.logs,
-    pids: places.pids,
-    takePort: () => ports.take(),
-  };
+  const around = surroundingsOf(bwrap, machine, places);
   const resolveImage: ResolveImage =
     options.resolveImage ?? ((reference, signal) => pullImage(reference, places.images, signal));
   const runners = makeRunners({ app, around, resolveImage });
@@ -105,7 +98,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   return {
     machine,
     migrations,
-    setRevision: (lane, revision) => change(lane, { ...desired[lane], revision }),
+    setRevision: (lane, revision) => change(lane, { ...desired[lane], revision, lent: undefined }),
+    setWorkers: (lane, lent) => change(lane, { ...desired[lane], lent }),
     scale: (lane, replicas) => change(lane, { ...desired[lane], replicas: grown(desired[lane].replicas, replicas) }),
     observe: (lane) => runners[lane].observe(),
     probe: (lane) => runners[lane].probe(),
@@ -131,6 +125,18 @@ function grown(before: LaneDesired['replicas'], asked: LaneDesired['replicas']):
     n === 0 ? 0 : Math.max(n, before[service] ?? 0),
   ]);
   return { ...before, ...Object.fromEntries(changed) };
+}
+
+function surroundingsOf(bwrap: string, { haproxy, urls }: Machine, { logs, pids }: Places): Surroundings {
+  const ports = new PortPool();
+  return {
+    bwrap,
+    haproxySocket: haproxy.socket,
+    servers: { nats: urls.nats, database: urls.database },
+    logs,
+    pids,
+    takePort: () => ports.take(),
+  };
 }
 
 function makeRunners(options: Pick<RunnerOptions, 'app' | 'around' | 'resolveImage'>): PerLane<LaneRunner> {

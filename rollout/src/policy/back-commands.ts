@@ -1,0 +1,128 @@
+import type { Lane } from '../lane.ts';
+import type { Look } from './look.ts';
+import type { BackStage, Phase } from './phase.ts';
+import type { Command, Plan, Release } from './release.ts';
+import { presentSizes } from './sizes.ts';
+
+/** What is done on the way back, stage by stage; when a stage is over is in back.ts. */
+
+/** How long a fence is set for; renewed at each look, so that a dead driver's fence lapses before messages age out. */
+const fenceMs = 15_000;
+
+/** After so long without a confirmed weight 0 the queue half goes by itself. */
+const queueHalfAfterMs = 2_000;
+
+/** Live takes over the candidate's messages, whatever share of requests the candidate still gets. */
+export function queueHalf({ candidate, former, plan }: Release, look: Look): readonly Command[] {
+  if (!plan.queue || former === undefined || plan.redeploy !== undefined) return [];
+  return [...sources(look, candidate, []), ...sources(look, former, [former, candidate])];
+}
+
+export function backCommands(
+  release: Release,
+  phase: Extract<Phase, { kind: 'rollingBack' }>,
+  look: Look,
+): readonly Command[] {
+  const { candidate, former, plan } = release;
+  const none = Object.fromEntries(Object.keys({ ...plan.proxies, ...plan.workers }).map((name) => [name, 0]));
+  if (!plan.queue || former === undefined)
+    return phase.stage === 'retiring' ? [{ kind: 'scale', lane: candidate, replicas: none }] : [];
+  if (plan.redeploy !== undefined) return redeployCommands(release, phase.stage, look);
+  const adopt = sources(look, former, [former, candidate]);
+  const starve = sources(look, candidate, []);
+  const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
+  switch (phase.stage) {
+    case 'closing':
+      return look.now - phase.since >= queueHalfAfterMs ? queueHalf(release, look) : [];
+    case 'fencing':
+      return [...starve, fence];
+    case 'stopping':
+      return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
+    case 'binding':
+      return [...adopt, fence, ...stopAgain(release, look), ...keepCommands(release, look)];
+    case 'draining':
+      return [
+        ...adopt,
+        ...stopAgain(release, look),
+        ...((look.lanes[candidate].queue?.fencedMs ?? 1_000) > 200
+          ? [{ kind: 'unfence', lane: candidate } as const]
+          : []),
+      ];
+    case 'disposing':
+      return [disposed(candidate, look)];
+    case 'retiring':
+      return [{ kind: 'scale', lane: candidate, replicas: none }];
+    case 'emptying':
+      // A fence that lapsed by itself would stay behind in the consumer's config.
+      return [{ kind: 'unfence', lane: candidate }];
+    case 'unbinding':
+      return sources(look, former, [former]);
+  }
+}
+
+/** As with a source list, but that the lane keeps workers, which are live's, until it is empty. */
+function redeployCommands({ candidate, plan }: Release, stage: BackStage, look: Look): readonly Command[] {
+  const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
+  switch (stage) {
+    case 'closing':
+      return [];
+    case 'fencing':
+      return [fence];
+    case 'stopping':
+      return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
+    case 'binding':
+      return [fence, ...redeployed(candidate, plan)];
+    case 'draining':
+      return letThrough(candidate, look);
+    case 'disposing':
+      return [disposed(candidate, look)];
+    case 'retiring':
+      return [{ kind: 'scale', lane: candidate, replicas: zero(plan.proxies) }];
+    case 'emptying':
+      return [{ kind: 'unfence', lane: candidate }];
+    case 'unbinding':
+      return [{ kind: 'scale', lane: candidate, replicas: zero({ ...plan.workers, ...workersOf(plan) }) }];
+  }
+}
+
+/** As many as live's revision has. */
+export function redeployed(lane: Lane, plan: Plan): readonly Command[] {
+  return [{ kind: 'redeploy', lane, replicas: workersOf(plan) }];
+}
+
+function workersOf({ redeploy }: Plan): Readonly<Record<string, number>> {
+  const workers = Object.entries(redeploy?.template.services ?? {}).filter(([, { port }]) => port === undefined);
+  return Object.fromEntries(workers.map(([name, { replicas }]) => [name, replicas]));
+}
+
+export function letThrough(lane: Lane, look: Look): readonly Command[] {
+  return (look.lanes[lane].queue?.fencedMs ?? 0) > 200 ? [{ kind: 'unfence', lane }] : [];
+}
+
+function disposed(lane: Lane, look: Look): Command {
+  return { kind: 'disposeDead', lane, upToStreamSeq: look.lanes[lane].queue?.deliveredStreamSeq ?? 0 };
+}
+
+/** Workers that were not seen to go may have been told in vain, and keep the messages that they hold from live. */
+function stopAgain({ candidate, plan }: Release, look: Look): readonly Command[] {
+  const present = look.lanes[candidate].workload?.workers.present ?? 0;
+  return present > 0 ? [{ kind: 'scale', lane: candidate, replicas: zero(plan.workers) }] : [];
+}
+
+/** An autoscaler sees less load on a lane that users are leaving, and would take away what the way back needs. */
+export function keepCommands(release: Release, look: Look): readonly Command[] {
+  const { former } = release;
+  const seen = former === undefined ? undefined : look.lanes[former].workload;
+  if (former === undefined || seen?.autoscaler !== 'free') return [];
+  return [{ kind: 'keep', lane: former, replicas: presentSizes(release, seen) }];
+}
+
+export function sources(look: Look, lane: Lane, wanted: readonly Lane[]): readonly Command[] {
+  const seen = look.lanes[lane].queue?.sources;
+  const same = seen?.length === wanted.length && wanted.every((source) => seen.includes(source));
+  return same ? [] : [{ kind: 'setSources', lane, sources: wanted }];
+}
+
+export function zero(sizes: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.keys(sizes).map((name) => [name, 0]));
+}

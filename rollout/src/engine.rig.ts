@@ -37,6 +37,7 @@ export function aPlatform(perSec = 20_000) {
     migrations,
     queue,
     ...openMemoryJournal(),
+    herald: undefined,
     setFence() {},
     async send({ headers }) {
       const lane = traffic.route(Object.fromEntries(Object.entries(headers).map(([n, v]) => [n.toLowerCase(), v])));

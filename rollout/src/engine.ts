@@ -3,7 +3,7 @@ import { firstOf, withDeadline } from './deadline.ts';
 import { type Book, openBook } from './engine/book.ts';
 import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
 import { openEvidence } from './engine/evidence.ts';
-import type { Emit } from './engine/occurrence.ts';
+import { both, type Emit } from './engine/occurrence.ts';
 import { makeSyntheticSender } from './engine/synthetic.ts';
 import { makeWatcher, type Sights } from './engine/watcher.ts';
 import { type Heard, hear, unheard } from './engine/wishes.ts';
@@ -57,7 +57,8 @@ const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
  * @throws {HeadgateError} `LOCK_HELD` when somebody else took the lock
  */
 export async function drive(task: Drive): Promise<Driven> {
-  const { ports, app, spec, lease, emit, signal, begin, news, now = systemNow, pace = usualPace } = task;
+  const { ports, app, spec, lease, signal, begin, news, now = systemNow, pace = usualPace } = task;
+  const emit = ports.herald === undefined ? task.emit : both(task.emit, ports.herald.emit);
   const book = await openBook(ports.journal, app, lease);
   ports.setFence(book.head.fence);
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };

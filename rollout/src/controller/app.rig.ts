@@ -57,7 +57,10 @@ ${release}`;
   const through = { kind: 'gateway-api', namespace: 'gateway', name: 'main' } as const;
   const entrance = { through, host, paths: ['/'], frontend: undefined };
   await bootstrapCluster({ spec, entrance, manifests: {}, check: false }, client, signal());
-  const ports = openKubernetesPlatform(spec, client, { HEADGATE_POD_NETWORK: '1' });
+  const ports = openKubernetesPlatform(spec, client, {
+    env: { HEADGATE_POD_NETWORK: '1' },
+    untold: (error) => process.stderr.write(`an Event could not be written: ${error}\n`),
+  });
   const { journal } = openKubernetesJournal(client, spec.app);
   const head = () => readHead(journal, spec.app, signal());
   const users = startUsers(host);

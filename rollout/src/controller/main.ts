@@ -6,13 +6,12 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { both, type Emit } from '../engine/occurrence.ts';
+import type { Emit } from '../engine/occurrence.ts';
 import { openKubernetesJournal } from '../journal/kubernetes.ts';
 import { newsOf } from '../notify/notice.ts';
 import { type Notifier, openNotifier } from '../notify/notifier.ts';
 import { postWebhook } from '../notify/webhook.ts';
 import { openKubeClient } from '../platform/kubernetes/client.ts';
-import { eventsOf } from '../platform/kubernetes/events.ts';
 import { openKubernetesPlatform } from '../platform/kubernetes/open.ts';
 import { serviceAccountFolder } from '../platform/kubernetes/service-account.ts';
 import type { Spec } from '../spec.ts';
@@ -46,11 +45,11 @@ function tendedOf(app: string): Tended {
     holder,
     notify: (spec) => notifierOf(spec).emit,
     records: openKubernetesJournal(client, app, undefined, peers),
-    open: (spec) => openKubernetesPlatform(spec, client),
-    emit: both(
-      emitTo(app),
-      eventsOf(client, app, (error) => log('event-unwritten', { app, error: String(error) })),
-    ),
+    open: (spec) =>
+      openKubernetesPlatform(spec, client, {
+        untold: (error) => log('event-unwritten', { app, error: String(error) }),
+      }),
+    emit: emitTo(app),
   };
 }
 

@@ -22,22 +22,31 @@ export function openRecords({ app, kubernetes }: Spec, state: string): Records {
 
 /** All ports of an app. The local platform is started when it does not run yet. */
 export async function openPlatform(spec: Spec, opening: Opening): Promise<Platform> {
-  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace);
+  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace, sayOnce(opening.say));
   const { openLocalPlatform } = await import('./local/open.ts');
   return openLocalPlatform(spec, opening);
 }
 
 /** What the lanes' processes say of themselves, for whoever only looks: starts nothing. */
 export async function openProcesses(spec: Spec, state: string): Promise<AsyncDisposable & Pick<Platform, 'processes'>> {
-  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace);
+  if (spec.kubernetes !== undefined) return openCluster(spec, spec.kubernetes.namespace, () => {}); // Nothing is decided.
   const { openRunningProcesses } = await import('./local/open.ts');
   return { processes: openRunningProcesses(spec, state), async [Symbol.asyncDispose]() {} };
 }
 
-async function openCluster(spec: Spec, namespace: string): Promise<Platform> {
+/** The first trouble with Events is worth a line; the journal has what they would have said. */
+function sayOnce(say: Opening['say']): (error: unknown) => void {
+  let isSaid = false;
+  return (error) => {
+    if (!isSaid) say(`not every decision can be seen with \`kubectl get events\`: ${String(error)}`);
+    isSaid = true;
+  };
+}
+
+async function openCluster(spec: Spec, namespace: string, untold: (error: unknown) => void): Promise<Platform> {
   const { openKubernetesPlatform } = await import('./kubernetes/open.ts');
   const client = openKubeClient({ namespace });
-  const platform = openKubernetesPlatform(spec, client);
+  const platform = openKubernetesPlatform(spec, client, { untold });
   return {
     ...platform,
     async [Symbol.asyncDispose]() {

@@ -7,6 +7,7 @@ import type { Spec } from '../../spec.ts';
 import { type KubernetesTarget, openKubernetesWorkload } from '../../workload/kubernetes.ts';
 import type { Platform } from '../platform.ts';
 import type { KubeClient } from './client.ts';
+import { openEvents } from './events.ts';
 import { adminPortBeside, laneSelector } from './lane-names.ts';
 import { queueAddress } from './queue-address.ts';
 import { remembering } from './remembering.ts';
@@ -18,8 +19,14 @@ import { sendThrough } from './send-through.ts';
  * All ports of an app on a cluster; asks nobody anything before it is asked. The client stays the caller's, who closes it. Pods and router
  * are asked at their own addresses from inside of the cluster, and from a machine that `HEADGATE_POD_NETWORK=1` says is routed to it; else
  * through the API server.
+ *
+ * @param untold hears of an Event that could not be written
  */
-export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: NodeJS.ProcessEnv = process.env): Platform {
+export function openKubernetesPlatform(
+  spec: Spec,
+  client: KubeClient,
+  { env = process.env, untold }: { readonly env?: NodeJS.ProcessEnv; readonly untold: (error: unknown) => void },
+): Platform {
   const { app, services, queue: queued, kubernetes } = spec;
   invariant(kubernetes !== undefined, `Cannot open ${app} on a cluster as its spec names none`);
   const isDirect = isRouted(env);
@@ -39,6 +46,7 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
     natsUrl: queued?.url,
     reach: isDirect ? 'pod' : 'api-server',
   };
+  const herald = openEvents(client, app, untold);
   return {
     ...openRouting({ app, kubernetes, client, fence, way, proxies }),
     processes: openPodProcesses({
@@ -53,10 +61,14 @@ export function openKubernetesPlatform(spec: Spec, client: KubeClient, env: Node
     migrations: openKubernetesMigrations(target),
     queue,
     ...openKubernetesJournal(client, app),
+    herald,
     setFence(number) {
       driver = number;
     },
     send: (request, within) => sendThrough({ app, kubernetes, client, way }, request, within),
-    [Symbol.asyncDispose]: async () => queue?.[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await herald[Symbol.asyncDispose]();
+      await queue?.[Symbol.asyncDispose]();
+    },
   };
 }

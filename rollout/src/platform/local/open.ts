@@ -38,6 +38,7 @@ export async function openLocalPlatform(spec: Spec, { state, signal, say }: Open
     migrations: openLocalMigrations(client),
     queue,
     ...openFileJournal(join(state, 'journal')),
+    herald: undefined,
     setFence: () => {}, // HAProxy has no place for it.
     send: ({ path, headers }, within) => ask(`${info.urls.http}${path}`, headers, within),
     [Symbol.asyncDispose]: async () => queue?.[Symbol.asyncDispose](),

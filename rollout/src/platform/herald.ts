@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import type { Occurrence } from '../engine/occurrence.ts';
 import { phaseText } from '../report/status.ts';
 
@@ -41,7 +42,7 @@ export function openHerald({ write, failed, closeMaxMs = closeMaxMsDefault }: He
     while (!gone.signal.aborted) {
       const told = waiting.shift();
       if (told === undefined) break;
-      await write(told, AbortSignal.any([gone.signal, AbortSignal.timeout(writeMaxMs)])).catch(failed);
+      await write(told, withDeadline(gone.signal, writeMaxMs)).catch(failed);
     }
     telling = undefined;
   }

@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect } from 'nats';
 import { aPlatform, handsOn, isAt, isOpen, quick } from '../../engine.rig.ts';
@@ -16,25 +21,43 @@ import { aRevision } from '../../workload/revision.rig.ts';
 import { type SupervisorRig, superviseHere } from './supervisor/supervisor.rig.ts';
 
 let rig: SupervisorRig;
+let root: string;
 
 beforeAll(async () => {
-  rig = await superviseHere();
+  root = await mkdtemp(join(tmpdir(), 'headgate-root-'));
+  await furnish(root);
+  rig = await superviseHere(root);
 });
 
 afterAll(async () => {
   await rig?.[Symbol.asyncDispose]();
+  await rm(root, { recursive: true });
 });
+
+/** This machine's Node, and NATS's client, which a lane's process could not see at its own place, that of this clone. */
+async function furnish(folder: string): Promise<void> {
+  const { stdout } = await promisify(execFile)('ldd', [process.execPath]);
+  const program = [process.execPath, ...(stdout.match(/\/\S+/g) ?? [])];
+  await Promise.all(program.map((file) => cp(file, join(folder, file), { dereference: true })));
+  const { resolve } = createRequire(import.meta.url);
+  const packages = resolve('nats').split('/nats/')[0] ?? '';
+  await Promise.all(
+    ['nats', 'nkeys.js', 'tweetnacl'].map((name) =>
+      cp(join(packages, name), join(folder, 'node_modules', name), { recursive: true }),
+    ),
+  );
+  await Promise.all(['proc', 'dev', 'tmp'].map((name) => mkdir(join(folder, name))));
+}
 
 const app = { app: 'ratings', existing: undefined };
 const services = { proxy: { pulls: [] }, rating: { pulls: ['get.ratings'] } };
-const module = createRequire(import.meta.url).resolve('nats');
 
 /** Workers of it pull from the lane that they are told of, and know of no source list. */
 function revisionOf(handlerMs: number): Revision {
   const { template, digests, repositories, commit } = aRevision();
   const { proxy, rating } = template.services;
   if (proxy === undefined || rating === undefined) throw new Error('a revision has both');
-  const env = { NATS_MODULE: module, HANDLER_MS: String(handlerMs) };
+  const env = { NATS_MODULE: '/node_modules/nats', HANDLER_MS: String(handlerMs) };
   return makeRevision({ digests, repositories, commit, template: { services: { proxy, rating: { ...rating, env } } } });
 }
 
@@ -74,7 +97,7 @@ test('adopt: redeploy answers what a rolled back version left once each, by work
   await isOpen(ports, 'green', 50);
   const sent = Array.from({ length: 300 }, (_, i) => `r${i}`);
   client.send('green', sent.slice(0, 200));
-  while (by(bad) < 4) await sleep(5);
+  while (by(bad) < 4) await sleep(5, undefined, { signal });
   world.failing.add('green');
   await isAt(ports, 'rollingBack');
   client.send('green', sent.slice(200, 220)); // Late ones.

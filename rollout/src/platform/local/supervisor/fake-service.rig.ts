@@ -1,6 +1,5 @@
 import { digestOf } from '../../../workload/revision.rig.ts';
 import type { PulledImage } from '../image/pull.ts';
-import type { ResolveImage } from './service-runner.ts';
 
 /** Proxy and worker in one: what is set in its environment is what it does. `BEHAVIOUR` is the name of its image. */
 function service(): void {
@@ -75,13 +74,13 @@ function service(): void {
 /** The fake service as a program. */
 export const serviceProgram = `(${service.toString()})()`;
 
-/** "Images" whose root is this machine's own, read-only, with a program given on the command line. */
-export const resolveFake: ResolveImage = async (reference): Promise<PulledImage> => {
+/** "Images" whose root is this machine's own unless another is named, read-only, with a program given on the command line. */
+export async function resolveFake(reference: string, root = '/'): Promise<PulledImage> {
   const behaviours = ['sound', 'crashing', 'never-ready', 'deaf'];
   const behaviour = behaviours.find((each) => reference.endsWith(digestOf(each)));
   if (behaviour === undefined) throw new Error(`no image ${reference}`);
   return {
-    root: '/',
+    root,
     config: {
       entrypoint: [process.execPath, '-e', serviceProgram],
       env: { BEHAVIOUR: behaviour },
@@ -89,4 +88,4 @@ export const resolveFake: ResolveImage = async (reference): Promise<PulledImage>
       workdir: '/',
     },
   };
-};
+}

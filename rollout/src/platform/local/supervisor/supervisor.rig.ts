@@ -14,12 +14,18 @@ export type SupervisorRig = AsyncDisposable & {
   readonly info: ReadyInfo;
 };
 
-/** A supervisor inside the test's own process, with fake images and without Postgres. */
-export async function superviseHere(): Promise<SupervisorRig> {
+/** A supervisor inside the test's own process, with fake images, whose root is this machine's unless another is named, and without Postgres. */
+export async function superviseHere(root?: string): Promise<SupervisorRig> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-supervisor-'));
   const places = placesOf(folder);
   const stop = new AbortController();
-  const options = { app: 'ratings', places, port: 0, postgres: false, resolveImage: resolveFake };
+  const options = {
+    app: 'ratings',
+    places,
+    port: 0,
+    postgres: false,
+    resolveImage: (name: string) => resolveFake(name, root),
+  };
   const running = runSupervisor(options, stop.signal);
   const client = openSupervisorClient(places.socket);
   const info = await Promise.race([untilReady(client), running.then(() => Promise.reject(new Error('it ended')))]);

@@ -27,7 +27,15 @@ export function checkTurn(game: Game, release: Release, seen: Look, { decision }
     before.kind === 'holding' &&
     seen.evidence.verdict === 'rollback' &&
     seen.lanes[otherLane(release.candidate)].downMs === 0;
-  if (bad && !decision.commands.some((command) => closes(command, release))) game.broken.push('a rollback that waits');
+  const goes =
+    decision.commands.some((command) => closes(command, release)) ||
+    (phase.kind === 'rollingBack' && isClosed(game.world, release));
+  if (bad && !goes) game.broken.push('a rollback that waits');
+}
+
+/** As a test that is switched off is already: there is nothing to close. */
+function isClosed({ weights, pins }: World, { candidate }: Release): boolean {
+  return weights[candidate] === 0 && pins.every(({ lane }) => lane !== candidate);
 }
 
 /** Nobody reaches the candidate any more: by weight, or in a test by a pin. */

@@ -40,7 +40,7 @@ export async function labelLane(
       [marks.revision]: shortRevisionOf(current),
     });
   for (const { metadata } of items) {
-    await change<Deployment>(writer, { kind: kinds.Deployment, name: metadata.name, alter }, signal);
+    await change<Deployment>(writer, { kind: kinds.Deployment, name: metadata.name, alter, isShownOnly: true }, signal);
   }
 }
 

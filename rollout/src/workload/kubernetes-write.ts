@@ -6,8 +6,16 @@ import { marks } from '../platform/kubernetes/lane-names.ts';
 
 export type Writer = {
   readonly client: KubeClient;
-  /** The driver's number in the journal; every write carries it. */
+  /** The driver's number in the journal; every write carries it, but one that only shows something. */
   readonly fence: () => number;
+};
+
+type Change<T> = {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly alter: (current: T) => T;
+  /** It leaves no number: an annotation would be a new generation of a Deployment, which a label is not. */
+  readonly isShownOnly?: boolean;
 };
 
 const writesMax = 5;
@@ -20,7 +28,7 @@ const writesMax = 5;
  */
 export async function change<T extends KubeObject>(
   { client, fence }: Writer,
-  { kind, name, alter }: { readonly kind: Kind; readonly name: string; readonly alter: (current: T) => T },
+  { kind, name, alter, isShownOnly = false }: Change<T>,
   signal: AbortSignal,
 ): Promise<T | undefined> {
   for (let n = 0; n < writesMax; n++) {
@@ -28,7 +36,8 @@ export async function change<T extends KubeObject>(
     if (current === undefined) return undefined;
     const number = fence();
     refuseReplaced(`${kind.kind} ${client.namespace}/${name}`, fenceOf(current), number);
-    const wanted = annotated(alter(current), { [marks.fence]: String(number) });
+    const altered = alter(current);
+    const wanted = isShownOnly ? altered : annotated(altered, { [marks.fence]: String(number) });
     if (JSON.stringify(wanted) === JSON.stringify(current)) return current;
     const written = await client.replace<T>(kind, wanted, signal);
     if (written.kind === 'missing') return undefined;

@@ -75,7 +75,7 @@ withPods('with pods', () => {
     const before = [await fingerprint(rig, 'blue'), await fingerprint(rig, 'green')];
     const template = (await rig.deployment('blue', 'rating')).spec.template;
 
-    await rig.workload.label('blue', { role: 'live', release: 12 }, signal());
+    await rig.open({ fence: () => 2 }).label('blue', { role: 'live', release: 12 }, signal()); // By the next driver.
 
     for (const service of ['proxy', 'rating'])
       expect((await rig.deployment('blue', service)).metadata.labels).toMatchObject({

@@ -367,7 +367,10 @@ describe('without its servers', () => {
           () => false,
         ),
       );
-      expect(await worker.admin('/readyz')).toEqual({ status: 503, text: 'the database was never reached\n' });
+      await until('NATS is reached, and Postgres is not', async () => {
+        const { status, text } = await worker.admin('/readyz');
+        return status === 503 && text === 'the database was never reached\n';
+      });
       const early = lanes.ask('get.ratings');
 
       const first = await startPostgres({ folder, port });

@@ -1,4 +1,3 @@
-import { HeadgateError } from '../errors.ts';
 import type { KubeObject } from '../platform/kubernetes/client.ts';
 import { type Condition, conditionOf } from '../platform/kubernetes/conditions.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
@@ -8,6 +7,7 @@ import { makeConfigMaps } from '../workload/kubernetes-config.ts';
 import { logLinesOf } from '../workload/kubernetes-failure.ts';
 import type { Pod } from '../workload/kubernetes-objects.ts';
 import { podTemplateOf } from '../workload/kubernetes-pod.ts';
+import { saidAsWorkload } from '../workload/said.ts';
 import {
   contentOf,
   failureText,
@@ -46,7 +46,7 @@ export function openKubernetesMigrations(target: KubernetesTarget): Migrations {
   };
   return {
     run: (migration, signal) =>
-      said(signal, async () => {
+      saidAsWorkload(signal, async () => {
         const seen = await observe(migration, signal);
         if (seen.kind !== 'absent') return;
         // Whoever releases again means that too. Its name is free when it has gone; until then this is asked for again.
@@ -55,7 +55,7 @@ export function openKubernetesMigrations(target: KubernetesTarget): Migrations {
         await makeConfigMaps({ client, app, lane: migration.lane, service }, template, signal);
         await client.create(kinds.Job, jobOf(target, nameOf(migration), migration), signal); // Or another driver has.
       }),
-    observe: (migration, signal) => said(signal, () => observe(migration, signal)),
+    observe: (migration, signal) => saidAsWorkload(signal, () => observe(migration, signal)),
   };
 }
 
@@ -81,14 +81,4 @@ function jobOf({ app, existing, natsUrl }: KubernetesTarget, name: string, migra
     },
   };
   return job;
-}
-
-async function said<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  try {
-    return await act();
-  } catch (cause) {
-    if (!(cause instanceof HeadgateError)) throw cause;
-    throw new HeadgateError('WORKLOAD_UNREACHABLE', cause.message, { hint: cause.hint, cause });
-  }
 }

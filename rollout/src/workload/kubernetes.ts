@@ -19,6 +19,7 @@ import type { Deployment } from './kubernetes-objects.ts';
 import { podTemplateOf } from './kubernetes-pod.ts';
 import { probeLane, type Reach } from './kubernetes-probe.ts';
 import { annotated, change, type Writer } from './kubernetes-write.ts';
+import { saidAsWorkload } from './said.ts';
 import type { LaneSeen, ProbeAnswer, Workload } from './workload.ts';
 
 export type KubernetesTarget = Writer &
@@ -187,15 +188,4 @@ export function missing(name: string, why: string): HeadgateError {
   return new HeadgateError('WORKLOAD_UNREACHABLE', `Cannot use Deployment ${name} as ${why}`, {
     hint: 'run `headgate bootstrap`, then the same command again',
   });
-}
-
-/** A driver that was replaced must be told so; all else means that the lanes cannot be reached. */
-async function saidAsWorkload<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  try {
-    return await act();
-  } catch (cause) {
-    if (!(cause instanceof HeadgateError) || cause.code === 'LOCK_HELD') throw cause;
-    throw new HeadgateError('WORKLOAD_UNREACHABLE', cause.message, { hint: cause.hint, cause });
-  }
 }

@@ -41,7 +41,7 @@ class Fates {
     const kind = write.kind === 'head' && write.head.fence > this.#fence ? 'fence' : write.kind;
     const fate = this.isOn ? this.#next(kind === 'head' ? `head ${phase}` : kind) : 'lives';
     if (fate !== 'lives') this.deaths.push(`${kind} ${phase}`);
-    if (write.kind === 'head' && fate !== 'before') [this.#fence, this.#phase] = [write.head.fence, phase];
+    if (write.kind === 'head') [this.#fence, this.#phase] = [write.head.fence, phase];
     return fate;
   };
 
@@ -49,7 +49,7 @@ class Fates {
   #next(write: string): Fate {
     if (this.#died.has(write)) return 'lives';
     this.#died.add(write);
-    return 'after';
+    return 'dies';
   }
 }
 

@@ -13,8 +13,8 @@ import { findAccess } from './find-access.ts';
 
 export type Asked = { readonly method: string; readonly path: string; readonly body: string };
 
-/** Whoever asked `dies` after the API server has done it, and before its answer comes. */
-export type Fate = 'lives' | 'dies';
+/** Whoever asked is to die `before` the API server hears of it, or `after` it has done it and before its answer comes. */
+export type Fate = 'lives' | 'before' | 'after';
 
 type Walker = {
   /** ServiceAccount (`namespace:name`) whose rights it has. */
@@ -66,6 +66,7 @@ async function pass(
   const { method = 'GET', url: path = '/' } = incoming;
   const body = await buffer(incoming);
   const fate = walker.fate({ method, path, body: body.toString() });
+  if (fate === 'before') return walker.kill();
   const { host: _, ...headers } = incoming.headers;
   const far = request(new URL(path, access.server), {
     method,
@@ -81,7 +82,7 @@ async function pass(
   far.on('error', () => outgoing.destroy());
   far.end(body);
   const [answer] = (await once(far, 'response')) as [IncomingMessage];
-  if (fate === 'dies') {
+  if (fate === 'after') {
     await buffer(answer);
     return walker.kill();
   }

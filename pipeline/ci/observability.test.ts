@@ -32,6 +32,7 @@ async function printed(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   rating.handled('get.ratings', 200, 0.1);
   const vitals = newVitals();
   vitals.decisions.set('rolledBack', 1);
+  vitals.held.set('ratings', 'capacity');
   vitals.blindness.unseen('ratings', 'metrics', Date.now(), 0);
   await using admin = await openAdmin(0, vitals);
   const controller = await (await fetch(`http://127.0.0.1:${admin.port}/metrics`)).text();

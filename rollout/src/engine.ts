@@ -3,6 +3,7 @@ import { firstOf, withDeadline } from './deadline.ts';
 import { type Book, openBook } from './engine/book.ts';
 import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
 import { openEvidence } from './engine/evidence.ts';
+import { type Holds, makeHolds } from './engine/holds.ts';
 import { both, type Emit } from './engine/occurrence.ts';
 import { makeSyntheticSender } from './engine/synthetic.ts';
 import { makeWatcher, type Sights } from './engine/watcher.ts';
@@ -65,6 +66,7 @@ export async function drive(task: Drive): Promise<Driven> {
   const watcher = makeWatcher(ports, emit);
   const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
   const synthetic = makeSyntheticSender(ports);
+  const holds = makeHolds(emit);
   for (;;) {
     const fresh = news?.(); // Before wishes are heard: one that comes during the look leads to another look.
     const at = now();
@@ -78,7 +80,7 @@ export async function drive(task: Drive): Promise<Driven> {
     const sights = seen ?? (await sight());
     const told = signal.aborted;
     const acting = { ports, lease, emit, book, evidence, watcher, synthetic, at };
-    const next = await oneTurn(acting, { release, heard, sights, told }).catch((error: unknown) =>
+    const next = await oneTurn(acting, { release, heard, sights, told, holds }).catch((error: unknown) =>
       closeOnBug(error, acting, release),
     );
     if (told) return { kind: 'interrupted', head: book.head };
@@ -91,11 +93,12 @@ type Before = {
   readonly heard: Heard;
   readonly sights: Sights;
   readonly told: boolean;
+  readonly holds: Holds;
 };
 
 async function oneTurn(
   acting: Acting,
-  { release, heard, sights, told }: Before,
+  { release, heard, sights, told, holds }: Before,
 ): Promise<{ turn: Turn; alert: boolean }> {
   const { ports, lease, emit, book, evidence, watcher, synthetic, at } = acting;
   const judged = await evidence.take(release, sights, at, lease.lost);
@@ -115,6 +118,7 @@ async function oneTurn(
   );
   // Only what the journal has by now. Without an answer they are heard again, and the journal knows that they were.
   if (isRecorded && !told && heard.ids.length > 0) await ports.wishes.remove(heard.ids, lease.lost);
+  holds.note(release, next.decision, at);
   emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });
   synthetic.send(release, look, lease.lost);
   return { turn: next, alert: judged.alert };

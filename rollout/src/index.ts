@@ -44,7 +44,7 @@ export type { Ancestry } from './policy/ancestry.ts';
 export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export type { Act } from './policy/look.ts';
 export { newestIn } from './policy/newest.ts';
-export { isOver } from './policy/phase.ts';
+export { isExpected, isOver } from './policy/phase.ts';
 export type { Head, Release, ReleaseRequest } from './policy/release.ts';
 export type { OtherSettings } from './policy/settings.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';

@@ -28,7 +28,7 @@ import { failureOf } from '../run/failure.ts';
 import { secretsOf } from '../run/secrets.ts';
 import { type RunResult, run } from '../run.ts';
 import { type App, openJournal, openPorts } from './open.ts';
-import { handsFor, lineOf } from './present.ts';
+import { handsFor, isForPeople, lineOf } from './present.ts';
 import type { Shell } from './shell.ts';
 
 /** What is delivered. */
@@ -166,7 +166,7 @@ function lazyReleaser(app: App, releasing: Commission, shell: Shell): Releaser {
     async release(images, log, signal) {
       await using ports = await openPorts(app, shell);
       const emit: Emit = (occurrence) => {
-        if (occurrence.kind !== 'looked') log(lineOf(occurrence, shell));
+        if (isForPeople(occurrence)) log(lineOf(occurrence, shell));
       };
       await using hands = handsFor(app, ports, shell, emit);
       await openReleaser(hands, { ...releasing, spec, options }).release(images, log, signal);

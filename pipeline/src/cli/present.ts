@@ -3,6 +3,7 @@ import {
   type Emit,
   type Handled,
   type Hands,
+  isExpected,
   newsOf,
   type Occurrence,
   openNotifier,
@@ -24,7 +25,7 @@ export function presenter(shell: Shell, json: boolean): Emit {
       if (occurrence.kind !== 'looked') shell.out(`${JSON.stringify(occurrence)}\n`);
       return;
     }
-    if (occurrence.kind === 'looked') return;
+    if (!isForPeople(occurrence)) return;
     const line = lineOf(occurrence, shell);
     if (occurrence.kind === 'unseen' && line === lastUnseen) return; // Once is enough until something else is unseen.
     if (occurrence.kind === 'unseen') lastUnseen = line;
@@ -32,8 +33,15 @@ export function presenter(shell: Shell, json: boolean): Emit {
   };
 }
 
+type ForPeople = Exclude<Occurrence, { kind: 'looked' }>;
+
+/** That a release waits for evidence or for time is no line of its own: `status` says how long. */
+export function isForPeople(occurrence: Occurrence): occurrence is ForPeople {
+  return occurrence.kind !== 'looked' && (occurrence.kind !== 'held' || !isExpected(occurrence.reason));
+}
+
 /** One occurrence as a line. */
-export function lineOf(occurrence: Exclude<Occurrence, { kind: 'looked' }>, shell: Shell): string {
+export function lineOf(occurrence: ForPeople, shell: Shell): string {
   switch (occurrence.kind) {
     case 'decided': {
       const { release, decision, at } = occurrence;
@@ -42,6 +50,12 @@ export function lineOf(occurrence: Exclude<Occurrence, { kind: 'looked' }>, shel
       const colour = back ? 'red' : kind === 'watching' || kind === 'promoted' ? 'green' : 'cyan';
       return `release ${release.id} ${paint(shell, colour, phaseText({ ...release, state: decision.state }, at).replace(/ for 0 s$/, ''))}: ${decision.why}`;
     }
+    case 'held':
+      return paint(
+        shell,
+        'yellow',
+        `release ${occurrence.release.id} is held (${occurrence.reason}): ${occurrence.why}`,
+      );
     case 'commandFailed':
       return paint(shell, 'yellow', `${occurrence.command} did not get through, asking again: ${occurrence.message}`);
     case 'unseen':

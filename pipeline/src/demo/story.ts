@@ -13,7 +13,7 @@ import {
   stopSupervisor,
 } from '@headgate/rollout';
 import { deliver } from '../cli/deliver.ts';
-import { lineOf } from '../cli/present.ts';
+import { isForPeople, lineOf } from '../cli/present.ts';
 import { paint, type Shell } from '../cli/shell.ts';
 import { openHost } from '../host/host.ts';
 import { compare, type Ledger, readRows, userRequest } from '../perf/ledger.ts';
@@ -135,7 +135,7 @@ async function release(scene: Scene, version: Version, load: Load | undefined): 
   const stop = load === undefined ? () => {} : stage.watch(openRecords(spec, state), spec, load);
   const reporter = plainReporter((text) => stage.say(text.trimEnd()));
   const emit: Emit = (occurrence) => {
-    if (occurrence.kind !== 'looked') stage.say(`  ${lineOf(occurrence, shell)}`);
+    if (isForPeople(occurrence)) stage.say(`  ${lineOf(occurrence, shell)}`);
   };
   try {
     const { out: write, env, guard } = shell;

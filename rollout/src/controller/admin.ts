@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import type { HoldReason } from '../policy/phase.ts';
 import { type Blindness, makeBlindness } from './blindness.ts';
 
 /** What a controller counts of itself, and whether it lives. */
@@ -7,6 +8,8 @@ export type Vitals = {
   /** Apps that are being driven or looked at now. */
   readonly tending: Set<string>;
   readonly decisions: Map<string, number>;
+  /** Why the release of an app that is tended does not go on, as of its last look; `undefined`: it does. */
+  readonly held: Map<string, HoldReason | undefined>;
   failures: number;
   /** Why no news is heard, or `undefined`. */
   blind: string | undefined;
@@ -18,6 +21,7 @@ export function newVitals(): Vitals {
   return {
     tending: new Set(),
     decisions: new Map(),
+    held: new Map(),
     failures: 0,
     blind: 'nothing was read yet',
     blindness: makeBlindness(),
@@ -43,7 +47,7 @@ export async function openAdmin(port: number, vitals: Vitals): Promise<AsyncDisp
   return { port: portOf(server), [Symbol.asyncDispose]: () => close(server) };
 }
 
-function metricsOf({ tending, decisions, failures, blind, blindness }: Vitals): string {
+function metricsOf({ tending, decisions, held, failures, blind, blindness }: Vitals): string {
   const lines = [
     '# TYPE headgate_controller_apps_tended gauge',
     `headgate_controller_apps_tended ${tending.size}`,
@@ -58,6 +62,8 @@ function metricsOf({ tending, decisions, failures, blind, blindness }: Vitals): 
     ...blindness
       .at(Date.now())
       .map(({ app, port, blindMs }) => `headgate_blind_seconds{app="${app}",port="${port}"} ${blindMs / 1_000}`),
+    '# TYPE headgate_held gauge',
+    ...[...held].flatMap(([app, reason]) => (reason ? [`headgate_held{app="${app}",reason="${reason}"} 1`] : [])),
     '# TYPE headgate_decisions_total counter',
     ...[...decisions].map(([phase, count]) => `headgate_decisions_total{phase="${phase}"} ${count}`),
   ];

@@ -81,6 +81,9 @@ function emitTo(app: string): Emit {
         log('decided', { app, release: release.id, phase: decision.state.phase, why: decision.why });
         break;
       }
+      case 'held':
+        log('held', { app, release: occurrence.release.id, reason: occurrence.reason, why: occurrence.why });
+        break;
       case 'commandFailed':
         log('command-failed', { app, command: occurrence.command, message: occurrence.message });
         break;
@@ -89,6 +92,7 @@ function emitTo(app: string): Emit {
         log('unseen', { app, port: occurrence.port, message: occurrence.message });
         break;
       case 'looked':
+        vitals.held.set(app, occurrence.decision.hold);
         break;
     }
   };
@@ -109,10 +113,12 @@ function tell(event: ControllerEvent): void {
       break;
     case 'rested':
       vitals.tending.delete(event.app);
+      vitals.held.delete(event.app);
       vitals.blindness.rest(event.app);
       break;
     case 'failed':
       vitals.tending.delete(event.app);
+      vitals.held.delete(event.app);
       vitals.failures++;
       vitals.blindness.unseen(event.app, 'journal', Date.now(), event.againMs);
       log('failed', { app: event.app, error: String(event.error), againMs: event.againMs });

@@ -25,6 +25,11 @@ export class ControllerProcess implements AsyncDisposable {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
+  /** What it has written so far, line by line. */
+  get log(): readonly Readonly<Record<string, unknown>>[] {
+    return this.#log;
+  }
+
   /** What it answers at its admin port. @throws if it does not listen */
   async ask(path: string): Promise<{ readonly status: number; readonly text: string }> {
     const reply = await fetch(`http://127.0.0.1:${await this.#port()}${path}`, { signal: AbortSignal.timeout(5_000) });

@@ -1,5 +1,6 @@
 import type { Instant } from '../lane.ts';
 import type { Look } from '../policy/look.ts';
+import type { HoldReason } from '../policy/phase.ts';
 import type { Decision, Head, Release } from '../policy/release.ts';
 
 /** What the engine tells. Presenters turn these into lines, annotations or JSON; nobody parses text. */
@@ -13,6 +14,14 @@ export type Occurrence =
       readonly head: Head;
       readonly look: Look;
       readonly decision: Decision;
+    }
+  /** Why a release does not go on: at first, when that changes, and now and then while it stays. When it goes on, that is decided. */
+  | {
+      readonly kind: 'held';
+      readonly at: Instant;
+      readonly release: Release;
+      readonly reason: HoldReason;
+      readonly why: string;
     }
   /** A command did not get through. It is asked again at the next look. */
   | { readonly kind: 'commandFailed'; readonly at: Instant; readonly command: string; readonly message: string }

@@ -1,8 +1,9 @@
 import { withDeadline } from '../deadline.ts';
 import type { Occurrence } from '../engine/occurrence.ts';
+import { isExpected } from '../policy/phase.ts';
 import { phaseText } from '../report/status.ts';
 
-/** Shows decisions to people who look with the platform's own tools. Aid, not record: nothing waits for it but the end of a process. */
+/** Shows decisions, and what holds them up, to people who look with the platform's own tools. Aid, not record: nothing waits for it but the end of a process. */
 export interface Herald extends AsyncDisposable {
   readonly emit: (occurrence: Occurrence) => void;
 }
@@ -53,7 +54,7 @@ export function openHerald({ write, failed, closeMaxMs = closeMaxMsDefault }: He
       if (told === undefined || gone.signal.aborted) return;
       if (occurrence.kind === 'decided') failures.clear();
       else if (failures.has(told.note)) return;
-      else if (failures.size < waitingMax) failures.add(told.note);
+      else if (occurrence.kind === 'commandFailed' && failures.size < waitingMax) failures.add(told.note);
       if (waiting.length >= waitingMax) {
         waiting.shift();
         lost++;
@@ -84,6 +85,15 @@ function wordsOf(occurrence: Occurrence): Told | undefined {
         type: back ? 'Warning' : 'Normal',
         reason: kind.charAt(0).toUpperCase() + kind.slice(1),
         note: `release ${release.id} ${where}: ${decision.why}`,
+      };
+    }
+    case 'held': {
+      const { release, reason, why, at } = occurrence;
+      return {
+        at: new Date(at),
+        type: isExpected(reason) ? 'Normal' : 'Warning',
+        reason: 'Held',
+        note: `release ${release.id} ${phaseText(release, at)} · held (${reason}): ${why}`,
       };
     }
     case 'commandFailed':

@@ -85,6 +85,30 @@ export type HoldReason =
   | 'queue-unseen'
   | 'workload-unseen';
 
+/** Whether it waits as it was meant to: for evidence, for time, for what it has just asked for, for a person. */
+export function isExpected(hold: HoldReason): boolean {
+  switch (hold) {
+    case 'evidence':
+    case 'bake':
+    case 'starting':
+    case 'unconfirmed':
+    case 'leftovers':
+    case 'test':
+    case 'person':
+    case 'approval':
+      return true;
+    case 'no-traffic':
+    case 'no-metrics':
+    case 'both-lanes-down':
+    case 'capacity':
+    case 'foreign-writer':
+    case 'deadline':
+    case 'queue-unseen':
+    case 'workload-unseen':
+      return false;
+  }
+}
+
 /** Nothing more happens by itself: a driver may let go of the lock. */
 export function isOver(phase: Phase): boolean {
   return phase.kind === 'promoted' || phase.kind === 'retired' || phase.kind === 'rolledBack';

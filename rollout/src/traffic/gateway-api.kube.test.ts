@@ -2,15 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
 import { percent, type Weights, weightsFor } from '../lane.ts';
 import { type KubeObject, openKubeClient } from '../platform/kubernetes/client.ts';
-import { openFaultyWay, testCluster } from '../platform/kubernetes/cluster.rig.ts';
-import { findAccess } from '../platform/kubernetes/find-access.ts';
-import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
-import { openTransport } from '../platform/kubernetes/transport.ts';
+import { openFaultyWay } from '../platform/kubernetes/cluster.rig.ts';
+import { kinds } from '../platform/kubernetes/kinds.ts';
 import { type GatewayRig, holdBack, startGatewayRig } from './gateway.rig.ts';
 import { openGatewayApiTraffic } from './gateway-api.ts';
 import type { NewRoute } from './gateway-api-new-route.ts';
 import { type RouteRead, readRoute as readRouteOf } from './gateway-api-route.ts';
-import { makeGatewayRoute, targetOf } from './gateway-route.rig.ts';
+import { makeGatewayRoute, targetOf, writeRouteAs } from './gateway-route.rig.ts';
 import type { HttpRoute } from './http-route.ts';
 import { laneServices } from './lane-services.ts';
 import { type Answered, keepSending, settled } from './sending.rig.ts';
@@ -130,7 +128,7 @@ describe('gateway-api and other writers', () => {
     await inForce(rig.router, green(25));
 
     for (let turn = 0; turn < 3; turn++) {
-      await writeAs('kubectl-client-side-apply', rig, { spec: { rules: old.spec.rules } });
+      await writeRouteAs('kubectl-client-side-apply', rig, { spec: { rules: old.spec.rules } });
 
       expect(await rig.router.observe(signal())).toEqual({
         kind: 'foreign',
@@ -146,7 +144,7 @@ describe('gateway-api and other writers', () => {
     await using rig = await openRig();
     await inForce(rig.router, green(25));
     const { spec } = await readRoute(rig);
-    await writeAs('argocd', rig, { spec: { rules: spec.rules } });
+    await writeRouteAs('argocd', rig, { spec: { rules: spec.rules } });
 
     expect((await settled(rig.router)).seen).toMatchObject({ kind: 'agreed', weights: green(25) });
   });
@@ -186,7 +184,7 @@ describe('gateway-api and other writers', () => {
     const router = openGatewayApiTraffic(targetOf(rig));
     await inForce(router, green(25));
     await router.setPins([byHeader], signal());
-    await writeAs('kubectl-edit', rig, {
+    await writeRouteAs('kubectl-edit', rig, {
       metadata: { labels: { team: 'a' } },
       spec: { hostnames: [rig.host, 'b.test'] },
     });
@@ -313,21 +311,6 @@ async function readRoute({ client, app }: GatewayRig): Promise<HttpRoute> {
 
 function readIn(route: HttpRoute, { app }: GatewayRig): RouteRead {
   return readRouteOf(route, { app, services: laneServices(app) });
-}
-
-/** A merge patch in somebody else's name. */
-async function writeAs(manager: string, { client, app }: GatewayRig, change: object): Promise<void> {
-  using transport = openTransport(findAccess({ kubeconfig: testCluster().kubeconfig }, process.env));
-  const reply = await transport.send(
-    {
-      method: 'PATCH',
-      path: `${pathOf(kinds.HTTPRoute, client.namespace, app)}?fieldManager=${manager}`,
-      doing: 'patch',
-      body: { type: 'application/merge-patch+json', text: JSON.stringify(change) },
-    },
-    signal(),
-  );
-  expect(reply.status).toBe(200);
 }
 
 /** With a rule of their own beside the lanes'. */

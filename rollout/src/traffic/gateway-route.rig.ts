@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pin, Weights } from '../lane.ts';
 import { weightedIn } from '../metrics/counts.ts';
 import { gatewayPlaces, traefikCounts } from '../metrics/traefik.ts';
-import { kinds } from '../platform/kubernetes/kinds.ts';
+import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
+import { findAccess } from '../platform/kubernetes/find-access.ts';
+import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
+import { openTransport } from '../platform/kubernetes/transport.ts';
 import { type GatewayRig, gatewayPorts } from './gateway.rig.ts';
 import type { GatewayApiTarget } from './gateway-api.ts';
 import { type NewRoute, newRoute } from './gateway-api-new-route.ts';
@@ -43,6 +46,25 @@ export async function makeGatewayRoute(rig: GatewayRig, changed: Partial<NewRout
     AbortSignal.timeout(10_000),
   );
   if (made.kind !== 'written') throw new Error(`the route is not written: ${made.kind}`);
+}
+
+/** A merge patch in somebody else's name. */
+export async function writeRouteAs(
+  manager: string,
+  { client, app }: Pick<GatewayRig, 'client' | 'app'>,
+  change: object,
+): Promise<void> {
+  using transport = openTransport(findAccess({ kubeconfig: testCluster().kubeconfig }, process.env));
+  const reply = await transport.send(
+    {
+      method: 'PATCH',
+      path: `${pathOf(kinds.HTTPRoute, client.namespace, app)}?fieldManager=${manager}`,
+      doing: 'patch',
+      body: { type: 'application/merge-patch+json', text: JSON.stringify(change) },
+    },
+    AbortSignal.timeout(10_000),
+  );
+  if (reply.status !== 200) throw new Error(`the route is not written: ${reply.status} ${reply.text}`);
 }
 
 /** Waits until this replica has these weights and pins; no lane hears of it. */

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { journalGone } from '../engine/book.ts';
 import type { WishAct } from '../engine/wishes.ts';
+import { isRefused } from '../errors.ts';
+import type { Acquired } from '../journal/journal.ts';
 import { percent, weightsFor } from '../lane.ts';
 import type { Marker } from '../pin.ts';
 import type { Act, Wanted } from '../policy/look.ts';
@@ -44,51 +47,84 @@ async function ask(
   return heard(hands, id, kind);
 }
 
-/** Waits for the driver's answer; without one, and where no controller drives, this process becomes the driver. */
+/** Waits for the driver's answer; without one, and where no controller drives, this process becomes the driver, if its user may. */
 async function heard(hands: Hands, wish: string, kind: Kind): Promise<Handled> {
   const asked = performance.now();
-  for (let said = false; ; ) {
-    const answer = (await headOf(hands)).answers.find(({ id }) => id === wish);
+  let isBarred = false;
+  for (let worried: Worried | undefined; ; ) {
+    const answer = await answerTo(hands, wish, kind);
     if (answer !== undefined) return fromAnswer(hands, answer);
-    // A controller is given its time first; after that a rollback, and nothing else, is done without it.
-    const mayDrive = !hasController(hands) || (said && kind === 'rollback');
-    const acquired = mayDrive ? await hands.ports.lock.acquire(hands.actor, hands.signal) : undefined;
+    const acquired: Taken | undefined = !isBarred && mayDrive(hands, kind, worried) ? await take(hands) : undefined;
     if (acquired?.kind === 'held') return driveOn(hands, acquired.lease, wish);
-    if (!said && performance.now() - asked > quietMs) {
-      said = true;
-      await worry(hands, wish, kind);
-    }
+    const isRefusedNow: boolean = acquired?.kind === 'barred';
+    if (isRefusedNow || performance.now() - asked > quietMs) worried ??= await worry(hands, wish, kind);
+    if (isRefusedNow) hands.say(barredText(hands, kind, worried));
+    isBarred ||= isRefusedNow; // Asking again would change nothing but the API server's log.
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
 }
 
-async function worry(hands: Hands, wish: string, kind: Kind): Promise<void> {
-  const driver = (await hands.ports.lock.holding(hands.signal))?.holder ?? 'the controller';
+async function answerTo(hands: Hands, wish: string, kind: Kind): Promise<WishAnswer | undefined> {
+  const { answers, release } = await headOf(hands);
+  if (release === undefined) throw journalGone(`Cannot tell what became of this ${kind}`);
+  return answers.find(({ id }) => id === wish);
+}
+
+/** A controller is given its time first; after that a rollback, and nothing else, is done without it. */
+function mayDrive(hands: Hands, kind: Kind, worried: Worried | undefined): boolean {
+  return !hasController(hands) || (worried !== undefined && kind === 'rollback');
+}
+
+/** The lock, or that this user may not take it: a releaser may wish and close the candidate, and no more. */
+type Taken = Acquired | { readonly kind: 'barred' };
+
+async function take({ ports, actor, signal }: Hands): Promise<Taken> {
+  return ports.lock.acquire(actor, signal).catch((error: unknown) => {
+    if (isRefused(error)) return { kind: 'barred' };
+    throw error;
+  });
+}
+
+function barredText({ spec }: Hands, kind: Kind, worried: Worried | undefined): string {
+  const who = `this user may not drive (role headgate-${spec.app}-driver may)`;
+  const state = worried === 'closed' ? 'the candidate has no weight, and ' : '';
+  const rest = kind === 'rollback' ? 'ends the release' : 'takes this up';
+  return `${who}: ${state}a controller or a driver ${rest} when one is back; this command waits for that`;
+}
+
+/** `closed`: the candidate has no weight and no pin, by this command's own hand. */
+type Worried = 'closed' | 'said';
+
+async function worry(hands: Hands, wish: string, kind: Kind): Promise<Worried> {
+  const holding = await hands.ports.lock.holding(hands.signal);
+  const driver = holding?.holder ?? (hasController(hands) ? 'the controller' : 'whoever drives');
   const isTaken = (await headOf(hands)).release?.state.pins.some((one) => one.wish === wish) === true;
   hands.say(isTaken ? 'the router has not confirmed it yet' : `${driver} has not taken this up yet; still waiting`);
-  if (kind === 'rollback') await closeByHand(hands);
+  return kind === 'rollback' ? closeByHand(hands) : 'said';
 }
 
 /**
  * The driver hangs, and a rollback waits for nobody: the candidate's weight goes to 0 without the lock. A driver that comes back reads
  * the lowered weight as a person's rollback. Not after promotion: there the weights say who is live, and only a driver swaps roles.
  */
-async function closeByHand(hands: Hands): Promise<void> {
+async function closeByHand(hands: Hands): Promise<Worried> {
   const { ports, say, signal } = hands;
   const { release, fence } = await headOf(hands);
-  if (release?.former === undefined || release.state.live !== release.former || isOver(release.state.phase)) return;
+  if (release?.former === undefined || release.state.live !== release.former || isOver(release.state.phase))
+    return 'said';
   const { former, candidate, plan } = release;
   const { services } = await ports.workload.observe(former, signal);
   if (!Object.keys(plan.proxies).every((name) => (services[name]?.ready ?? 0) > 0)) {
     say(`lane ${former} has no ready proxy, so no traffic is moved to it`);
-    return;
+    return 'said';
   }
   ports.setFence(fence); // Not a new driver's: the one that hangs is still the driver.
   await ports.traffic.setWeights(weightsFor(former, percent(100)), signal);
   await ports.traffic.setPins(pinsAt(release, { kind: 'interrupted', since: release.startedAt }), signal);
   say(
-    `the candidate, lane ${candidate}, was set to 0 % without the driver, and no pin leads to it; the release ends when the lock is free`,
+    `the candidate, lane ${candidate}, was set to 0 % without the driver, and no pin leads to it; whoever takes the lock next ends the release`,
   );
+  return 'closed';
 }
 
 function refusalOf(head: Head, kind: Kind, release: number | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
 import { aBench } from './pipeline.rig.ts';
@@ -170,6 +171,19 @@ describe('run()', () => {
     await bench.run([bad]);
 
     expect(tries).toBe(1);
+  });
+
+  test('a step whose time has no end may take any', async () => {
+    await using bench = await aBench();
+    const patient = step('patient', {
+      kind: 'pure',
+      timeoutMs: Number.POSITIVE_INFINITY,
+      run: async () => void (await sleep(100)),
+    });
+
+    const { steps } = await bench.run([patient]);
+
+    expect(steps['patient']).toMatchObject({ kind: 'done' });
   });
 
   test('a step that takes too long fails as TIMEOUT, and its processes end', async () => {

@@ -82,7 +82,7 @@ type Common<Needs extends readonly Step[], Values> = {
     readonly files?: readonly string[];
     readonly values?: Schema<Values>;
   };
-  /** For one attempt; 30 min unless given. */
+  /** For one attempt; 30 min unless given, at most 24 days. Infinity: what it does ends by itself. */
   readonly timeoutMs?: number;
   /** `times` counts all attempts. A step that passes later is marked as flaky, and told so to everybody. */
   readonly retry?: { readonly times: number; readonly on: (error: unknown) => boolean };

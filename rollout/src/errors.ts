@@ -37,6 +37,7 @@ export const exitCodes = {
   QUARANTINED: 11,
   ROLLED_BACK: 11,
   UNAPPROVED: 20,
+  HELD: 4,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof exitCodes;

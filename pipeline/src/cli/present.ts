@@ -115,6 +115,9 @@ export function finish(handled: Handled, shell: Shell, wantedBack: boolean): num
     case 'refused':
       shell.err(`${paint(shell, 'red', handled.text)}\n`);
       return handled.code === 'QUARANTINED' ? 11 : 12;
+    case 'held':
+      shell.err(`${paint(shell, 'yellow', handled.text)}\n`);
+      return 4;
     case 'interrupted':
       shell.err('interrupted; the candidate is at 0 %, the next command goes on from there\n');
       return 130;

@@ -29,6 +29,15 @@ const needsOf = (id: string) =>
     ?.needs.map((need) => need.id);
 
 describe('defineDelivery()', () => {
+  test('goes by the code of the performance gate and of the image test too: a stricter rule lets no old verdict stand', () => {
+    const modules = delivery().code.map((url) => url.replace(/^.*\/src\//, ''));
+
+    expect(modules).toEqual(
+      expect.arrayContaining(['perf/judge.ts', 'perf/gate.ts', 'perf/rounds.ts', 'image/test/test-image.ts']),
+    );
+    expect(modules.filter((name) => name.includes('.test.'))).toEqual([]);
+  });
+
   test('checks, builds and tests every image, then publishes, then releases', () => {
     expect(delivery().steps.map(({ id }) => id)).toEqual([
       'check',

@@ -37,8 +37,7 @@ export function defineDelivery(
   const tests = services.map((service) => imageTest(place, service, imageBuild(place, service, first)));
   const publish = publishStep(place, tests);
   const signed = sign === undefined ? [] : [signStep(place, publish, sign)];
-  const staged =
-    staging === undefined ? [] : [releaseStep('staging', { place, publish, releaser: staging, after: signed })];
+  const staged = staging === undefined ? [] : [releaseStep('staging', { publish, releaser: staging, after: signed })];
   // A first release has nothing to be slower than.
   const compared = compare && place.live !== undefined ? [perfStep(place, publish, staged)] : [];
   const before = [...signed, ...staged, ...compared];
@@ -46,11 +45,11 @@ export function defineDelivery(
     asking === undefined || place.spec.approvers.length === 0
       ? []
       : [approveStep(place, { publish, after: before, releaser, asking })];
-  const release = releaseStep('release', { place, publish, releaser, after: [...before, ...asked] });
+  const release = releaseStep('release', { publish, releaser, after: [...before, ...asked] });
   return definePipeline({
     name: `deliver-${place.spec.app}`,
     config: { registry: place.registry ?? null },
-    code: [import.meta.url, ...imageStepsCode, releaseStepsCode],
+    code: [import.meta.url, ...imageStepsCode, ...releaseStepsCode],
     steps: [
       ...first,
       ...tests.flatMap((test) => [...test.needs.filter(({ id }) => id !== 'check'), test]),

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, type Digest, digest, HeadgateError, isHeadgateError } from '@headgate/rollout';
@@ -14,15 +13,14 @@ import { imageExists, parsePinned, pushImage } from '../registry/client.ts';
 import { parseRepository } from '../registry/http.ts';
 import { sha256 } from '../run/workspace.ts';
 import { type Asked, type Question, type Step, step } from '../step.ts';
+import { hashOf, modulesIn } from './modules.ts';
 import { baseFolder, imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
 
 /** Whose code these steps run is part of their keys: this module, and all that make images of bundles. */
 export const imageStepsCode = [import.meta.url, ...modulesIn(new URL('../image/', import.meta.url))];
 
-function modulesIn(folder: URL): readonly string[] {
-  const names = readdirSync(folder).filter((name) => /^[a-z-]+\.[jt]s$/.test(name));
-  return names.sort().map((name) => new URL(name, folder).href);
-}
+/** Of the image test, and of the performance gate, which starts images in the same way. */
+export const imageTestCode = modulesIn(new URL('../image/test/', import.meta.url));
 
 const grace = { graceMs: 8_000 };
 
@@ -137,10 +135,11 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
   });
 }
 
-/** A file that says that an image has passed, asked these requests and crossed with what is live. */
+/** A file that says that an image has passed this very test, asked these requests and crossed with what is live. */
 async function markOf(place: Place, of: Digest, root: string): Promise<string> {
   const { spec, live = null, cache } = place;
-  const beside = { of, live, services: spec.services, requests: await requestsOf(place, root), node: process.version };
+  const asked = { requests: await requestsOf(place, root), code: await hashOf(imageTestCode) };
+  const beside = { of, live, services: spec.services, ...asked, node: process.version };
   return join(cache, 'tested', sha256(canonicalJson(beside)));
 }
 

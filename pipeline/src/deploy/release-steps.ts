@@ -1,11 +1,12 @@
 import { canonicalJson } from '@headgate/rollout';
 import { comparePerf, perfDefaults, requireNotSlower, verdictLines } from '../perf/gate.ts';
 import { type Step, step } from '../step.ts';
-import { type Publish, requestsOf } from './image-steps.ts';
+import { imageTestCode, type Publish, requestsOf } from './image-steps.ts';
+import { modulesIn } from './modules.ts';
 import { imageFolder, type Place } from './place.ts';
 
 /** As `imageStepsCode`. */
-export const releaseStepsCode = import.meta.url;
+export const releaseStepsCode = [import.meta.url, ...imageTestCode, ...modulesIn(new URL('../perf/', import.meta.url))];
 
 export type RevisionSeen = { readonly revision: string } & ({ kind: 'live' } | { kind: 'absent'; diff: string });
 
@@ -57,12 +58,13 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
 
 export function releaseStep(
   id: 'staging' | 'release',
-  { place, publish, releaser, after }: { place: Place; publish: Publish; releaser: Releaser; after: readonly Step[] },
+  { publish, releaser, after }: { publish: Publish; releaser: Releaser; after: readonly Step[] },
 ) {
   return step(id, {
     kind: 'effect',
     needs: [publish, ...after],
-    timeoutMs: place.spec.release.deadlineMs + place.spec.release.watchMs + 600_000,
+    // The engine has deadlines of its own, and another release may come first.
+    timeoutMs: Number.POSITIVE_INFINITY,
     observe: async ({ out, signal }) => {
       const seen = await releaser.observe(imagesOf(out), signal);
       return seen.kind === 'live' ? { kind: 'done', values: undefined } : seen;

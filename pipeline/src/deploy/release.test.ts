@@ -115,3 +115,29 @@ test('openReleaser() refuses to roll without Ansible before anything is on recor
     expect(await journal.read(signal())).toEqual(before);
   });
 });
+
+test('openReleaser() fails as held once the deadline has passed, and leaves the release to whoever drives it', async () => {
+  const plan = { atDeadline: 'hold', deadlineMs: 60_000 };
+  const late = { ...releaseOf('holding'), plan, startedAt: Date.now() - plan.deadlineMs };
+  await withJournal({ release: late, fence: 3 }, async (journal, root) => {
+    const { lock, wishes } = openFileJournal(root);
+    const driver = await lock.acquire('lee@desk', signal());
+    if (driver.kind !== 'held') throw new Error('nobody else drives');
+    await using _ = driver.lease;
+    const ports = { journal, lock, wishes };
+    const hands = { ports, spec, actor: 'kim@desk', signal: signal() } as unknown as Hands;
+    const change = { commit: undefined, branch: undefined, dirty: true, files: [], actor: 'kim@desk' };
+    const releasing = { spec, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
+    const releaser = openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined });
+
+    const released = releaser.release(images('a'), () => {}, signal());
+
+    await expect(released).rejects.toMatchObject({
+      code: 'HELD',
+      message: expect.stringMatching(/^release 7 is held/),
+    });
+    expect(await journal.read(signal())).toMatchObject({
+      head: { release: { state: { phase: { kind: 'holding' } } } },
+    });
+  });
+});

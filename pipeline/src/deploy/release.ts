@@ -59,7 +59,7 @@ async function carryOut(
   if (spec.release.strategy === 'rolling' && isRunning(head)) {
     say(`release ${head.release?.id} is seen to its end first`);
     const before = await waitFor(hands, 'ended', Number.POSITIVE_INFINITY);
-    if (before.kind === 'interrupted') return before;
+    if (before.kind === 'interrupted' || before.kind === 'held') return before;
     head = await readHead(ports.journal, spec.app, signal);
   }
   const live = head.live && head.lanes[head.live]?.commit;
@@ -115,6 +115,7 @@ function isRunning({ release }: Head): boolean {
 function refuseUnlessPromoted(handled: Handled): void {
   const hint = 'run `headgate why` for the evidence';
   if (handled.kind === 'refused') throw new HeadgateError(handled.code, handled.text, { hint });
+  if (handled.kind === 'held') throw new HeadgateError('HELD', handled.text, { hint });
   if (handled.kind === 'interrupted') throw new Error('the release was interrupted; the next run goes on with it');
   if (handled.kind !== 'ended') return;
   const end = handled.head.history.find(({ id }) => id === handled.release);

@@ -95,7 +95,8 @@ export function valuesOf(needs: Needs): Readonly<Record<string, unknown>> {
 /** Tells `work` to stop when its time is over or the run's is, and does not wait for ever until it does. */
 async function bounded<T>(step: Step, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const own = new AbortController();
-  const timer = setTimeout(() => own.abort(), step.timeoutMs);
+  // A timer for ever would be over at once.
+  const timer = Number.isFinite(step.timeoutMs) ? setTimeout(() => own.abort(), step.timeoutMs) : undefined;
   const stop = firstOf([signal, own.signal]);
   const done = new AbortController();
   try {

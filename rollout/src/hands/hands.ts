@@ -28,6 +28,8 @@ export type Handled =
   | { readonly kind: 'ended'; readonly head: Head; readonly release: number }
   /** Handed over: the controller sees it to its end. */
   | { readonly kind: 'begun'; readonly release: number; readonly text: string }
+  /** Not promoted by its deadline: whoever drives it goes on, and a person decides. */
+  | { readonly kind: 'held'; readonly release: number; readonly text: string }
   | { readonly kind: 'done'; readonly head: Head; readonly text: string }
   | { readonly kind: 'nothing' | 'superseded'; readonly text: string }
   | { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string }

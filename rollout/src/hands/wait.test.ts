@@ -11,12 +11,16 @@ const unreachable = error('JOURNAL_UNREADABLE', error('CLUSTER_UNREACHABLE'));
 const refused = error('JOURNAL_UNREADABLE', error('CLUSTER_REFUSED'));
 
 /** A release that runs, in a journal whose readings end as `fails` says. */
-async function running(fails: () => HeadgateError | 'gone' | undefined) {
+async function running(fails: () => HeadgateError | 'gone' | undefined, { isLate = false } = {}) {
   const world = aPlatform();
   const play = newPlay();
   for (const line of ['live v1', 'release v2', 'verdict hold', 'until holding (step 0)']) perform(play, line);
   const { journal } = world.ports;
-  await journal.write(play.head as never, undefined, AbortSignal.timeout(1_000));
+  const { release } = play.head;
+  if (release === undefined) throw new Error('nothing runs');
+  const startedAt = Date.now() - (isLate ? release.plan.deadlineMs : 0);
+  const begun = { ...play.head, release: { ...release, startedAt } };
+  await journal.write(begun as never, undefined, AbortSignal.timeout(1_000));
   const ports: Platform = {
     ...world.ports,
     journal: {
@@ -41,6 +45,18 @@ test('waitFor() outlives a journal that is away for a while, and says so once', 
 
   expect(ended.kind).toBe('timeout');
   expect(waiting.said).toEqual([expect.stringMatching(/^the journal cannot be read; /)]);
+});
+
+test('waitFor() leaves a release that is held at its deadline to a person, and nothing is waited for', async () => {
+  await using waiting = await running(() => undefined, { isLate: true });
+
+  const held = await waitFor(waiting.hands, 'ended', 60_000);
+
+  expect(held).toEqual({
+    kind: 'held',
+    release: 1,
+    text: expect.stringMatching(/^release 1 is held: .*headgate promote/),
+  });
 });
 
 test('waitFor() gives up on a journal that is away for longer than it would wait', async () => {

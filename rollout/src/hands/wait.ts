@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { journalGone } from '../engine/book.ts';
 import type { Acquired, Lease } from '../journal/journal.ts';
+import { isHeldAtDeadline } from '../policy/forward.ts';
 import { newestIn } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
-import { type Handled, type Hands, hasController, headOf, pollMs } from './hands.ts';
+import { type Handled, type Hands, hasController, headOf, pollMs, systemNow } from './hands.ts';
 
 /**
  * Waits until a release is promoted or has ended; drives it itself when nobody does and no controller will. A rolling update is waited
- * for alone: only who can apply it goes on with it.
+ * for alone: only who can apply it goes on with it. One that its deadline has passed is not waited for: that may take a person days.
  *
  * @param wanted Number of the release; by default the one that is current when the waiting begins. A later one never stands in for it.
  */
@@ -35,9 +36,20 @@ export async function waitFor(
       hands.say(`release ${release.id} has no driver; this command goes on with it`);
       return driveOn(hands, acquired.lease, '');
     }
-    if (performance.now() - started >= timeoutMs) return { kind: 'timeout', head };
+    const over = givenUp(head, id, performance.now() - started >= timeoutMs);
+    if (over !== undefined) return over;
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
+}
+
+/** Why the release is waited for no longer although it has not ended. */
+function givenUp(head: Head, id: number, isTimeUp: boolean) {
+  const { release } = head;
+  if (release?.id === id && isHeldAtDeadline(release, systemNow())) {
+    const text = `release ${id} is held: it was not promoted by its deadline, and a person decides: \`headgate promote\` or \`headgate rollback\``;
+    return { kind: 'held', release: id, text } as const;
+  }
+  return isTimeUp ? ({ kind: 'timeout', head } as const) : undefined;
 }
 
 /** The lock, where whoever finds it free is to drive. */

@@ -1,4 +1,4 @@
-import { sameWeights } from '../lane.ts';
+import { type Instant, sameWeights } from '../lane.ts';
 import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, starved, stay, unconfirmed } from './next.ts';
@@ -224,6 +224,11 @@ function testText({ candidate }: Release, look: Look): string {
   return isPinned(candidate, look)
     ? 'an A/B test runs until a person promotes or rolls back'
     : 'no pin leads to the candidate: the A/B test is switched off';
+}
+
+/** It was not promoted by its deadline and does not go back for that: it stays as it is until a person decides. */
+export function isHeldAtDeadline({ startedAt, plan, state: { phase } }: Release, now: Instant): boolean {
+  return phase.kind === 'holding' && plan.atDeadline === 'hold' && now >= startedAt + plan.deadlineMs;
 }
 
 /** Before a step the candidate must be able to carry the next share of what live needed at its peak. */

@@ -1,6 +1,6 @@
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import type { Condition } from '../platform/kubernetes/conditions.ts';
-import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
+import { kinds, podProxyPath } from '../platform/kubernetes/kinds.ts';
 import { countersAt } from '../traffic/replicas.ts';
 import type { Source } from './scrape.ts';
 
@@ -47,8 +47,7 @@ export async function textOf(
     const host = address.includes(':') ? `[${address}]` : address;
     return countersAt(`http://${host}:${port}/metrics`, signal);
   }
-  const path = `${pathOf(kinds.Pod, client.namespace, `${name}:${port}`, 'proxy')}/metrics`;
-  const reply = await client.text(path, signal);
+  const reply = await client.text(`${podProxyPath(client.namespace, name, port)}/metrics`, signal);
   if (reply.status === 200) return reply.text;
   throw new Error(`pod ${name} answers ${reply.status} through the API server: ${reply.text.slice(0, 200)}`);
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
-import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
+import { kinds, podProxyPath } from '../platform/kubernetes/kinds.ts';
 import type { RouterRequest } from './traffic.ts';
 
 export type ReplicaAnswer = { readonly status: number; readonly headers: IncomingMessage['headers'] };
@@ -89,8 +89,7 @@ function proxiedReplica({
   readonly listener: number;
   readonly metrics: number;
 }): Replica {
-  const at = (port: number, path: string): string =>
-    `${pathOf(kinds.Pod, client.namespace, `${pod}:${port}`, 'proxy')}${path}`;
+  const at = (port: number, path: string): string => `${podProxyPath(client.namespace, pod, port)}${path}`;
   const open: Replica['open'] = ({ path, headers }, signal) => client.stream(at(listener, path), signal, headers);
   return {
     name: `${client.namespace}/${pod}`,

@@ -1,7 +1,7 @@
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
-import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
+import { podProxyPath } from '../platform/kubernetes/kinds.ts';
 import { adminPortBeside } from '../platform/kubernetes/lane-names.ts';
 import { hostOf, httpPortOf } from './kubernetes-look.ts';
 import type { Pod } from './kubernetes-objects.ts';
@@ -42,7 +42,7 @@ async function post(client: KubeClient, { pod, path, reach }: Asked, signal: Abo
       await answer.body?.cancel();
       return String(answer.status);
     }
-    const place = pathOf(kinds.Pod, client.namespace, `${pod.metadata.name}:${port}`, 'proxy').replaceAll('%3A', ':');
+    const place = podProxyPath(client.namespace, pod.metadata.name, port);
     return String((await client.post(`${place}${path}`, signal)).status);
   } catch (error) {
     return error instanceof Error ? error.message : String(error); // It may have stopped just now.

@@ -2,11 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { withDeadline } from '../deadline.ts';
 import type { Lane } from '../lane.ts';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
-import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
+import { podProxyPath } from '../platform/kubernetes/kinds.ts';
 import { marks } from '../platform/kubernetes/lane-names.ts';
 import { ask } from '../platform/local/ask.ts';
 import { hostOf, httpPortOf, isReady, type LaneObjects } from './kubernetes-look.ts';
-import type { Pod } from './kubernetes-objects.ts';
 import type { ProbeAnswer } from './workload.ts';
 
 /** `pod`: straight to its address, from inside the cluster. `api-server`: through the API server, from anywhere. */
@@ -27,19 +26,17 @@ export async function probeLane(
       httpPortOf(pod) !== undefined && pod.metadata.deletionTimestamp === undefined && isReady(pod, objects.serving),
   );
   const pod = ready[turn % Math.max(1, ready.length)];
-  if (pod === undefined) return { kind: 'unanswered', why: `no proxy of lane ${lane} is ready` };
+  const port = pod === undefined ? undefined : httpPortOf(pod);
+  if (pod === undefined || port === undefined) return { kind: 'unanswered', why: `no proxy of lane ${lane} is ready` };
   const path = pod.metadata.annotations?.[marks.probe] ?? '/';
-  if (reach === 'pod') return ask(`http://${hostOf(pod)}:${httpPortOf(pod)}${path}`, {}, signal);
-  return askThroughServer(client, pod, path, withDeadline(signal, answerMaxMs));
+  if (reach === 'pod') return ask(`http://${hostOf(pod)}:${port}${path}`, {}, signal);
+  const throughServer = `${podProxyPath(client.namespace, pod.metadata.name, port)}${path}`;
+  return askThroughServer(client, throughServer, withDeadline(signal, answerMaxMs));
 }
 
-async function askThroughServer(client: KubeClient, pod: Pod, path: string, signal: AbortSignal): Promise<ProbeAnswer> {
-  const place = pathOf(kinds.Pod, client.namespace, `${pod.metadata.name}:${httpPortOf(pod)}`, 'proxy').replaceAll(
-    '%3A',
-    ':',
-  );
+async function askThroughServer(client: KubeClient, path: string, signal: AbortSignal): Promise<ProbeAnswer> {
   try {
-    const reply = await client.stream(`${place}${path}`, signal);
+    const reply = await client.stream(path, signal);
     await readToEnd(reply);
     const header = (name: string) => [reply.headers[name]].flat()[0];
     const answer = { lane: header('headgate-lane'), revision: header('headgate-revision') };

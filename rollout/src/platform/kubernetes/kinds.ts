@@ -39,6 +39,11 @@ export function pathOf(kind: Kind, namespace: string, name?: string, subresource
   return `${root}${place}/${kind.plural}${one}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
+/** Path that leads through the API server to a port of a pod; the rest of what is asked there follows. Needs the right to `pods/proxy`. */
+export function podProxyPath(namespace: string, pod: string, port: number): string {
+  return `${pathOf(kinds.Pod, namespace)}/${encodeURIComponent(pod)}:${port}/proxy`;
+}
+
 function namespaced(apiVersion: string, kind: string, plural: string): Kind {
   return { apiVersion, kind, plural, namespaced: true };
 }

@@ -27,7 +27,7 @@ export function wordsOf(report: string, perSecond: number): readonly string[] {
   const bad = [...report.matchAll(/^\s+\[(\d+)\]\s+(\d+) responses/gm)].filter(([, status]) => Number(status) >= 500);
   const failed = bad.reduce((sum, [, , count]) => sum + Number(count), 0);
   if (Number.isNaN(rate)) return ['not cross-checked: the report of hey has no rate'];
-  const words = `hey: ${rate.toFixed(0)} requests/s, p99 ${p99 === undefined ? '?' : Number(p99) * 1_000} ms, ${failed} failed`;
+  const words = `hey: ${rate.toFixed(0)} requests/s, p99 ${p99 === undefined ? '?' : Math.round(Number(p99) * 10_000) / 10} ms, ${failed} failed`;
   return rate < perSecond * 0.98
     ? [words, `hey under-delivered: it sent ${rate.toFixed(0)} of ${perSecond} requests/s`]
     : [words];

@@ -119,7 +119,9 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
-  const pipeline = defineDelivery(place, releaser, { check, staging, compare: against && true, sign, asking });
+  const pipeline = defineDelivery(place, releaser, {
+    ...{ environment: app.environment, check, staging, compare: against && true, sign, asking },
+  });
   const cache = cacheFor(place, shell);
   const targets = stepsOf(target, pipeline);
   return { pipeline, options: { root, change, env, cache, secrets: secretsOf(env), targets, signal } };

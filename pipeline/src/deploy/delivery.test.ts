@@ -29,6 +29,14 @@ const needsOf = (id: string) =>
     ?.needs.map((need) => need.id);
 
 describe('defineDelivery()', () => {
+  test('to each environment has runs of its own', () => {
+    const to = (environment: string | undefined) =>
+      defineDelivery(place, releaser, { environment, check: false }).config;
+
+    expect(to('dev')).not.toEqual(to('prod'));
+    expect(to('dev')).not.toEqual(to(undefined));
+  });
+
   test('goes by the code of the performance gate and of the image test too: a stricter rule lets no old verdict stand', () => {
     const modules = delivery().code.map((url) => url.replace(/^.*\/src\//, ''));
 

@@ -11,6 +11,8 @@ export const targets = ['check', 'images', 'publish', 'staging', 'perf', 'produc
 export type Target = (typeof targets)[number];
 
 export type DeliveryOptions = {
+  /** That is delivered to: each has runs of its own. `undefined`: that of headgate.yaml itself. */
+  readonly environment?: string | undefined;
   /** Lint and unit tests first. */
   readonly check: boolean;
   /** Releases into the environment `staging`, where there is one: production then comes after it and after the performance gate. */
@@ -30,7 +32,7 @@ export type DeliveryOptions = {
 export function defineDelivery(
   place: Place,
   releaser: Releaser,
-  { check, staging, compare = staging !== undefined, sign, asking }: DeliveryOptions,
+  { environment, check, staging, compare = staging !== undefined, sign, asking }: DeliveryOptions,
 ): Pipeline {
   const first = check ? [checkStep()] : [];
   const services = Object.keys(place.spec.services);
@@ -48,7 +50,7 @@ export function defineDelivery(
   const release = releaseStep('release', { publish, releaser, after: [...before, ...asked] });
   return definePipeline({
     name: `deliver-${place.spec.app}`,
-    config: { registry: place.registry ?? null },
+    config: { registry: place.registry ?? null, environment: environment ?? null },
     code: [import.meta.url, ...imageStepsCode, ...releaseStepsCode],
     steps: [
       ...first,

@@ -1,11 +1,14 @@
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseSpec } from '@headgate/rollout';
+import { digest, parseSpec } from '@headgate/rollout';
+import { startRegistry } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { aBench, type Bench } from '../pipeline.rig.ts';
-import type { Step } from '../step.ts';
-import { imageBuild } from './image-steps.ts';
+import { made, record, text } from '../plan/schema.ts';
+import { resolveTag } from '../registry/client.ts';
+import { type Step, step } from '../step.ts';
+import { imageBuild, type imageTest, publishedTag, publishStep } from './image-steps.ts';
 import type { Place } from './place.ts';
 
 const shop = `app: shop
@@ -108,4 +111,35 @@ describe('an image is made anew when the bundle is, and only then', () => {
       expect(of('step.fail')[0]?.failure.message).toContain('words/src/index.ts:1:21');
     }
   });
+});
+
+test('what is published has a name in the registry, so that none clears it away', async () => {
+  const cache = await mkdtemp(join(tmpdir(), 'headgate-base-'));
+  await using bench = await aBench({ ...files, 'web/src/main.ts': 'console.log(1);' });
+  await using registry = await startRegistry();
+  try {
+    const parsed = parseSpec(shop, { file: 'headgate.yaml' });
+    if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+    const address = new URL(registry.url).host;
+    const common = { spec: parsed.spec, root: bench.root, cache, live: undefined } as const;
+    const place: Place = { ...common, builder: 'oci', baseKey: 'b', registry: `${address}/shop` };
+    const image = imageBuild(place, 'web', []);
+    // As if it had passed its test.
+    const tested = step('imagetest:web', {
+      kind: 'pure',
+      needs: [image],
+      outputs: { values: record({ digest: made(text, digest) }) },
+      run: ({ out }) => out['image:web'] as never,
+    }) as unknown as ReturnType<typeof imageTest>;
+    const publish = publishStep(place, [tested]);
+
+    const { exitCode } = await bench.run([image, tested, publish]);
+
+    expect(exitCode).toBe(0);
+    const { manifests } = JSON.parse(await readFile(join(bench.root, 'out/images/web/index.json'), 'utf8'));
+    const of = manifests[0].digest;
+    expect(await resolveTag(`${address}/shop/web`, publishedTag(of), AbortSignal.timeout(5_000))).toBe(of);
+  } finally {
+    await rm(cache, { recursive: true });
+  }
 });

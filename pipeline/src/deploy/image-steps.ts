@@ -9,7 +9,7 @@ import { requireImage } from '../image/layout.ts';
 import { readRequests } from '../image/test/requests.ts';
 import { testImage } from '../image/test/test-image.ts';
 import { made, record, text } from '../plan/schema.ts';
-import { imageExists, parsePinned, pushImage } from '../registry/client.ts';
+import { imageExists, nameImage, parsePinned, pushImage } from '../registry/client.ts';
 import { parseRepository } from '../registry/http.ts';
 import { sha256 } from '../run/workspace.ts';
 import { type Asked, type Question, type Step, step } from '../step.ts';
@@ -157,6 +157,11 @@ function mountable({ spec, registry }: Place): string | undefined {
   return parseRepository(repository).origin === parseRepository(`${registry}/any`).origin ? repository : undefined;
 }
 
+/** Nothing is found by it; but many registries clear away what has no name, and with it the way back. */
+export function publishedTag(of: Digest): string {
+  return `published-${of.slice('sha256:'.length).slice(0, 16)}`;
+}
+
 type ImageTest = ReturnType<typeof imageTest>;
 
 export function publishStep(place: Place, tests: readonly ImageTest[]) {
@@ -187,6 +192,7 @@ export function publishStep(place: Place, tests: readonly ImageTest[]) {
         const layout = join(root, layoutOf(service));
         await requireImage(layout, tested);
         const pushed = await pushImage(layout, { repository, mountFrom }, signal);
+        await nameImage(pushed, { repository, tag: publishedTag(tested) }, signal);
         mountFrom ??= repository;
         log(`${pushed.repository}@${pushed.digest}`);
       }

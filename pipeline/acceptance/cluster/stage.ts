@@ -62,6 +62,12 @@ export async function openClusterStage(release: string, driver: Driver, before?:
   }
 }
 
+/** @throws Error for a stage on this machine alone */
+export function onCluster(stage: Stage): ClusterStage {
+  if (!('kubectl' in stage)) throw new Error('this part needs a cluster: --on controller or --on cli');
+  return stage as ClusterStage; // No other stage has one.
+}
+
 /** For this process and for the commands that it starts. */
 export async function enterCluster(): Promise<void> {
   const { registry, kubeconfig } = await readCluster();

@@ -37,6 +37,12 @@ export type Original = { readonly run: string; readonly at: number; readonly ms:
 
 export type Outcome = 'done' | 'failed' | 'interrupted';
 
+/** Who had a run, when that was last heard of, and how it ended: `undefined` if it came to no end. */
+export type Before = { readonly actor: string; readonly at: number; readonly outcome: Outcome | undefined };
+
+/** Who acted in a step, and when: to its end, or as far as nobody knows. */
+export type Doer = { readonly actor: string; readonly at: number; readonly finished: boolean };
+
 /** `at` is milliseconds since the epoch. */
 export type RunEvent = { readonly at: number } & (
   | {
@@ -48,7 +54,13 @@ export type RunEvent = { readonly at: number } & (
       readonly actor: string;
       /** The run began before, and did not come to its end. */
       readonly resumed: boolean;
+      /** How often this run was started, this time and other machines included. */
+      readonly attempt?: number;
+      /** Who had it before. */
+      readonly last?: Before | undefined;
       readonly steps: readonly string[];
+      /** Where the journal is read: other machines have told of this start. */
+      readonly elsewhere?: true;
     }
   /** `key`, and what differs from the newest result that is kept, are `undefined` for an effect. */
   | {
@@ -80,6 +92,8 @@ export type RunEvent = { readonly at: number } & (
       /** More than 1: a retry passed, and the step is flaky. */
       readonly attempts: number;
       readonly values: unknown;
+      /** Who did in this run what an effect found done, if that is on record. */
+      readonly by?: Doer | undefined;
     }
   | { readonly kind: 'step.retry'; readonly step: string; readonly attempt: number; readonly failure: Failure }
   | {

@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { canonicalJson } from '@headgate/rollout';
 import type { StepCache } from './cache/cache.ts';
 import { openFolderCache } from './cache/folder.ts';
-import type { Outcome } from './event.ts';
+import type { Outcome, RunEvent } from './event.ts';
 import type { Change } from './host/host.ts';
+import type { JournalCopy } from './journal/copy.ts';
 import { isUnfinished, RunJournal } from './journal/journal.ts';
+import { readOwn, runIdOf } from './journal/runs.ts';
+import { Teller } from './journal/teller.ts';
+import { fetchTold, isOnRecord, readTold } from './journal/told.ts';
+import { joined, lastOf, turnsIn } from './journal/turns.ts';
 import type { Pipeline } from './pipeline.ts';
 import { closure } from './plan/graph.ts';
 import type { Reporter } from './report/report.ts';
@@ -15,10 +19,10 @@ import type { Needs } from './run/attempt.ts';
 import type { Environment } from './run/environment.ts';
 import { executeStep } from './run/execute.ts';
 import { redactor } from './run/redact.ts';
-import { emitter, type Given, logsFolder, type Session, type StepResult } from './run/session.ts';
+import { emitter, type Given, logFile, logsFolder, type Session, type StepResult } from './run/session.ts';
 import { Slots } from './run/slots.ts';
 import { clearDeadWork, workFolder } from './run/work.ts';
-import { sha256, Workspace } from './run/workspace.ts';
+import { Workspace } from './run/workspace.ts';
 import type { Step } from './step.ts';
 
 export type { StepResult } from './run/session.ts';
@@ -40,6 +44,8 @@ export type RunOptions = {
   readonly concurrency?: number;
   /** The folder `.headgate/cache` unless given. */
   readonly cache?: StepCache;
+  /** Where other machines find what this one did in the run, and this one what they did. Nowhere unless given. */
+  readonly copy?: JournalCopy | undefined;
   readonly reporters?: readonly Reporter[];
   /** Aborted: nothing new begins, process groups are ended, the journal says `run.interrupted`; the next run goes on. */
   readonly signal: AbortSignal;
@@ -66,8 +72,13 @@ export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunR
   const redact = redactor(options.secrets ?? {});
   const state = join(options.root, '.headgate');
   const id = runId(pipeline, options);
-  using journal = new RunJournal(join(state, 'runs', id));
-  const emit = emitter(redact, journal, options.reporters ?? []);
+  const folder = join(state, 'runs', id);
+  const told = await readOthers(folder, id, options);
+  using journal = new RunJournal(folder);
+  const before = joined(journal.before as readonly RunEvent[], told); // Ours; who reads passes over kinds that he does not know.
+  const resumed = isUnfinished(before);
+  await using teller = tellerOf({ folder, id, resumed }, options);
+  const emit = emitter(redact, journal, [...(options.reporters ?? []), ...(teller === undefined ? [] : [teller])]);
   const memory = join(state, 'fingerprints.json');
   const session: Session = {
     run: id,
@@ -80,13 +91,14 @@ export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunR
     secrets: options.secrets ?? {},
     redact,
     emit,
+    before,
     folders: { logs: logsFolder(options.root), work: workFolder(join(state, 'work'), id) },
     signal: options.signal,
   };
   await clearDeadWork(join(state, 'work'));
   const { commit, dirty, actor } = options.change;
-  const resumed = isUnfinished(journal.before);
-  emit({ kind: 'run.start', run: id, pipeline: pipeline.name, commit, dirty, actor, resumed, steps: steps.map(idOf) });
+  const start = { run: id, pipeline: pipeline.name, commit, dirty, actor, resumed, steps: steps.map(idOf) };
+  emit({ kind: 'run.start', ...start, attempt: turnsIn(before).length + 1, last: lastOf(before) });
   try {
     const results = await executeAll(steps, session, options);
     const ended = conclude(steps, results, options.signal);
@@ -101,10 +113,23 @@ export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunR
   }
 }
 
-/** Equal pipeline, commit and parameters are one run, whoever starts it, wherever and how often. */
-function runId({ name, config }: Pipeline, { change, resume }: RunOptions): string {
-  const fresh = resume === false ? randomUUID() : undefined;
-  return sha256(canonicalJson({ name, config, commit: change.commit, fresh })).slice(0, 12);
+/** What other machines told of this run, where this one has nothing of it. */
+async function readOthers(folder: string, run: string, { copy, signal }: RunOptions): Promise<readonly RunEvent[]> {
+  if (copy !== undefined && !(await isOnRecord(folder))) await fetchTold({ folder, run }, copy, signal);
+  return readTold(folder);
+}
+
+function tellerOf(
+  { folder, id: run, resumed }: { readonly folder: string; readonly id: string; readonly resumed: boolean },
+  { root, copy }: RunOptions,
+): Teller | undefined {
+  if (copy === undefined) return undefined;
+  const logOf = (step: string) => logFile({ folders: { logs: logsFolder(root) } }, step);
+  return new Teller({ run, copy, read: () => readOwn(folder), logOf, resumed });
+}
+
+function runId({ name, config }: Pipeline, { change: { commit }, resume }: RunOptions): string {
+  return runIdOf({ name, config, commit, fresh: resume === false ? randomUUID() : undefined });
 }
 
 /** Every step begins when its needs are there and a slot is free. Steps come after their needs, so each finds theirs begun. */

@@ -1,24 +1,19 @@
-/**
- * The store that several machines share: each entry is an OCI artifact `<repository>:<step>-<key>`. Whoever can write to a
- * registry could plant a result there, so an entry counts only with an HMAC over its key and all that it holds.
- */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+/** The store that several machines share: each entry is a sealed document `<repository>:<step>-<key>`. */
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { canonicalJson, type Digest, digest } from '@headgate/rollout';
-import { type Descriptor, digestOf, mediaTypes } from '../image/layout.ts';
+import { type Digest, digest } from '@headgate/rollout';
+import { digestOf } from '../image/layout.ts';
 import { fileName } from '../plan/graph.ts';
-import { getBlob, getDocument, putBlob, putDocument } from '../registry/client.ts';
+import { getBlob } from '../registry/client.ts';
 import { type Address, parseRepository } from '../registry/http.ts';
+import { readSealed, writeSealed } from '../registry/sealed.ts';
 import { hashFile } from '../run/workspace.ts';
 import type { Entry, StepCache, StoredFile } from './cache.ts';
 
 const entryType = 'application/vnd.headgate.step.v1+json';
-const empty = Buffer.from('{}');
 /** A larger content is not sent: of an image it is the base, which lies beside the image that was published before. */
 const contentMaxBytes = 4_000_000;
 const latest = 'latest';
-const sealName = 'headgate.dev/seal';
 
 export type RegistryCacheOptions = {
   /** `host:port/name`. */
@@ -42,30 +37,17 @@ export function openRegistryCache({
 }: RegistryCacheOptions): StepCache {
   const address = parseRepository(repository);
   const everywhere = [address, ...published.map((name) => parseRepository(name))];
-  const sealOf = (entry: Entry) => createHmac('sha256', secret).update(canonicalJson(entry)).digest();
+  const sealing = { address, secret, mediaType: entryType };
 
   async function read(step: string, name: string, signal: AbortSignal): Promise<Entry | undefined> {
     const tag = tagOf(step, name);
-    const manifest = await getDocument(address, tag, mediaTypes.manifest, signal);
-    if (manifest === undefined) return undefined;
-    const entry = await entryOf(manifest, signal).catch(() => undefined);
+    const found = await readSealed(sealing, tag, signal);
+    if (found.kind === 'none') return undefined;
+    const entry = found.kind === 'whole' ? (found.document as Entry) : undefined; // The seal is the proof.
     // `latest` stands for whatever key it has; every other name must be the key itself.
-    if (entry?.parts.step === step && (name === latest || entry.key === name)) return entry;
+    if (entry?.parts?.step === step && (name === latest || entry.key === name)) return entry;
     warn(`the entry ${tag} of the cache is not used, as its seal is not by our key`);
     return undefined;
-  }
-
-  async function entryOf(manifest: Buffer, signal: AbortSignal): Promise<Entry | undefined> {
-    const { layers, annotations } = JSON.parse(manifest.toString('utf8')) as {
-      layers: Descriptor[];
-      annotations?: Record<string, string>;
-    };
-    const bytes = layers[0] === undefined ? undefined : await getBlob(address, layers[0].digest, signal);
-    if (bytes === undefined) return undefined;
-    const entry = JSON.parse(bytes.toString('utf8')) as Entry; // The seal below is the proof.
-    const seal = Buffer.from(annotations?.[sealName] ?? '', 'base64');
-    const wanted = sealOf(entry);
-    return seal.length === wanted.length && timingSafeEqual(seal, wanted) ? entry : undefined;
   }
 
   return {
@@ -87,42 +69,14 @@ export function openRegistryCache({
       const paths = [...entry.files.map(({ path }) => from.workspace.path(path)), from.log];
       const contents = (await Promise.all(paths.map(readUnlessLarge))).filter((content) => content !== undefined);
       const whole: Entry = { ...entry, log: await hashFile(from.log) };
-      await publish(address, { entry: whole, contents, seal: sealOf(whole) }, signal);
+      const tags = [entry.key, latest].map((name) => tagOf(entry.parts.step, name));
+      await writeSealed(sealing, { tags, document: whole, contents }, signal);
     },
   };
 }
 
 async function readUnlessLarge(path: string): Promise<Buffer | undefined> {
   return (await stat(path)).size <= contentMaxBytes ? readFile(path) : undefined;
-}
-
-/** Contents first, so that whoever finds an entry finds all of it that was sent. */
-async function publish(
-  address: Address,
-  { entry, contents, seal }: { entry: Entry; contents: readonly Buffer[]; seal: Buffer },
-  signal: AbortSignal,
-): Promise<void> {
-  const blobs: Descriptor[] = [];
-  for (const content of contents) blobs.push(await send(address, content, 'application/octet-stream', signal));
-  const layer = await send(address, Buffer.from(canonicalJson(entry)), entryType, signal);
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.manifest,
-    artifactType: entryType,
-    config: await send(address, empty, 'application/vnd.oci.empty.v1+json', signal),
-    layers: [layer, ...new Map(blobs.map((blob) => [blob.digest, blob])).values()],
-    annotations: { [sealName]: seal.toString('base64') },
-  };
-  const body = Buffer.from(JSON.stringify(manifest));
-  for (const name of [entry.key, latest]) {
-    await putDocument(address, { name: tagOf(entry.parts.step, name), mediaType: mediaTypes.manifest, body }, signal);
-  }
-}
-
-async function send(address: Address, content: Buffer, mediaType: string, signal: AbortSignal): Promise<Descriptor> {
-  const blob = { mediaType, digest: digestOf(content), size: content.length };
-  await putBlob(address, { blob, content, mountFrom: undefined }, signal);
-  return blob;
 }
 
 /** `path` is absolute. False if the content is nowhere there or not what its name says. */

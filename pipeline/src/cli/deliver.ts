@@ -4,7 +4,6 @@ import {
   type Emit,
   ensureSupervisor,
   exitCodes,
-  findSupervisor,
   HeadgateError,
   type Platform,
   readHead,
@@ -27,6 +26,7 @@ import type { Reporter } from '../report/report.ts';
 import { failureOf } from '../run/failure.ts';
 import { secretsOf } from '../run/secrets.ts';
 import { type RunResult, run } from '../run.ts';
+import { journalCopyOf, namedRegistry, registryIfThere, registryOf, sharingOf } from './elsewhere.ts';
 import { type App, openJournal, openPorts } from './open.ts';
 import { handsFor, isForPeople, lineOf } from './present.ts';
 import type { Shell } from './shell.ts';
@@ -81,8 +81,7 @@ export async function deliver(
 export async function planDelivery(delivery: Delivery, target: Target, shell: Shell): Promise<readonly PlannedStep[]> {
   const { app } = delivery;
   const releaserOf = (releasing: Commission) => lazyReleaser(app, releasing, shell);
-  const own = await findSupervisor(app.state, shell.signal);
-  const registry = namedRegistry(shell) ?? (own && registryOf(app, own.urls.registry));
+  const registry = await registryIfThere(app, shell);
   const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf, mayBeBlind: true }, shell);
   return await plan(pipeline, options);
 }
@@ -122,9 +121,11 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const pipeline = defineDelivery(place, releaser, {
     ...{ environment: app.environment, check, staging, compare: against && true, sign, asking },
   });
-  const cache = cacheFor(place, shell);
+  const sharing = sharingOf(registry, shell);
+  const cache = cacheFor(place, sharing);
+  const copy = change.commit === undefined ? undefined : journalCopyOf(sharing); // Without a commit it is nobody else's run.
   const targets = stepsOf(target, pipeline);
-  return { pipeline, options: { root, change, env, cache, secrets: secretsOf(env), targets, signal } };
+  return { pipeline, options: { root, change, env, cache, copy, secrets: secretsOf(env), targets, signal } };
 }
 
 /** A base image that is named is all that its digest says, for this kind of machine. @throws {HeadgateError} `USAGE` */
@@ -143,16 +144,13 @@ async function baseKeyOf(
 }
 
 /** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */
-function cacheFor(place: Place, { env, err }: Shell): StepCache {
-  const { root, registry, spec } = place;
+function cacheFor(place: Place, sharing: ReturnType<typeof sharingOf>): StepCache {
+  const { root, spec } = place;
   const folder = openFolderCache(join(root, '.headgate', 'cache'));
-  const secret = env['HEADGATE_CACHE_KEY'];
-  if (registry === undefined || secret === undefined || secret === '') return folder;
-  const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.
-  const warn = (message: string) => err(`${message}\n`);
+  if (sharing === undefined) return folder;
   const published = Object.keys(spec.services).map((service) => repositoryOf(place, service));
   if (spec.baseImage !== undefined) published.push(parsePinned(spec.baseImage).repository);
-  return layered(folder, openRegistryCache({ repository: `${registry}/ci-cache`, published, secret, writes, warn }));
+  return layered(folder, openRegistryCache({ ...sharing, repository: `${sharing.registry}/ci-cache`, published }));
 }
 
 /** The key itself stays a secret of the run: a step asks for it by name. */
@@ -182,15 +180,6 @@ export async function releaseRegistry(app: App, shell: Shell): Promise<string> {
   if (named !== undefined) return named;
   const { info } = await ensureSupervisor({ app: app.spec.app, folder: app.state }, shell.signal);
   return registryOf(app, info.urls.registry);
-}
-
-/** `HEADGATE_REGISTRY` (`host:port/prefix`). CI hosts set what is not configured to nothing. */
-function namedRegistry({ env }: Shell): string | undefined {
-  return env['HEADGATE_REGISTRY'] || undefined;
-}
-
-function registryOf({ spec }: App, url: string): string {
-  return `${new URL(url).host}/${spec.app}`;
 }
 
 /** By service, each pinned; `undefined` before the first release. */

@@ -51,7 +51,10 @@ describe('headgate run deliver with strategy: rolling', () => {
     });
     expect((await app.headgate('status')).out).toMatch(/last +rolling update 2 \(\w{8}\) was carried out after/);
     expect(planned.out).toMatch(/^= release +nothing to do$/m);
-    expect([again.code, again.out]).toEqual([0, expect.stringMatching(/^✓ release +nothing to do$/m)]);
+    expect([again.code, again.out]).toEqual([
+      0,
+      expect.stringMatching(/^✓ release +nothing to do: finished by \S+ at \S+$/m),
+    ]);
     expect(await app.state()).toEqual(after);
   }, 240_000);
 

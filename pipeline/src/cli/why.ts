@@ -63,8 +63,8 @@ function decisionsOf({ decisions }: Head, wanted: number): Head['decisions'] {
   });
 }
 
-async function whyStep(step: string, { folder }: App, json: boolean, shell: Shell): Promise<number> {
-  const story = await recordedStep(step, folder);
+async function whyStep(step: string, app: App, json: boolean, shell: Shell): Promise<number> {
+  const story = await recordedStep(step, app, shell);
   shell.out(json ? `${JSON.stringify(story)}\n` : `${explainStep(story).join('\n')}\n`);
   return 0;
 }

@@ -58,6 +58,14 @@ describe('defineDelivery()', () => {
     ]);
   });
 
+  test('is the same run wherever it is begun, and another one in another registry', () => {
+    const of = ({ name, config }: ReturnType<typeof defineDelivery>) => JSON.stringify({ name, config });
+    const there = (change: Partial<Place>) => of(defineDelivery({ ...place, ...change }, releaser, { check: false }));
+
+    expect(there({ root: '/elsewhere', cache: '/other' })).toBe(of(delivery()));
+    expect(there({ registry: 'other:5000/ratings' })).not.toBe(of(delivery()));
+  });
+
   test('publishes nothing before the tests of all images have passed', () => {
     expect(needsOf('publish')).toEqual(['imagetest:proxy', 'imagetest:rating']);
     expect(needsOf('release')).toEqual(['publish']);

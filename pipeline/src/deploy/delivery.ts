@@ -2,7 +2,7 @@ import { HeadgateError } from '@headgate/rollout';
 import { definePipeline, type Pipeline } from '../pipeline.ts';
 import { type Asking, approveStep } from './approve-step.ts';
 import { checkStep, imageBuild, imageStepsCode, imageTest, publishStep } from './image-steps.ts';
-import type { Place } from './place.ts';
+import { identityOf, type Place } from './place.ts';
 import { perfStep, type Releaser, releaseStep, releaseStepsCode } from './release-steps.ts';
 import { signStep } from './sign-step.ts';
 
@@ -49,8 +49,7 @@ export function defineDelivery(
       : [approveStep(place, { publish, after: before, releaser, asking })];
   const release = releaseStep('release', { publish, releaser, after: [...before, ...asked] });
   return definePipeline({
-    name: `deliver-${place.spec.app}`,
-    config: { registry: place.registry ?? null, environment: environment ?? null },
+    ...identityOf(place.spec.app, { registry: place.registry, environment }),
     code: [import.meta.url, ...imageStepsCode, ...releaseStepsCode],
     steps: [
       ...first,

@@ -18,6 +18,14 @@ export type Place = {
   readonly live: Readonly<Record<string, string>> | undefined;
 };
 
+/** Of headgate.yaml; `undefined`: that of the file itself. */
+type Destination = Pick<Place, 'registry'> & { readonly environment: string | undefined };
+
+/** What makes a delivery the one that it is, beside its commit: wherever it is begun, it is one run. */
+export function identityOf(app: string, { registry, environment }: Destination) {
+  return { name: `deliver-${app}`, config: { registry: registry ?? null, environment: environment ?? null } };
+}
+
 /** Folder of a service's image, relative to the root: an output of its build. */
 export function layoutOf(service: string): string {
   return `out/images/${service}`;

@@ -46,6 +46,10 @@ export function closure<Node extends GraphNode>(order: readonly Node[], targets:
   return order.filter(({ id }) => wanted.has(id));
 }
 
+export function isStepId(text: string): boolean {
+  return idRule.test(text);
+}
+
 /** A step's name in the file system; two ids never share one. */
 export function fileName(id: string): string {
   return id.replaceAll(':', '.'); // Artifact stores refuse colons, and no id has a dot.
@@ -53,7 +57,7 @@ export function fileName(id: string): string {
 
 function badIds(nodes: readonly GraphNode[]): readonly string[] {
   return nodes.flatMap(({ id }, index) => [
-    ...(idRule.test(id) ? [] : [`a step id must be lower-case words joined by - or :, current value is "${id}"`]),
+    ...(isStepId(id) ? [] : [`a step id must be lower-case words joined by - or :, current value is "${id}"`]),
     ...(nodes.findIndex((other) => other.id === id) === index
       ? []
       : [`a step id must be used once, current value is "${id}"`]),

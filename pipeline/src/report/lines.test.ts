@@ -67,6 +67,37 @@ describe('formatEvent()', () => {
       shows: ['ratings · no commit · run 0a1b2c · by kim@desk'],
     },
     {
+      what: 'a run that somebody else began and did not end',
+      happening: { ...start, resumed: true, attempt: 2, last: { actor: 'actions/7/1', at, outcome: undefined } },
+      shows: [
+        'ratings · 0123456 · run 0a1b2c, resumed · by kim@desk',
+        '  attempt 2, after that of actions/7/1: last heard of at 2026-01-02T03:04:05.000Z',
+      ],
+    },
+    {
+      what: 'a run that somebody else ended, as other machines tell',
+      happening: { ...start, elsewhere: true, attempt: 3, last: { actor: 'lee@desk', at, outcome: 'failed' } },
+      shows: [
+        'ratings · 0123456 · run 0a1b2c · by kim@desk, elsewhere',
+        '  attempt 3, after that of lee@desk: failed at 2026-01-02T03:04:05.000Z',
+      ],
+    },
+    {
+      what: 'no word of what one did oneself and ended',
+      happening: { ...start, attempt: 2, last: { actor: 'kim@desk', at, outcome: 'done' } },
+      shows: ['ratings · 0123456 · run 0a1b2c · by kim@desk'],
+    },
+    {
+      what: 'an effect that somebody else did',
+      happening: { ...done, acted: false, by: { actor: 'lee@desk', at, finished: true } },
+      shows: ['✓ lint                 nothing to do: finished by lee@desk at 2026-01-02T03:04:05.000Z'],
+    },
+    {
+      what: 'an effect that somebody else did, and did not live to say so',
+      happening: { ...done, acted: false, by: { actor: 'lee@desk', at, finished: false } },
+      shows: ['✓ lint                 nothing to do: begun by lee@desk at 2026-01-02T03:04:05.000Z'],
+    },
+    {
       what: 'a cached step with the run that executed it',
       happening: {
         kind: 'step.cached',

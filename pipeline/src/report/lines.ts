@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { unreachable } from '@headgate/rollout';
-import type { RunEvent } from '../event.ts';
+import type { Doer, RunEvent } from '../event.ts';
 import type { PlannedStep } from '../plan/decide.ts';
 
 /** An event as lines for people; none for what would only fill the screen. What steps say steers no terminal and no host. */
@@ -23,7 +23,7 @@ export function withoutControls(line: string): string {
 function linesOf(event: RunEvent): readonly string[] {
   switch (event.kind) {
     case 'run.start':
-      return [formatStart(event)];
+      return [formatStart(event), ...formatLast(event)];
     case 'step.start':
     case 'step.line':
       return [];
@@ -98,14 +98,26 @@ function formatStart({
   dirty,
   actor,
   resumed,
+  elsewhere,
 }: Extract<RunEvent, { kind: 'run.start' }>): string {
   const change = commit === undefined ? 'no commit' : `${commit.slice(0, 7)}${dirty ? ' and uncommitted changes' : ''}`;
-  return `${pipeline} · ${change} · run ${run}${resumed ? ', resumed' : ''} · by ${actor}`;
+  return `${pipeline} · ${change} · run ${run}${resumed ? ', resumed' : ''} · by ${actor}${elsewhere ? ', elsewhere' : ''}`;
 }
 
-function formatDone({ ms, acted, attempts }: Extract<RunEvent, { kind: 'step.done' }>): string {
-  if (!acted) return 'nothing to do';
+/** Of a run that somebody else had, or that came to no end. */
+function formatLast({ attempt, last, actor }: Extract<RunEvent, { kind: 'run.start' }>): readonly string[] {
+  if (last === undefined || (last.actor === actor && last.outcome !== undefined)) return [];
+  const how = last.outcome === undefined ? 'last heard of' : last.outcome;
+  return [`  attempt ${attempt}, after that of ${last.actor}: ${how} at ${new Date(last.at).toISOString()}`];
+}
+
+function formatDone({ ms, acted, attempts, by }: Extract<RunEvent, { kind: 'step.done' }>): string {
+  if (!acted) return `nothing to do${by === undefined ? '' : `: ${formatDoer(by)}`}`;
   return `${formatMs(ms)}${attempts > 1 ? `, flaky: attempt ${attempts} passed` : ''}`;
+}
+
+function formatDoer({ actor, at, finished }: Doer): string {
+  return `${finished ? 'finished' : 'begun'} by ${actor} at ${new Date(at).toISOString()}`;
 }
 
 function formatFailure({ step, ms, failure, tail, log }: Extract<RunEvent, { kind: 'step.fail' }>): readonly string[] {

@@ -67,7 +67,7 @@ describe('explainStep()', () => {
     expect(await why(bench, 'image:proxy')).toMatch(
       /= image:proxy +cached, .*\n {2}the run that executed it did, as these were not as before:\n {4}env MODE$/,
     );
-    expect(await why(bench, 'publish')).toMatch(/publish +nothing to do$/);
+    expect(await why(bench, 'publish')).toMatch(/publish +nothing to do: finished by kim@desk at \S+Z$/);
   });
 
   test('of a step that was not begun, and of one that nobody knows', async () => {

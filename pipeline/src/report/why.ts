@@ -1,11 +1,10 @@
 import type { RunEvent } from '../event.ts';
+import { type Start, type Turn, turnsIn } from '../journal/turns.ts';
 import { formatEvent } from './lines.ts';
-
-type Event<Kind extends RunEvent['kind']> = Extract<RunEvent, { kind: Kind }>;
 
 /** A step in the newest run that it was part of. */
 export type StepStory = {
-  readonly start: Event<'run.start'>;
+  readonly start: Start;
   /** Of this step alone; empty if it was not begun. */
   readonly events: readonly RunEvent[];
   /** What other steps that were executed in this run had that was new. */
@@ -14,6 +13,8 @@ export type StepStory = {
   readonly made: readonly string[] | undefined;
   /** By steps of this run: what each gave. */
   readonly gave: Readonly<Record<string, unknown>>;
+  /** What came of the step when the same run was started before: on another machine, or without an end. The last few, the newest first. */
+  readonly earlier: readonly Turn[];
 };
 
 /** `runs`: events of each run, the newest first. `undefined` for a step that none has. */
@@ -39,16 +40,22 @@ export async function stepsIn(runs: AsyncIterable<readonly RunEvent[]>): Promise
   return [...known];
 }
 
-/** The last time that this step's turn came, in a journal that may hold several attempts at one run. */
+const earlierMax = 3;
+
+/** The last time that this step was part of the run, in a journal that may hold several attempts at it. */
 function storyIn(step: string, all: readonly RunEvent[]): StepStory | undefined {
-  const from = all.findLastIndex((event) => event.kind === 'run.start' && event.steps.includes(step));
-  const start = all[from];
-  if (start?.kind !== 'run.start') return undefined;
-  const next = all.findIndex((event, index) => index > from && event.kind === 'run.start');
-  const events = all.slice(from, next < 0 ? undefined : next);
+  const [turn, ...before] = turnsIn(all)
+    .filter(({ start }) => start.steps.includes(step))
+    .toReversed();
+  if (turn === undefined) return undefined;
+  const { events } = turn;
+  const own = (of: Turn) => ({
+    start: of.start,
+    events: of.events.filter((one) => 'step' in one && one.step === step),
+  });
   return {
-    start,
-    events: events.filter((event) => 'step' in event && event.step === step),
+    ...own(turn),
+    earlier: before.map(own).filter(isWorthTelling).slice(0, earlierMax),
     news: events.flatMap((event) =>
       event.kind === 'step.start' && event.step !== step && event.attempt === 1 && event.changed !== undefined
         ? [{ step: event.step, changed: event.changed }]
@@ -63,8 +70,22 @@ function storyIn(step: string, all: readonly RunEvent[]): StepStory | undefined 
   };
 }
 
+function isWorthTelling(turn: Turn): boolean {
+  const { start, events } = turn;
+  const worked =
+    events.some((one) => one.kind === 'step.start') && !events.some((one) => one.kind === 'step.done' && !one.acted);
+  return isOpen(turn) || (worked && start.elsewhere === true);
+}
+
+/** Whether the step was begun and nobody knows how it ended. */
+function isOpen({ events }: Pick<Turn, 'events'>): boolean {
+  return events.some(({ kind }) => kind === 'step.start') && !events.some(({ kind }) => ends.has(kind));
+}
+
+const ends: ReadonlySet<RunEvent['kind']> = new Set(['step.done', 'step.fail', 'step.cached', 'step.skip']);
+
 /** For people: what happened to the step, and which inputs were others than before. */
-export function explainStep({ start, events, news, made, gave }: StepStory): readonly string[] {
+export function explainStep({ start, events, news, made, gave, earlier }: StepStory): readonly string[] {
   const begun = events.find((event) => event.kind === 'step.start');
   const acted = events.some(({ kind }) => kind === 'intent');
   const output = 'output of ';
@@ -77,6 +98,7 @@ export function explainStep({ start, events, news, made, gave }: StepStory): rea
     ...formatEvent(start),
     ...events.filter(({ kind }) => kind !== 'annotation').flatMap(formatEvent),
     ...(events.length === 0 ? ['  it was not begun: the run ended before its turn'] : []),
+    ...(isOpen({ events }) ? [openText] : []),
     ...(begun?.changed === undefined
       ? []
       : ['  it ran, as these were not as in its newest result:', ...told(begun.changed)]),
@@ -84,5 +106,13 @@ export function explainStep({ start, events, news, made, gave }: StepStory): rea
     ...(acted && news.length > 0
       ? ['  what was new in this run:', ...news.map(({ step: of, changed }) => `    ${of}: ${changed.join(', ')}`)]
       : []),
+    ...earlier.flatMap((turn) => [
+      '  before that, in the same run:',
+      ...[...formatEvent(turn.start), ...turn.events.flatMap(formatEvent), ...(isOpen(turn) ? [openText] : [])].map(
+        (line) => `    ${line}`,
+      ),
+    ]),
   ];
 }
+
+const openText = '  it came to no end that is known';

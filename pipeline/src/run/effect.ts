@@ -1,4 +1,5 @@
 import { HeadgateError } from '@headgate/rollout';
+import { doerOf } from '../journal/turns.ts';
 import type { EffectStep } from '../step.ts';
 import { type Context, type Needs, parseValues, takeOutputs, withAttempts } from './attempt.ts';
 import { effectEnvironment } from './environment.ts';
@@ -18,7 +19,9 @@ export async function runEffect(
   const attempt = { step, needs, key: undefined, changed: undefined, env, spool, session };
   const { result, attempts } = await withAttempts(attempt, (context) => act(step, context, session));
   const ms = performance.now() - begun;
-  session.emit({ kind: 'step.done', step: step.id, ms, acted: result.acted, attempts, values: result.values });
+  const { acted, values } = result;
+  const by = acted ? undefined : doerOf(step.id, session.before);
+  session.emit({ kind: 'step.done', step: step.id, ms, acted, attempts, values, by });
   return { kind: 'done', ms, attempts, ...result };
 }
 

@@ -1,8 +1,13 @@
-/** A delivery in small, run in a process of its own so that it can be killed: `node killed.rig.ts <root> <world> <event>`. */
+/** A delivery in small, run in a process of its own so that it can be killed: `node killed.rig.ts <root> <world> <event> [<registry> <actor> <releaseMs>]`. */
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { openFolderCache } from '../cache/folder.ts';
+import { layered } from '../cache/layered.ts';
+import { openRegistryCache } from '../cache/registry.ts';
 import type { RunEvent } from '../event.ts';
+import { openRegistryJournal } from '../journal/registry.ts';
 import { definePipeline, type Pipeline } from '../pipeline.ts';
 import { record, text } from '../plan/schema.ts';
 import type { RunOptions } from '../run.ts';
@@ -18,7 +23,7 @@ const isMade = (world: string, name: string) =>
   );
 
 /** `world` stands for what lies outside of the run and outlives it: registry and cluster. */
-export function aDelivery(world: string): Pipeline {
+export function aDelivery(world: string, { releaseMs = 0 } = {}): Pipeline {
   const build = step('build', {
     kind: 'pure',
     inputs: { files: ['src/**'] },
@@ -46,10 +51,21 @@ export function aDelivery(world: string): Pipeline {
     run: async ({ observed, $ }) => {
       if (observed.kind === 'absent') await once(world, 'candidate');
       await $`sleep 0.05`;
+      await sleep(releaseMs); // No process that would outlive a kill.
       await once(world, 'live');
     },
   });
   return definePipeline({ name: 'small', code: [], steps: [build, publish, release] });
+}
+
+/** What machines share by a registry, `host:port/prefix`. */
+function sharedBy(registry: string, root: string, warn: (message: string) => void) {
+  const sharing = { secret: 'shared secret', writes: true, warn };
+  const far = openRegistryCache({ ...sharing, repository: `${registry}/ci-cache` });
+  return {
+    cache: layered(openFolderCache(join(root, '.headgate/cache')), far),
+    copy: openRegistryJournal({ ...sharing, repository: `${registry}/ci-journal` }),
+  };
 }
 
 export function optionsFor(root: string, onEvent: (event: RunEvent) => void): RunOptions {
@@ -63,13 +79,18 @@ export function optionsFor(root: string, onEvent: (event: RunEvent) => void): Ru
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [root = '', world = '', at = '0'] = process.argv.slice(2);
+  const [root = '', world = '', at = '0', registry, actor, releaseMs] = process.argv.slice(2);
   let seen = 0;
   process.stdout.write('begun\n');
-  const options = optionsFor(root, () => {
+  const options = optionsFor(root, (event) => {
+    if (registry !== undefined) process.stdout.write(`${JSON.stringify(event)}\n`);
     seen += 1;
     if (seen === Number(at)) process.kill(process.pid, 'SIGKILL');
   });
-  const { exitCode } = await run(aDelivery(world), options);
+  const { exitCode } = await run(aDelivery(world, { releaseMs: Number(releaseMs ?? 0) }), {
+    ...options,
+    change: { ...options.change, actor: actor ?? options.change.actor },
+    ...(registry === undefined ? {} : sharedBy(registry, root, (message) => process.stderr.write(`${message}\n`))),
+  });
   process.exit(exitCode);
 }

@@ -34,6 +34,8 @@ export type Session = {
   readonly secrets: Readonly<Record<string, string>>;
   readonly redact: Redact;
   readonly emit: Emit;
+  /** What this run did until it was started this time, here and elsewhere. */
+  readonly before: readonly RunEvent[];
   /** Absolute. */
   readonly folders: { readonly logs: string; readonly work: string };
   readonly signal: AbortSignal;

@@ -31,7 +31,7 @@ async function printed(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   rating.acked('ratings-blue', 3);
   rating.handled('get.ratings', 200, 0.1);
   const vitals = newVitals();
-  vitals.decisions.set('rolledBack', 1);
+  vitals.decisions.set('ratings', new Map([['rolledBack', 1]]));
   vitals.held.set('ratings', 'capacity');
   vitals.blindness.unseen('ratings', 'metrics', Date.now(), 0);
   await using admin = await openAdmin(0, vitals);

@@ -7,7 +7,8 @@ import { type Blindness, makeBlindness } from './blindness.ts';
 export type Vitals = {
   /** Apps that are being driven or looked at now. */
   readonly tending: Set<string>;
-  readonly decisions: Map<string, number>;
+  /** How many, by app and by the phase that they led to. */
+  readonly decisions: Map<string, Map<string, number>>;
   /** Why the release of an app that is tended does not go on, as of its last look; `undefined`: it does. */
   readonly held: Map<string, HoldReason | undefined>;
   failures: number;
@@ -61,13 +62,25 @@ function metricsOf({ tending, decisions, held, failures, blind, blindness }: Vit
     '# TYPE headgate_blind_seconds gauge',
     ...blindness
       .at(Date.now())
-      .map(({ app, port, blindMs }) => `headgate_blind_seconds{app="${app}",port="${port}"} ${blindMs / 1_000}`),
+      .map(({ app, port, blindMs }) => sample('headgate_blind_seconds', { app, port }, blindMs / 1_000)),
     '# TYPE headgate_held gauge',
-    ...[...held].flatMap(([app, reason]) => (reason ? [`headgate_held{app="${app}",reason="${reason}"} 1`] : [])),
+    ...[...held].flatMap(([app, reason]) => (reason ? [sample('headgate_held', { app, reason }, 1)] : [])),
     '# TYPE headgate_decisions_total counter',
-    ...[...decisions].map(([phase, count]) => `headgate_decisions_total{phase="${phase}"} ${count}`),
+    ...[...decisions].flatMap(([app, phases]) =>
+      [...phases].map(([phase, count]) => sample('headgate_decisions_total', { app, phase }, count)),
+    ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function sample(name: string, labels: Readonly<Record<string, string>>, value: number): string {
+  const written = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+  return `${name}{${written.join(',')}} ${value}`;
+}
+
+/** As the exposition format wants it: one bad name must not cost Prometheus the page. */
+function escaped(text: string): string {
+  return text.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');
 }
 
 function portOf(server: Server): number {

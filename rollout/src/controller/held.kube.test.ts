@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { act } from '../hands/act.ts';
 import { startRelease } from '../hands/release.ts';
 import { percent, weightsFor } from '../lane.ts';
+import { samplesOf } from '../metrics/exposition.ts';
 import type { KubeObject } from '../platform/kubernetes/client.ts';
 import { kubeconfigAs, testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
@@ -61,6 +62,26 @@ withPods(
     });
     expect(await page()).toContain(gauge('foreign-writer'));
     expect(await page()).not.toContain('reason="evidence"');
+
+    expect(controller.log).toContainEqual({
+      at: expect.any(String),
+      event: 'decided',
+      app: 'test',
+      release,
+      phase: { kind: 'holding', step: 0, since: expect.any(Number) },
+      why: '10 % is confirmed',
+    });
+    const samples = samplesOf(await page());
+    expect(samples).toContainEqual(expect.objectContaining({ name: 'headgate_controller_apps_tended', value: 1 }));
+    expect(samples.filter((sample) => sample?.name === 'headgate_decisions_total')).toEqual(
+      expect.arrayContaining(
+        ['starting', 'settling', 'holding'].map((phase) => ({
+          name: 'headgate_decisions_total',
+          labels: { app: 'test', phase },
+          value: expect.any(Number),
+        })),
+      ),
+    );
 
     await act(hands, 'rollback', { release, reason: 'enough' });
     await releasing;

@@ -77,7 +77,8 @@ function emitTo(app: string): Emit {
       case 'decided': {
         const { release, decision } = occurrence;
         const phase = decision.state.phase.kind;
-        vitals.decisions.set(phase, (vitals.decisions.get(phase) ?? 0) + 1);
+        const counts = vitals.decisions.get(app) ?? new Map<string, number>();
+        vitals.decisions.set(app, counts.set(phase, (counts.get(phase) ?? 0) + 1));
         log('decided', { app, release: release.id, phase: decision.state.phase, why: decision.why });
         break;
       }

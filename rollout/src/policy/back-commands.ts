@@ -113,7 +113,8 @@ function stopAgain({ candidate, plan }: Release, look: Look): readonly Command[]
 export function keepCommands(release: Release, look: Look): readonly Command[] {
   const { former } = release;
   const seen = former === undefined ? undefined : look.lanes[former].workload;
-  if (former === undefined || seen?.autoscaler !== 'free') return [];
+  if (former === undefined || seen === undefined) return [];
+  if (seen.autoscaler !== 'free' && seen.autoscaler !== 'lowered') return [];
   return [{ kind: 'keep', lane: former, replicas: presentSizes(release, seen) }];
 }
 

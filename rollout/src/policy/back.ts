@@ -4,6 +4,7 @@ import { elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
 import type { BackStage, HoldReason, Phase, Reason } from './phase.ts';
 import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
+import { isHeld } from './sizes.ts';
 import { confirmed } from './weights.ts';
 
 type Back = Extract<Phase, { kind: 'rollingBack' }>;
@@ -126,7 +127,7 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
     lane,
     redeploys: release.plan.redeploy !== undefined,
     live: live?.queue,
-    held: live !== undefined && (live.workload === undefined || live.workload.autoscaler === 'held'),
+    held: live !== undefined && (live.workload === undefined || isHeld(live.workload)),
     candidate: release.candidate,
     waitedMs: elapsedMs(phase.since, look),
     fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),

@@ -6,7 +6,7 @@ import type { Look } from './look.ts';
 import type { Phase } from './phase.ts';
 import { wantedPins } from './pins.ts';
 import type { Command, Release } from './release.ts';
-import { neededSizes, tooFew } from './sizes.ts';
+import { isHeld, neededSizes, tooFew } from './sizes.ts';
 import { isClosed, weightsAt } from './weights.ts';
 
 /** Three times at the pace of a way back over a router that confirms in a second or two. */
@@ -60,9 +60,10 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
     case 'holding':
     case 'promoting':
       return [...growCommands(release, look), ...keepCommands(release, look)];
+    case 'watching':
+      return keepWarm(release, look);
     case 'returning':
     case 'comparing':
-    case 'watching':
     case 'interrupted':
     case 'promoted':
     case 'retired':
@@ -104,17 +105,27 @@ function startCommands(release: Release, look: Look): readonly Command[] {
   ];
 }
 
-/** Live has grown since the candidate started: it must be as large before it gets all traffic. */
+/** Live has grown since the candidate started: it must be as large before it gets all traffic. So must its autoscaler let it be. */
 function growCommands(release: Release, look: Look): readonly Command[] {
   const { candidate } = release;
   const seen = look.lanes[candidate].workload;
-  if (seen === undefined || tooFew(release, seen, 100).length === 0) return [];
+  if (seen === undefined) return [];
+  if (seen.autoscaler !== 'lowered' && tooFew(release, seen, 100).length === 0) return [];
   return [{ kind: 'scale', lane: candidate, replicas: neededSizes(release) }];
+}
+
+/** It was held on its way to being warm. */
+function keepWarm(release: Release, look: Look): readonly Command[] {
+  const { former } = release;
+  return former !== undefined && look.lanes[former].workload?.autoscaler === 'lowered'
+    ? keepCommands(release, look)
+    : [];
 }
 
 /** A lane with all users may shrink again as its owner says, once it works off no other lane's messages. */
 function letGoCommands({ state: { live }, plan }: Release, phase: Phase, look: Look): readonly Command[] {
-  if (live === undefined || look.lanes[live].workload?.autoscaler !== 'held') return [];
+  const seen = live === undefined ? undefined : look.lanes[live].workload;
+  if (live === undefined || seen === undefined || !isHeld(seen)) return [];
   switch (phase.kind) {
     case 'comparing':
     case 'settling':

@@ -47,7 +47,7 @@ export type WorkloadLook = {
   /** Ready instances by service. */
   readonly ready: Readonly<Record<string, number>>;
   /** `held`: it may not go as low as its owner allows. */
-  readonly autoscaler: 'none' | 'free' | 'held';
+  readonly autoscaler: 'none' | 'free' | 'held' | 'lowered';
   /** Newest failure as one sentence, with the reason first, or `undefined`. */
   readonly failure: string | undefined;
   /** What is shown of the lane to people; `undefined`: this platform shows nothing. */

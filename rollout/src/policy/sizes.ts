@@ -22,6 +22,11 @@ export function presentSizes({ plan }: Release, { ready }: WorkloadLook): Sizes 
   return Object.fromEntries(Object.entries(plan.liveSizes).map(([name, n]) => [name, Math.max(n, ready[name] ?? 0)]));
 }
 
+/** Whether its owner's bounds are still to come back. */
+export function isHeld({ autoscaler }: WorkloadLook): boolean {
+  return autoscaler === 'held' || autoscaler === 'lowered';
+}
+
 /** Live's peak and what is seen of it now; the very peak when nothing is larger. A size that the template asks for is no peak. */
 export function peakWith({ former, plan, state: { peak } }: Release, look: Look): ReleaseState['peak'] {
   const ready = former === undefined ? undefined : look.lanes[former].workload?.ready;

@@ -44,6 +44,42 @@ withPods('with pods', () => {
     expect(await bounds()).toEqual([1, 2]);
   });
 
+  test('what its owner writes while it is held stays its own, and a minimum that is lowered is raised again', async () => {
+    await using rig = await startKubernetesRig();
+    const write = (change: object) => rig.client.merge(kinds.HorizontalPodAutoscaler, 'mine', change, signal());
+    const seen = async () => {
+      const { spec } = (await rig.client.get<Autoscaler>(kinds.HorizontalPodAutoscaler, 'mine', signal()))!;
+      return [(await rig.workload.observe('blue', signal())).autoscaler, spec.minReplicas, spec.maxReplicas];
+    };
+    await makeAutoscaler(rig, { maxReplicas: 2, target: { type: 'Utilization', averageUtilization: 50 } });
+    await rig.workload.setRevision('blue', await podRevision(), signal());
+
+    await rig.workload.scale('blue', { rating: 3 }, signal());
+    await write({ spec: { minReplicas: 1 } }); // As a GitOps tool does.
+    expect(await seen()).toEqual(['lowered', 1, 3]);
+    await rig.workload.scale('blue', { rating: 3 }, signal());
+    expect(await seen()).toEqual(['held', 3, 3]);
+    await write({ spec: { maxReplicas: 20 } }); // As a person does during an incident.
+    await rig.workload.scale('blue', { rating: 4 }, signal());
+    expect(await seen()).toEqual(['held', 4, 20]);
+    await rig.workload.letGo('blue', signal());
+    expect(await seen()).toEqual(['free', 1, 20]);
+
+    await rig.workload.keep('blue', { rating: 4 }, signal());
+    await write({ spec: { minReplicas: 2, maxReplicas: 8 } });
+    await rig.workload.letGo('blue', signal());
+    expect(await seen()).toEqual(['free', 2, 8]);
+
+    // Of a Headgate that wrote only what it was before.
+    await write({
+      metadata: { annotations: { 'headgate.dev/autoscale': '1-2' } },
+      spec: { minReplicas: 3, maxReplicas: 3 },
+    });
+    expect(await seen()).toEqual(['held', 3, 3]);
+    await rig.workload.letGo('blue', signal());
+    expect(await seen()).toEqual(['free', 1, 2]);
+  });
+
   test('an autoscaler that sees no load shrinks a lane only once it is let go', async () => {
     await using rig = await startKubernetesRig();
     await using _usage = await serveIdleUsage(rig.client);

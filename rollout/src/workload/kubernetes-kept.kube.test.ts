@@ -44,12 +44,19 @@ withPods('with pods', () => {
     await isAt(ports, 'holding');
     await says(rig, 'green', 'TooFewReplicas');
     expect(await sizeOf(rig, 'green')).toEqual({ replicas: 3, minimum: 3 });
+    for (const lane of ['green', 'blue'] as const) {
+      await write(rig, lane, { minReplicas: 1 }); // Their owner's own hand, or a tool of it.
+      await isHeldAgain(rig, lane);
+    }
+    await says(rig, 'green', 'TooFewReplicas');
+    expect(await sizeOf(rig, 'green')).toEqual({ replicas: 3, minimum: 3 });
 
     busy = 'green';
     await act(handsOn(ports, asking), 'promote', { release: 2, reason: 'good' });
     expect(await second).toMatchObject({ kind: 'ended', head: { live: 'green' } });
     await says(rig, 'blue', 'TooFewReplicas');
     expect(await sizeOf(rig, 'blue')).toEqual({ replicas: 3, minimum: 3 });
+    await write(rig, 'blue', { maxReplicas: 4 });
     await says(rig, 'green', 'TooManyReplicas'); // Let go, and as large as its own bounds and its load make it.
     await rig.until('green', ({ services }) => services['rating']?.ready === 3);
     expect(await sizeOf(rig, 'green')).toEqual({ replicas: 3, minimum: 1 });
@@ -73,6 +80,7 @@ withPods('with pods', () => {
     await Promise.all([third, back]);
     await rig.until('green', ({ services }) => services['rating']?.present === 1);
     expect(await sizeOf(rig, 'green')).toEqual({ replicas: 1, minimum: 1 });
+    expect((await autoscalerOf(rig, 'blue')).spec).toMatchObject({ minReplicas: 1, maxReplicas: 4 });
   }, 240_000);
 });
 
@@ -112,19 +120,32 @@ type Scaled = Autoscaler & {
 };
 
 /** Until the lane's autoscaler says this of the number that it would have chosen. */
-async function says({ client }: KubernetesRig, lane: Lane, reason: string): Promise<void> {
+async function says(rig: KubernetesRig, lane: Lane, reason: string): Promise<void> {
   for (const end = Date.now() + 60_000; ; await sleep(500)) {
-    const one = await client.get<Scaled>(kinds.HorizontalPodAutoscaler, `ratings-${lane}-rating`, signal());
-    if (one?.status?.conditions?.some((condition) => condition.reason === reason)) return;
-    if (Date.now() > end) throw new Error(`it never said ${reason}: ${JSON.stringify(one?.status)}`);
+    const { status } = await autoscalerOf(rig, lane);
+    if (status?.conditions?.some((condition) => condition.reason === reason)) return;
+    if (Date.now() > end) throw new Error(`it never said ${reason}: ${JSON.stringify(status)}`);
   }
 }
 
+async function write({ client }: KubernetesRig, lane: Lane, bounds: Partial<Autoscaler['spec']>): Promise<void> {
+  await client.merge(kinds.HorizontalPodAutoscaler, `ratings-${lane}-rating`, { spec: bounds }, signal());
+}
+
+async function isHeldAgain(rig: KubernetesRig, lane: Lane): Promise<void> {
+  for (const within = signal(); (await autoscalerOf(rig, lane)).spec.minReplicas !== 3; )
+    await sleep(50, undefined, { signal: within });
+}
+
+async function autoscalerOf({ client }: KubernetesRig, lane: Lane): Promise<Scaled> {
+  const found = await client.get<Scaled>(kinds.HorizontalPodAutoscaler, `ratings-${lane}-rating`, signal());
+  if (found === undefined) throw new Error(`lane ${lane} has no autoscaler`);
+  return found;
+}
+
 async function sizeOf(rig: KubernetesRig, lane: Lane): Promise<unknown> {
-  const name = `ratings-${lane}-rating`;
-  const autoscaler = await rig.client.get<Autoscaler>(kinds.HorizontalPodAutoscaler, name, signal());
   return {
     replicas: (await rig.deployment(lane, 'rating')).spec.replicas,
-    minimum: autoscaler?.spec.minReplicas,
+    minimum: (await autoscalerOf(rig, lane)).spec.minReplicas,
   };
 }

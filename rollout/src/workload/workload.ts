@@ -25,8 +25,11 @@ export type ServiceSeen = {
   readonly failure: Failure | undefined;
 };
 
-/** `held`: its minimum is above what its owner wrote, since `scale()` or `keep()` and until `letGo()`. `free`: by its owner's bounds. */
-export type Autoscaling = 'none' | 'free' | 'held';
+/**
+ * `held`: its minimum is above what its owner wrote, since `scale()` or `keep()` and until `letGo()`. `free`: by its owner's bounds.
+ * `lowered`: somebody else has written a lower minimum while it was held.
+ */
+export type Autoscaling = 'none' | 'free' | 'held' | 'lowered';
 
 /** `revision` is the id that was set last, `undefined` before the first. */
 export type LaneSeen = {

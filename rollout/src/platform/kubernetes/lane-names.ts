@@ -18,7 +18,7 @@ export const marks = {
   services: 'headgate.dev/services',
   /** Path of the synthetic request, on a proxy's pods. */
   probe: 'headgate.dev/probe',
-  /** What an autoscaler was allowed before Headgate raised it: `<minimum>-<maximum>`. */
+  /** What an autoscaler's owner allows, and what Headgate made of it: `<minimum>-<maximum> <minimum>-<maximum>`. */
   autoscale: 'headgate.dev/autoscale',
 } as const;
 

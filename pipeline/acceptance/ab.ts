@@ -5,10 +5,11 @@ import type { Running } from './commands.ts';
 import { checkOutside } from './outside.ts';
 import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 /** An A/B test: whoever is pinned reaches the candidate and nobody else does, by hand and by itself it ends, and a person promotes. */
-export async function ab(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function ab(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = await open(
     '  strategy: ab\n  pins: [X-Variant=b, cookie variant=b]\n  watch: 5s\n  keepWarm: 5m\n  deadline: 1h\n',
   );

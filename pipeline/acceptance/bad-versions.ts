@@ -1,6 +1,7 @@
 import { compare, isFailed, type Ledger, readRows } from '../src/perf/ledger.ts';
 import { releaseFirst } from './releasing.ts';
 import { median, type Report } from './report.ts';
+import { casesOf, type Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 /** `weighted`: it passes the start checks and must be found out by users' requests, from 5 %. The others never get any weight. */
@@ -21,10 +22,10 @@ const perSecond = 100;
  * Bad versions from 5 % at 100 requests/s, each several times: all must be rolled back, nothing may be lost, nobody but the
  * bad version may fail, and on a cluster live's objects stay as they are. It prints what an outside client saw.
  */
-export async function badVersions(report: Report, runs: number, open: OpenStage): Promise<void> {
+export async function badVersions(report: Report, { runs, share }: Scope, open: OpenStage): Promise<void> {
   await using stage = await open('  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 10s\n  keepWarm: 1m\n');
   await releaseFirst(stage, report);
-  for (const kind of kinds) await oneKind(stage, kind, runs, report);
+  for (const kind of casesOf(kinds, share)) await oneKind(stage, kind, runs, report);
 }
 
 async function oneKind(stage: Stage, kind: (typeof kinds)[number], runs: number, report: Report): Promise<void> {

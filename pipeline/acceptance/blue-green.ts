@@ -1,10 +1,11 @@
 import { checkOutside } from './outside.ts';
 import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 /** Blue/green: a synthetic comparison at weight 0, then 100 at once, then the watch, which goes back by itself. */
-export async function blueGreen(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function blueGreen(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = await open('  strategy: blue-green\n  bake: 2s\n  watch: 30s\n  keepWarm: 5m\n');
   await releaseFirst(stage, report);
   const load = stage.load(200);

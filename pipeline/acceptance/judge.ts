@@ -5,6 +5,7 @@ import { type Head, openRecords, otherLane, readStatus } from '@headgate/rollout
 import { connect } from 'nats';
 import type { Ran } from './commands.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import { openStage, type Stage } from './stage.ts';
 
 /** What the judge must find out beyond failures, and what it must not blame a candidate for. Each case is run so many times, with one outcome. */
@@ -13,15 +14,15 @@ const perSecond = 100;
 /** All `--runs` are for cases of seconds; these take minutes. */
 const runsMax = 3;
 
-type Part = (report: Report, runs: number) => Promise<void>;
+type Part = (report: Report, scope: Scope) => Promise<void>;
 
 export const judgeParts: Readonly<Record<string, Part>> = {
-  latency: (report, runs) => mustGoBack(report, runs, latency),
-  'stops-acking': (report, runs) => mustGoBack(report, runs, stopsAcking),
-  expired: (report, runs) => mustGoBack(report, runs, expired),
-  'both-lanes-slow': (report, runs) => mustStay(report, runs, bothLanesSlow),
-  'metrics-down': (report, runs) => mustStay(report, runs, metricsDown),
-  'no-traffic': (report, runs) => mustStay(report, runs, noTraffic),
+  latency: (report, { runs }) => mustGoBack(report, runs, latency),
+  'stops-acking': (report, { runs }) => mustGoBack(report, runs, stopsAcking),
+  expired: (report, { runs }) => mustGoBack(report, runs, expired),
+  'both-lanes-slow': (report, { runs }) => mustStay(report, runs, bothLanesSlow),
+  'metrics-down': (report, { runs }) => mustStay(report, runs, metricsDown),
+  'no-traffic': (report, { runs }) => mustStay(report, runs, noTraffic),
 };
 
 type Bad = {

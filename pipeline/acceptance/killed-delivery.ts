@@ -2,6 +2,7 @@ import { edit } from '../src/demo/versions.ts';
 import { acted, failures, git, type Ran, type Where } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage } from './stage.ts';
 
 /** Results of pure steps go through the registry, so that another host finds them. */
@@ -13,7 +14,7 @@ const env = { HEADGATE_CACHE_KEY: 'a secret that the hosts share' };
  */
 export async function killedDelivery(
   report: Report,
-  runs: number,
+  { runs }: Scope,
   _open: OpenStage,
   openHosts: OpenHosts,
 ): Promise<void> {

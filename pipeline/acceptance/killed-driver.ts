@@ -1,60 +1,69 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clearing } from './clearing.ts';
 import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
+import { casesOf, type Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 const moments = ['before-record', 'after-record', 'before-confirm'] as const;
 const forward = ['starting', 'settling', 'holding', 'promoting', 'watching'] as const;
 const stages = ['closing', 'fencing', 'stopping', 'binding', 'draining', 'retiring', 'emptying', 'unbinding'] as const;
 
-/**
- * The driver dies before a record, between record and act, and between act and confirmation, at every phase of promote and of
- * roll back, under traffic. The next command must end the release rightly, with nothing lost or done twice.
- */
-export async function killedDriver(report: Report, _runs: number, open: OpenStage): Promise<void> {
-  await untilPromoted(report, open);
-  await inTheWatch(report, open);
-}
-
-async function untilPromoted(report: Report, open: OpenStage): Promise<void> {
-  await using stage = await open('  latency: rollback\n  steps: [50%]\n  bake: 2s\n  watch: 2s\n  keepWarm: 5m\n');
-  await stage.release('v1');
-  const load = stage.load(200);
-  let version = 'v2';
-  for (const phase of forward) {
-    for (const moment of moments) {
-      await trial(stage, { version, phase, moment, code: 0 }, report);
-      version = version === 'v2' ? 'v3' : 'v2';
-    }
-  }
-  for (const name of stages) {
-    for (const moment of moments)
-      await trial(stage, { version: 'answers 404', phase: `rollingBack/${name}`, moment, code: 11 }, report);
-  }
-  await checkOutside({ ...stage, load }, report);
-}
-
-/** A version that goes bad after its promotion: the driver dies while the former lane gets its traffic back. */
-async function inTheWatch(report: Report, open: OpenStage): Promise<void> {
-  await using stage = await open('  latency: rollback\n  steps: [50%]\n  bake: 2s\n  watch: 40s\n  keepWarm: 5m\n');
-  await stage.release('v1');
-  const load = stage.load(200);
-  for (const moment of moments)
-    await trial(stage, { version: 'answers 500 after 25 s', phase: 'returning', moment, code: 11 }, report);
-  await checkOutside({ ...stage, load }, report);
-}
+/** A version that goes bad after its promotion is watched for so long that it is found out. */
+const watchMs = { short: 2_000, long: 40_000 };
 
 type Trial = {
   readonly version: string;
   readonly phase: string;
   readonly moment: (typeof moments)[number];
   readonly code: number;
+  readonly watchMs: number;
 };
 
-async function trial(stage: Stage, { version, phase, moment, code }: Trial, report: Report): Promise<void> {
+/** In an order in which each of fourteen shares has all three moments. */
+const trials: readonly Trial[] = [
+  ...each(forward, { version: 'v2', code: 0, watchMs: watchMs.short }),
+  ...each(
+    stages.map((name) => `rollingBack/${name}`),
+    { version: 'answers 404', code: 11, watchMs: watchMs.short },
+  ),
+  // The driver dies while the former lane gets its traffic back.
+  ...each(['returning'], { version: 'answers 500 after 25 s', code: 11, watchMs: watchMs.long }),
+];
+
+/**
+ * The driver dies before a record, between record and act, and between act and confirmation, at every phase of promote and of
+ * roll back, under traffic. The next command must end the release rightly, with nothing lost or done twice.
+ */
+export async function killedDriver(report: Report, { share }: Scope, open: OpenStage): Promise<void> {
+  const played = casesOf(trials, share);
+  await using stage = await open(
+    `  latency: rollback\n  steps: [50%]\n  bake: 2s\n  watch: ${watchMs.short}ms\n  keepWarm: 5m\n`,
+  );
+  await stage.release('v1');
+  const load = stage.load(200);
+  let good = 'v2';
+  for (const one of played) {
+    const isGood = one.version === 'v2';
+    await trial(stage, isGood ? { ...one, version: good } : one, report);
+    if (isGood) good = good === 'v2' ? 'v3' : 'v2'; // It must be another one than live.
+  }
+  await checkOutside({ ...stage, load }, report);
+}
+
+function each(phases: readonly string[], rest: Pick<Trial, 'version' | 'code' | 'watchMs'>): readonly Trial[] {
+  return phases.flatMap((phase) => moments.map((moment) => ({ phase, moment, ...rest })));
+}
+
+async function trial(
+  stage: Stage,
+  { version, phase, moment, code, watchMs: ms }: Trial,
+  report: Report,
+): Promise<void> {
+  await setWatch(stage, ms);
   const before = (await stage.head()).live;
   const images = await stage.images(version);
   const driver = join(import.meta.dirname, 'driver.ts');
@@ -75,4 +84,10 @@ async function trial(stage: Stage, { version, phase, moment, code }: Trial, repo
       ? ''
       : `driver ${exit ?? signal}, next ${ended.code}, live ${before} -> ${live} ${ended.err.slice(-200)}`,
   );
+}
+
+/** The command that begins a release reads it. */
+async function setWatch({ file }: Stage, ms: number): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(/(?<=^ +watch: ).*$/m, `${ms}ms`));
 }

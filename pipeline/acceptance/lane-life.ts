@@ -4,6 +4,7 @@ import { type ClusterStage, onCluster } from './cluster/stage.ts';
 import { checkOutside } from './outside.ts';
 import { holding, releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage } from './stage.ts';
 
 const serverAwayMs = 120_000;
@@ -13,7 +14,7 @@ const endMaxMs = 120_000;
 const keepWarmMs = 5_000;
 
 /** What happens to lanes on a cluster while a release runs, and after it. */
-export async function laneLife(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function laneLife(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = onCluster(
     await open(`  latency: rollback\n  steps: [50%]\n  bake: 30s\n  watch: 2s\n  keepWarm: ${keepWarmMs}ms\n`),
   );

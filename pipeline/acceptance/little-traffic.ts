@@ -1,10 +1,11 @@
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage } from './stage.ts';
 
 const usersPerSec = 1;
 
 /** One request of a user a second: the same synthetic requests to both lanes, through the router, decide in minutes what would take hours. */
-export async function littleTraffic(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function littleTraffic(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = await open(
     '  bake: 15s\n  watch: 10s\n  keepWarm: 1m\n  deadline: 10m\n  tolerate: relaxed\n  latency: rollback\n' +
       '  synthetic: { requests: ["/api/ratings?limit=1", /api/services], perSecond: 50 }\n',

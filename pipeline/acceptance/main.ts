@@ -1,5 +1,5 @@
 /**
- * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n] [--on local|controller|cli]`;
+ * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n] [--share n|i/n] [--on local|controller|cli]`;
  * by default all parts on this machine. `controller` and `cli` say who drives on the test cluster (`npm run cluster:up -- --gateways 2`).
  */
 import { parseArgs } from 'node:util';
@@ -31,6 +31,7 @@ import { perfGate, perfRecord } from './perf-gate.ts';
 import { perfReplay } from './perf-replay.ts';
 import { Report } from './report.ts';
 import { rivals } from './rivals.ts';
+import { parseShare, type Scope } from './scope.ts';
 import { serverAway } from './server-away.ts';
 import { signed } from './signed.ts';
 import { split } from './split.ts';
@@ -74,7 +75,7 @@ const parts = {
   'cluster-life': clusterLife,
 } as const satisfies Record<
   string,
-  (report: Report, runs: number, open: OpenStage, openHosts: OpenHosts) => Promise<void>
+  (report: Report, scope: Scope, open: OpenStage, openHosts: OpenHosts) => Promise<void>
 >;
 
 const needCluster: readonly string[] = [
@@ -109,6 +110,7 @@ const places: Readonly<Record<string, Place>> = {
 const { values, positionals } = parseArgs({
   options: {
     runs: { type: 'string', default: '10' },
+    share: { type: 'string', default: '1/1' },
     on: { type: 'string', default: 'local' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -116,7 +118,7 @@ const { values, positionals } = parseArgs({
 });
 const choice = `parts are ${Object.keys(parts).join(', ')}; places are ${Object.keys(places).join(', ')}`;
 if (values.help) {
-  process.stdout.write(`npm run acceptance -- [part …] [--runs n] [--on place]\n${choice}\n`);
+  process.stdout.write(`npm run acceptance -- [part …] [--runs n] [--share n|i/n] [--on place]\n${choice}\n`);
   process.exit(0);
 }
 const place = places[values.on];
@@ -126,7 +128,10 @@ if (place === undefined || unknown.length > 0) {
   process.exit(2);
 }
 clearWhenInterrupted();
+const scope: Scope = { runs: Number(values.runs), share: parseShare(values.share, values.on) };
 const report = new Report();
+const { at, of } = scope.share;
+if (of > 1) report.say(`share ${at} of ${of}: --share ${at}/${of}`);
 for (const [name, part] of Object.entries(parts)) {
   const isDefault = !needCluster.includes(name) && !onlyAsked.includes(name);
   if (positionals.length === 0 ? !isDefault : !positionals.includes(name)) continue;
@@ -134,7 +139,7 @@ for (const [name, part] of Object.entries(parts)) {
   const begun = performance.now();
   try {
     const { stage, hosts } = needCluster.includes(name) && values.on === 'local' ? clusterWith('controller') : place;
-    await part(report, Number(values.runs), stage, hosts);
+    await part(report, scope, stage, hosts);
   } catch (error) {
     report.check(
       `${name} came to its end`,

@@ -5,12 +5,13 @@ import { headOnce } from './commands.ts';
 import { acted, failures, git, headgate } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage } from './stage.ts';
 
 const apartMs = 5_000;
 
 /** What merges lead to: who goes first, what is refused as older, what stops where, and that everything before it is untouched. */
-export async function merges(report: Report, _runs: number, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
+export async function merges(report: Report, _scope: Scope, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
   await using hosts = await openHosts('m');
   const first = await deliver(hosts.a);
   report.check('the first commit is released', first.code === 0, failures(first));

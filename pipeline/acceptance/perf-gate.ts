@@ -11,6 +11,7 @@ import { clearing } from './clearing.ts';
 import { repository } from './commands.ts';
 import { writeRecorded } from './perf-replay.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import { cache, readSpec } from './stage.ts';
 import { openVersions } from './versions.ts';
 
@@ -52,7 +53,7 @@ type Kind = {
 const runsMax = 3;
 
 /** The performance gate as `deliver` asks it, at 1000 requests/s, on versions whose speed is known. */
-export async function perfGate(report: Report, runs: number): Promise<void> {
+export async function perfGate(report: Report, { runs }: Scope): Promise<void> {
   await using bench = await openBench();
   const old = await bench.images('v1');
   for (const { name, proxy = 'v1', right, around = plainly, ...size } of kinds) {

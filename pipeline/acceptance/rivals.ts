@@ -8,6 +8,7 @@ import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { driverOf } from './kubernetes.ts';
 import { releaseFirst } from './releasing.ts';
 import { median, type Report } from './report.ts';
+import type { Scope } from './scope.ts';
 
 const perSecond = 100;
 const runsMax = 3;
@@ -24,7 +25,7 @@ type Row = {
 };
 
 /** What progressive delivery is compared by: each case on the cluster, with users through the gateway, three times. Prints a table for the README. */
-export async function rivals(report: Report, runs: number): Promise<void> {
+export async function rivals(report: Report, { runs }: Scope): Promise<void> {
   await using stage = await openClusterStage(
     '  latency: rollback\n  steps: [5%, 25%, 50%]\n  bake: 3m\n  watch: 2s\n  keepWarm: 1m\n',
     'controller',

@@ -4,6 +4,7 @@ import { whileHeld } from './cluster/fault.ts';
 import { checkOutside } from './outside.ts';
 import { releaseFirst } from './releasing.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 const awayMs = 4_000;
@@ -12,7 +13,7 @@ const awayMs = 4_000;
  * The API server hangs at 25 %, at the moment in which the candidate turns bad: live takes over the candidate's messages meanwhile, and the
  * weight goes to 0 as soon as the server answers again.
  */
-export async function serverAway(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function serverAway(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = await open('  latency: rollback\n  steps: [25%]\n  bake: 3m\n  watch: 10s\n  keepWarm: 1m\n');
   await releaseFirst(stage, report);
   const load = stage.load(100);

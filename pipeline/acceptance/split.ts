@@ -1,12 +1,13 @@
 import { lanes, openPlatform, type Platform } from '@headgate/rollout';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 const requests = 5_000;
 const perSecond = 400;
 
 /** The observed split of HTTP and of messages handled, at each weight: one request off is what round robin may be. */
-export async function split(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function split(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = await open('  steps: [5%, 25%, 50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 1m\n');
   await stage.release('v1');
   await using ports = await openPlatform(stage.spec, {

@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { openKubeClient } from '@headgate/rollout';
 import { releaseFirst } from './releasing.ts';
 import { median, type Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 const tries = 20;
 const ownMsMax = 300;
 
 /** How soon the person on call reads the first line of `status`, from a cold start, with the API server's round trip beside it. */
-export async function statusStart(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function statusStart(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = await open('  steps: [50%]\n  bake: 1s\n  watch: 1s\n  keepWarm: 1s\n');
   await releaseFirst(stage, report);
   const lines: number[] = [];

@@ -2,6 +2,7 @@ import { connect } from 'nats';
 import type { Ran } from './commands.ts';
 import { checkOutside } from './outside.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
 /** Ten releases of different digests: `back` are rolled back by the judge, `hand` by a person, the others are promoted. */
@@ -18,29 +19,37 @@ const plan = [
   { version: 'v7', how: 'promoted' },
 ] as const;
 
+/** Into both lanes, and back in both ways: what is played where all ten take too long. */
+const few = plan.filter(({ version }) => ['v1', 'answers 404', 'v4', 'v5'].includes(version));
+
 /** Both lanes' streams and consumers must be the same before and after, and an outside client must see nothing but bad versions' own errors. */
-export async function tenReleases(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function tenReleases(report: Report, { share }: Scope, open: OpenStage): Promise<void> {
   await using stage = await open('  latency: rollback\n  steps: [25%, 50%]\n  bake: 4s\n  watch: 3s\n  keepWarm: 5m\n');
+  const releases = share.of === 1 ? plan : few;
+  if (releases !== plan) report.say(`${few.length} of its ${plan.length} releases, as a share is asked for`);
   let before: string | undefined; // The first release makes both lanes.
   let load: ReturnType<Stage['load']> | undefined;
-  for (const { version, how } of plan) {
+  for (const { version, how } of releases) {
     const { code, out, err } = how === 'hand' ? await byHand(stage, version) : await stage.release(version);
     const right = code === (how === 'promoted' ? 0 : 11);
     report.check(`${version}: ${how}`, right, right ? '' : `exit code ${code} ${out} ${err}`);
     before ??= await configs(stage.nats);
     load ??= stage.load(200);
   }
+  const first = 1 + releases.findIndex(({ how }) => how === 'judge');
   const again = await stage.release('answers 404');
   report.check(
     'a revision that was rolled back exits 11 and names the release',
-    again.code === 11 && /release 3/.test(again.err),
+    again.code === 11 && again.err.includes(`release ${first} `),
     again.err.trim(),
   );
+  const { live } = await stage.head();
   const regret = await stage.run('rollback', '--reason', 'regret');
+  const back = (await stage.head()).live;
   report.check(
     'regret within keepWarm goes back',
-    regret.code === 0 && (await stage.head()).live !== undefined,
-    regret.err.trim(),
+    regret.code === 0 && back !== undefined && back !== live,
+    `${live} -> ${back} ${regret.err.trim()}`,
   );
   if (load !== undefined) await checkOutside({ ...stage, load }, report);
   const after = await configs(stage.nats);

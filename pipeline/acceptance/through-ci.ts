@@ -8,13 +8,14 @@ import { edit } from '../src/demo/versions.ts';
 import { repository } from './commands.ts';
 import { commit, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import { type OpenStage, readSpec } from './stage.ts';
 
 const staging = 'environments: { staging: { release: { watch: 1s, keepWarm: 5s } } }\n';
 const outputMaxBytes = 64 * 1_048_576;
 
 /** A commit becomes a release through the lines of the workflow, as GitHub's runner starts them, and through the Jenkinsfile, as Groovy runs it. */
-export async function throughCi(report: Report, _runs: number, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
+export async function throughCi(report: Report, _scope: Scope, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
   if (!(await provideHarness('the Jenkinsfile is not played')))
     throw new Error('no Groovy to play the Jenkinsfile with');
   await using hosts = await openHosts('c');

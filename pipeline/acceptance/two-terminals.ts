@@ -1,10 +1,11 @@
 import { median, type Report } from './report.ts';
+import type { Scope } from './scope.ts';
 import type { OpenStage } from './stage.ts';
 
 const heardMaxMs = 1_000;
 
 /** Two who act at once: one wins, the other is told why not. A stale terminal cannot act on another release. */
-export async function twoTerminals(report: Report, _runs: number, open: OpenStage): Promise<void> {
+export async function twoTerminals(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
   await using stage = await open('  steps: [5%, 25%, 50%]\n  bake: 90m\n  watch: 1s\n  keepWarm: 5m\n');
   await stage.release('v1');
   const images = await stage.images('v2');

@@ -12,6 +12,7 @@ export async function kubernetes(report: Report): Promise<void> {
     '  latency: rollback\n  steps: [25%, 50%]\n  bake: 6s\n  watch: 5s\n  keepWarm: 10m\n',
     'controller',
   );
+  using labels = stage.watch(['get', 'deployments', '--selector', 'headgate.dev/lane', '-o', role]);
   await releaseFirst(stage, report);
   const load = stage.load(100);
   const promoting = stage.start('release', ...(await stage.images('v2')), '--reason', 'acceptance: v2');
@@ -43,6 +44,29 @@ export async function kubernetes(report: Report): Promise<void> {
   await checkOutside({ ...stage, load }, report);
   const events = await stage.kubectl(['get', 'events', '--field-selector', 'involvedObject.name=headgate-ratings']);
   report.check('kubectl shows what was decided', /RolledBack/.test(events) && /Promoted/.test(events));
+  for (const [lane, wanted] of Object.entries(roles)) {
+    for (const service of ['proxy', 'rating']) {
+      const seen = rolesOf(`ratings-${lane}-${service}`, labels.text());
+      report.check(`kubectl shows the roles of ${lane}'s ${service} in their order`, seen === wanted, seen);
+    }
+  }
+}
+
+const role = 'jsonpath={.metadata.name} {.metadata.labels.headgate\\.dev/role}{"\\n"}';
+
+/** Each promoted lane leaves a warm one; while one goes back, live adopts what lies in its queue. */
+const roles = {
+  blue: 'candidate live warm candidate idle candidate idle',
+  green: 'candidate live adopting live adopting live',
+};
+
+/** One after the other, as a Deployment was labelled with them. */
+function rolesOf(deployment: string, text: string): string {
+  const all = text.split('\n').flatMap((line) => {
+    const [name, label = ''] = line.split(' ');
+    return name === deployment && label !== '' ? [label] : [];
+  });
+  return all.filter((one, i) => one !== all[i - 1]).join(' ');
 }
 
 /** Processes of the pod that drives. */

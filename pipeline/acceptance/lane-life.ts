@@ -62,6 +62,11 @@ async function afterKeepWarm(stage: ClusterStage, report: Report): Promise<void>
   const idle = before.live === 'blue' ? 'green' : 'blue';
   if (stage.spec.kubernetes?.driver === 'controller') {
     report.check('the lane that was kept warm is scaled to zero', await untilEmpty(stage, idle));
+    const roles = await stage.kubectl([
+      ...deploymentsOf(idle),
+      'jsonpath={.items[*].metadata.labels.headgate\\.dev/role}',
+    ]);
+    report.check('and kubectl shows it as idle', roles === 'idle idle', roles);
   } else {
     await sleep(keepWarmMs);
     const { out } = await stage.run('status');
@@ -80,15 +85,12 @@ async function afterKeepWarm(stage: ClusterStage, report: Report): Promise<void>
   );
 }
 
+function deploymentsOf(lane: string): readonly string[] {
+  return ['get', 'deployments', '--selector', `headgate.dev/lane=${lane}`, '-o'];
+}
+
 async function untilEmpty({ kubectl }: ClusterStage, lane: string): Promise<boolean> {
-  const sizes = [
-    'get',
-    'deployments',
-    '--selector',
-    `headgate.dev/lane=${lane}`,
-    '-o',
-    'jsonpath={.items[*].spec.replicas}',
-  ];
+  const sizes = [...deploymentsOf(lane), 'jsonpath={.items[*].spec.replicas}'];
   for (const end = Date.now() + endMaxMs; Date.now() < end; await sleep(1_000))
     if (/^(0 ?)+$/.test(await kubectl(sizes))) return true;
   return false;

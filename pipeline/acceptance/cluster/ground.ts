@@ -1,5 +1,5 @@
 /** A namespace of the test cluster with nats-server and Postgres in pods, and hands on it. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,8 @@ export interface Ground extends AsyncDisposable {
   readonly namespace: string;
   /** `kubectl <args>` in the namespace; what it printed. @throws if it fails */
   kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** `kubectl <args> --watch`, until it is disposed of. `text`: what it has printed. */
+  watch(args: readonly string[]): Disposable & { readonly text: () => string };
 }
 
 /** Where the build of the cluster puts its programs. */
@@ -40,6 +42,7 @@ export async function openGround(namespace: string): Promise<Ground> {
     cluster,
     namespace,
     kubectl,
+    watch: watchOf(cluster, namespace),
     [Symbol.asyncDispose]: clearing(async () => {
       await kubectl(['delete', 'namespace', namespace, '--wait=true', '--timeout=120s', '--ignore-not-found']);
     }),
@@ -58,12 +61,26 @@ export async function openGround(namespace: string): Promise<Ground> {
   }
 }
 
+const program = join(kubeCache, 'bin/kubectl');
+
 function kubectlOf({ kubeconfig }: Cluster, namespace: string): Ground['kubectl'] {
   return async (args, input) => {
     const all = ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args];
-    const running = promisify(execFile)(join(kubeCache, 'bin/kubectl'), all, { maxBuffer: 64 * 1024 * 1024 });
+    const running = promisify(execFile)(program, all, { maxBuffer: 64 * 1024 * 1024 });
     running.child.stdin?.end(input ?? '');
     return (await running).stdout;
+  };
+}
+
+function watchOf({ kubeconfig }: Cluster, namespace: string): Ground['watch'] {
+  return (args) => {
+    const all = ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args, '--watch'];
+    const watching = spawn(program, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    watching.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    return { text: () => text, [Symbol.dispose]: () => void watching.kill() };
   };
 }
 

@@ -24,6 +24,7 @@ export const database = 'postgres://headgate@postgres:5432/ratings';
 /** A stage on the test cluster. Its commands run outside of it, each with the rights of who gives it: a releaser, or with `cli` a driver. */
 export interface ClusterStage extends Stage {
   readonly kubectl: Ground['kubectl'];
+  readonly watch: Ground['watch'];
   readonly namespace: string;
   /** Where users' requests can go: one address for each replica of the gateway. */
   readonly gateways: readonly string[];
@@ -152,6 +153,7 @@ async function stageOn(
     }),
     objects: (lane) => objectsOf(ground, lane),
     kubectl,
+    watch: ground.watch,
     namespace,
     gateways: cluster.gateways,
     processesOf: (...selection) => processesOf(ground, selection),

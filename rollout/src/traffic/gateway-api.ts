@@ -224,6 +224,6 @@ function refused(
   return new HeadgateError(
     'TRAFFIC_WRITE_REFUSED',
     `Cannot write HTTPRoute ${namespace}/${route} as the API server must take it: current value is ${JSON.stringify(found)}`,
-    { hint: `run \`kubectl auth can-i patch httproutes -n ${namespace}\` and \`headgate doctor\``, cause },
+    { hint: `run \`kubectl auth can-i patch httproutes/${route} -n ${namespace}\` and \`headgate doctor\``, cause },
   );
 }

@@ -187,6 +187,6 @@ function refused(
   return new HeadgateError(
     'TRAFFIC_WRITE_REFUSED',
     `Cannot write ingresses ${namespace}/${main} and ${canary} as every write must be taken and come into force: current value is ${JSON.stringify(found)}`,
-    { hint: `run \`kubectl auth can-i patch ingresses -n ${namespace}\` and \`headgate doctor\``, cause },
+    { hint: `run \`kubectl auth can-i patch ingresses/${main} -n ${namespace}\` and \`headgate doctor\``, cause },
   );
 }

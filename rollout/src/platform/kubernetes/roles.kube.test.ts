@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeRecords } from '../../journal/journal.contract.ts';
 import { openKubernetesJournal } from '../../journal/kubernetes.ts';
@@ -13,6 +14,7 @@ const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const objects = { app: 'ratings', route: 'ratings' };
 let namespace: Awaited<ReturnType<typeof temporaryNamespace>>;
 const acting = new Map<RoleName, KubeClient & AsyncDisposable>();
+const drivers: (KubeClient & AsyncDisposable)[] = [];
 
 /** A client of each role that holds it and nothing else. */
 function as(role: RoleName): KubeClient {
@@ -30,18 +32,89 @@ beforeAll(async () => {
   await openKubernetesJournal(as('driver'), 'ratings').wishes.add(wish, signal());
 });
 afterAll(async () => {
-  for (const client of acting.values()) await client[Symbol.asyncDispose]();
+  for (const client of [...acting.values(), ...drivers]) await client[Symbol.asyncDispose]();
   await namespace[Symbol.asyncDispose]();
 });
 
 let apps = 0;
 describeRecords('kubernetes with the rights of a driver', async () => {
   const app = `app-${++apps}`;
-  return {
-    records: openKubernetesJournal(as('driver'), app),
-    reopen: () => openKubernetesJournal(as('driver'), app),
-  };
+  const driver = await driverOf(app);
+  return { records: openKubernetesJournal(driver, app), reopen: () => openKubernetesJournal(driver, app) };
 });
+
+/** As a driver of another app in the namespace. */
+async function driverOf(app: string): Promise<KubeClient> {
+  const role = rolesOf({ app, route: app }).find(({ metadata }) => metadata.name === `headgate-${app}-driver`)!;
+  await namespace.client.create(kinds.Role, role, signal());
+  const client = await openAs(namespace.client, role.metadata.name);
+  drivers.push(client);
+  // The API server hears of a binding some time after it has stored it.
+  for (const within = signal(); !(await mayI(client, { resource: 'configmaps', verb: 'update' })); )
+    await sleep(20, undefined, { signal: within });
+  return client;
+}
+
+describe('a driver', () => {
+  test('writes the route of its app, and no other one', async () => {
+    for (const name of ['ratings', 'billing']) await makeRoute(name);
+    const step = { op: 'replace', path: '/spec/hostnames/0', value: 'shop.test' } as const;
+
+    const own = await as('driver').patch(kinds.HTTPRoute, 'ratings', [step], signal());
+
+    expect(own.kind).toBe('written');
+    await expect(as('driver').patch(kinds.HTTPRoute, 'billing', [step], signal())).rejects.toMatchObject(refused);
+  });
+
+  test("does not take another app's lock, nor go on with it", async () => {
+    const driver = await driverOf('billing');
+    const { lock } = openKubernetesJournal(driver, 'billing');
+    const acquired = await lock.acquire('its driver', signal());
+    if (acquired.kind === 'held') await acquired.lease[Symbol.asyncDispose]();
+
+    const theirs = openKubernetesJournal(as('driver'), 'billing').lock.acquire('eva', signal());
+
+    await expect(theirs).rejects.toMatchObject({ code: 'JOURNAL_UNWRITABLE', message: expect.stringContaining('403') });
+    const own = await openKubernetesJournal(as('driver'), 'ratings').lock.acquire('kim', signal());
+    if (own.kind === 'held') await own.lease[Symbol.asyncDispose]();
+    expect(own.kind).toBe('held');
+  });
+
+  test('leaves to bootstrap what stands for ever: budgets, network rules, routes and autoscalers', async () => {
+    for (const [group, resource] of [
+      ['policy', 'poddisruptionbudgets'],
+      ['networking.k8s.io', 'networkpolicies'],
+      ['networking.k8s.io', 'ingresses'],
+      ['gateway.networking.k8s.io', 'httproutes'],
+      ['autoscaling', 'horizontalpodautoscalers'],
+    ] as const)
+      for (const verb of ['create', 'patch']) {
+        const attributes = { group, resource, verb, name: 'any' };
+        expect([attributes, await mayI(as('driver'), attributes)]).toEqual([attributes, false]);
+        expect([attributes, await mayI(as('bootstrap'), attributes)]).toEqual([attributes, true]);
+      }
+  });
+
+  test('had more rights before: the next bootstrap takes them away', async () => {
+    const [wide] = rolesOf({ app: 'wide', route: 'wide' }).filter(({ metadata }) => /driver$/.test(metadata.name));
+    const more = { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get', 'patch'] };
+    await namespace.client.create(kinds.Role, { ...wide!, rules: [...wide!.rules, more] }, signal());
+    await using before = await openAs(namespace.client, 'headgate-wide-driver');
+    const attributes = { group: 'policy', resource: 'poddisruptionbudgets', verb: 'patch' };
+    expect(await mayI(before, attributes)).toBe(true);
+
+    await bootstrapCluster({ ...everything(), spec: aSpec({ app: 'wide' }) }, as('bootstrap'), signal());
+
+    for (const within = signal(); await mayI(before, attributes); ) await sleep(50, undefined, { signal: within });
+  });
+});
+
+const refused = { code: 'CLUSTER_REFUSED', message: expect.stringContaining('403') };
+
+async function makeRoute(name: string): Promise<void> {
+  const route = { metadata: { name }, spec: { parentRefs: [{ name: 'main' }], hostnames: ['old.test'] } };
+  await namespace.client.create(kinds.HTTPRoute, route, signal());
+}
 
 describe('a viewer', () => {
   test('sees the head, the evidence, the wishes and who drives', async () => {
@@ -117,7 +190,7 @@ describe('the role bootstrap', () => {
 
   test('is enough with its part in another namespace, where the gateway stands, and has no right there for anything else', async () => {
     await using far = await temporaryNamespace();
-    const bootstrap = { ...everything(), spec: aSpec(far.name) };
+    const bootstrap = { ...everything(), spec: aSpec({ gateway: far.name }) };
     await expect(bootstrapCluster(bootstrap, as('bootstrap'), signal())).rejects.toMatchObject({
       code: 'CLUSTER_REFUSED',
       message: expect.stringContaining(`role ${far.name}/headgate-shop-gateway`),
@@ -154,27 +227,6 @@ describe('the role bootstrap', () => {
 
     expect(await wishes.read(signal())).toMatchObject([{ act: 'release', actor: 'kim' }]);
   });
-
-  function everything() {
-    return { spec: aSpec(), entrance: anEntrance, manifests: {}, check: false };
-  }
-
-  function aSpec(gateway = namespace.name) {
-    const text = `app: shop
-services: { web: { source: web, port: 8080 } }
-kubernetes: { namespace: ${namespace.name}, traffic: { gateway-api: { route: shop }, replicas: { namespace: ${gateway}, service: traefik } } }
-`;
-    const parsed = parseSpec(text, { file: 'headgate.yaml' });
-    if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-    return parsed.spec;
-  }
-
-  const anEntrance: Entrance = {
-    through: { kind: 'gateway-api', namespace: 'gateway', name: 'main' },
-    host: 'shop.test',
-    paths: ['/api'],
-    frontend: { service: 'front', port: 80 },
-  };
 });
 
 describe('no role of ours', () => {
@@ -215,6 +267,27 @@ describe('no role of ours', () => {
     expect(JSON.stringify(rules)).not.toContain('*');
   });
 });
+
+function everything() {
+  return { spec: aSpec(), entrance: anEntrance, manifests: {}, check: false };
+}
+
+function aSpec({ app = 'shop', gateway = namespace.name } = {}) {
+  const text = `app: ${app}
+services: { web: { source: web, port: 8080 } }
+kubernetes: { namespace: ${namespace.name}, traffic: { gateway-api: { route: ${app} }, replicas: { namespace: ${gateway}, service: traefik } } }
+`;
+  const parsed = parseSpec(text, { file: 'headgate.yaml' });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  return parsed.spec;
+}
+
+const anEntrance: Entrance = {
+  through: { kind: 'gateway-api', namespace: 'gateway', name: 'main' },
+  host: 'shop.test',
+  paths: ['/api'],
+  frontend: { service: 'front', port: 80 },
+};
 
 type Review = KubeObject & { readonly status?: { readonly allowed: boolean } };
 

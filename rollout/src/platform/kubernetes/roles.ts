@@ -88,9 +88,9 @@ function rulesOf(name: RoleName, app: AppObjects): readonly Rule[] {
     case 'releaser':
       return [...viewing, ...wishing(app)];
     case 'driver':
-      return [...viewing, ...driving];
+      return [...viewing, ...driving(app)];
     case 'bootstrap':
-      return [...viewing, ...driving, ...making];
+      return [...viewing, ...driving(app), ...making];
   }
 }
 
@@ -108,6 +108,12 @@ const viewing: readonly Rule[] = [
 function wishing({ app, route }: AppObjects): readonly Rule[] {
   return [
     { apiGroups: [''], resources: ['configmaps'], verbs: ['patch'], resourceNames: [`headgate-${app}-wishes`] },
+    ...routing(route),
+  ];
+}
+
+function routing(route: string): readonly Rule[] {
+  return [
     { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['patch'], resourceNames: [route] },
     {
       apiGroups: ['networking.k8s.io'],
@@ -118,22 +124,34 @@ function wishing({ app, route }: AppObjects): readonly Rule[] {
   ];
 }
 
-const driving: readonly Rule[] = [
-  { apiGroups: [''], resources: ['configmaps'], verbs: [...make, 'delete'] },
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: make },
-  { apiGroups: ['apps'], resources: ['deployments'], verbs: make },
-  { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: make },
-  { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get', ...make] },
-  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['get', ...make] },
-  { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: make },
-  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: make },
-  { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
-  { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-  { apiGroups: [''], resources: ['resourcequotas'], verbs: ['get', 'list'] },
-  { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
-  { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get', 'create'] },
-  { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
-];
+/**
+ * By name alone what has one from the start, so that equals in a namespace do not take each other's lock and write no other's route.
+ * Nobody knows beforehand how parts of evidence and ConfigMaps of manifests are called, which services a later revision has, and whose
+ * autoscaler somebody brings; and nothing is made by name.
+ */
+function driving({ app, route }: AppObjects): readonly Rule[] {
+  return [
+    { apiGroups: [''], resources: ['configmaps'], verbs: [...make, 'delete'] },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+    {
+      apiGroups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      verbs: ['update'],
+      resourceNames: [`headgate-${app}`],
+    },
+    { apiGroups: ['apps'], resources: ['deployments'], verbs: make },
+    { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['update'] },
+    { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['get'] },
+    ...routing(route),
+    { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
+    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+    { apiGroups: [''], resources: ['resourcequotas'], verbs: ['get', 'list'] },
+    { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
+    { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get', 'create'] },
+    { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
+  ];
+}
 
 const settingRights: Rule = {
   apiGroups: ['rbac.authorization.k8s.io'],
@@ -141,7 +159,14 @@ const settingRights: Rule = {
   verbs: ['get', ...make],
 };
 
+/** Of any name: it makes what stands for ever, and gives rights to what it makes. */
 const making: readonly Rule[] = [
+  { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: make },
+  { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: make },
+  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: make },
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: make },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: make },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'update'] },
   { apiGroups: [''], resources: ['services', 'serviceaccounts'], verbs: ['get', ...make] },
   settingRights,
 ];

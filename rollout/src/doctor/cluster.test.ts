@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { parseSpec, type Spec } from '../spec.ts';
 import { type ClusterFacts, checkCluster } from './cluster.ts';
+import { strangeIn } from './counters.ts';
 
 const named = (name: string, spec: Readonly<Record<string, unknown>> = {}) => ({ metadata: { name }, spec });
 
@@ -36,6 +37,7 @@ function facts(changed: Partial<ClusterFacts> = {}): ClusterFacts {
     route: { named: 'HTTPRoute demo/ratings', object: route, writer: 'headgate' },
     routes: [],
     replicas: 2,
+    uncounted: [],
     services: [
       named('ratings-blue', { selector: { 'headgate.dev/lane': 'blue' } }),
       named('db', { selector: { app: 'db' } }),
@@ -121,6 +123,12 @@ test.each<{ what: string; changed: Partial<ClusterFacts>; about: string; said: s
   },
   { what: 'a router', changed: { replicas: 0 }, about: 'Service gw/traefik', said: 'ports named web and metrics' },
   {
+    what: "a page of counters that is not the gateway's",
+    changed: { uncounted: strangeIn('gw/one', 'process_start_time_seconds 1\n') },
+    about: 'replica gw/one of the gateway',
+    said: 'its page of counters has no traefik_config_reloads_total',
+  },
+  {
     what: 'the only way to its pods',
     changed: { services: [named('proxy', { selector: { app: 'proxy' } })] },
     about: 'Service proxy',
@@ -167,6 +175,14 @@ test('checkCluster() says that a queue could not be asked', () => {
   const found = checkCluster(spec(), facts({ queue: { kind: 'unasked', why: 'no way to nats://nats:4222' } }));
 
   expect(found).toMatchObject([{ kind: 'hint', said: expect.stringContaining('no way to nats://nats:4222') }]);
+});
+
+test('checkCluster() holds nothing against a replica that could not be asked from here', () => {
+  const uncounted = [{ replica: 'gw/one', kind: 'silent', why: 'pod one answers 403' }] as const;
+
+  expect(checkCluster(spec(), facts({ uncounted }))).toMatchObject([
+    { kind: 'hint', about: 'replica gw/one of the gateway', said: expect.stringContaining('answers 403') },
+  ]);
 });
 
 test('checkCluster() says what this user may not see, and judges nothing of it', () => {

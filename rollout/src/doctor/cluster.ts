@@ -8,6 +8,7 @@ import type { HttpRoute } from '../traffic/http-route.ts';
 import { laneServices } from '../traffic/lane-services.ts';
 import { fieldManager } from '../traffic/writer.ts';
 import { autoscalers, budgets, waysAround } from './beside.ts';
+import { counters, type Uncounted } from './counters.ts';
 import { type Finding, hint, missing } from './finding.ts';
 import { samePlace } from './same-place.ts';
 
@@ -26,6 +27,8 @@ export type ClusterFacts = {
   readonly routes: readonly KubeObject[];
   /** Of the router; `undefined`: this user may not see them. */
   readonly replicas: number | undefined;
+  /** Those of its replicas by which nobody can count; none with another router than the Gateway API's. */
+  readonly uncounted: readonly Uncounted[];
   readonly services: readonly KubeObject[];
   /** Labels that the services' own manifests give their pods. */
   readonly podLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -64,6 +67,7 @@ const checks: readonly ((facts: ClusterFacts, spec: Spec) => readonly Finding[])
   route,
   samePlace,
   replicas,
+  counters,
   waysAround,
   budgets,
   autoscalers,

@@ -1,3 +1,4 @@
+import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { type Kind, kinds } from '../platform/kubernetes/kinds.ts';
@@ -5,15 +6,17 @@ import { type Manifests, manifestIssues } from '../platform/kubernetes/lane-mani
 import { planLanes } from '../platform/kubernetes/lanes.ts';
 import { queueAddress } from '../platform/kubernetes/queue-address.ts';
 import { controllerName, type Rule, rolesOf } from '../platform/kubernetes/roles.ts';
+import { isRouted } from '../platform/kubernetes/routed.ts';
 import { demand } from '../queue/api.ts';
 import { planBootstrap } from '../queue/bootstrap.ts';
 import { openConnection } from '../queue/connection.ts';
 import { laneOfStream } from '../queue/names.ts';
 import type { PodTemplate } from '../revision.ts';
 import type { KubernetesSpec, Spec } from '../spec.ts';
-import { findReplicas } from '../traffic/replicas.ts';
+import { findReplicas, type Replica } from '../traffic/replicas.ts';
 import { type WrittenMetadata, writerOf } from '../traffic/writer.ts';
 import type { ClusterFacts, QueueFacts, RouteFacts } from './cluster.ts';
+import { strangeIn, type Uncounted } from './counters.ts';
 import { uncovered } from './rights.ts';
 
 type Survey = { readonly spec: Spec; readonly kubernetes: KubernetesSpec; readonly client: KubeClient };
@@ -22,7 +25,12 @@ type Survey = { readonly spec: Spec; readonly kubernetes: KubernetesSpec; readon
 export async function surveyCluster(survey: Survey, manifests: Manifests, signal: AbortSignal): Promise<ClusterFacts> {
   const { client, spec, kubernetes } = survey;
   const { namespace, service, listener, metrics } = kubernetes.traffic.replicas;
-  const place = { client: client.in(namespace), service, ports: { listener, metrics }, way: 'direct' } as const;
+  const place = {
+    client: client.in(namespace),
+    service,
+    ports: { listener, metrics },
+    way: isRouted(process.env) ? 'direct' : 'proxy',
+  } as const;
   // The first question of all: without an answer to it the rest has no point.
   const version = await versionOf(client, signal);
   const unseen: string[] = [];
@@ -37,6 +45,7 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
   };
   const list = (kind: Kind) => seen(async () => (await client.list<KubeObject>(kind, {}, signal)).items, []);
   const services = soundServices(spec, manifests);
+  const replicas = await seen(() => findReplicas(place, signal), undefined);
   const facts = {
     version,
     ...(await lackingOf(survey, signal)),
@@ -44,7 +53,8 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
     lanes: await seen(() => planLanes(client, { app: spec.app, services, manifests }, signal), []),
     route: await seen(() => routeOf(survey, signal), undefined),
     routes: kubernetes.traffic.kind === 'gateway-api' ? await list(kinds.HTTPRoute) : [],
-    replicas: await seen(async () => (await findReplicas(place, signal)).length, undefined),
+    replicas: replicas?.length,
+    uncounted: kubernetes.traffic.kind === 'gateway-api' ? await uncountedIn(replicas ?? [], signal) : [],
     services: await list(kinds.Service),
     podLabels: Object.fromEntries(Object.entries(manifests).map(([name, objects]) => [name, podLabelsIn(objects)])),
     budgets: await list(kinds.PodDisruptionBudget),
@@ -52,6 +62,20 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
     queue: await queueOf(survey, signal),
   };
   return { ...facts, unseen };
+}
+
+const countersMaxMs = 5_000;
+
+async function uncountedIn(replicas: readonly Replica[], signal: AbortSignal): Promise<readonly Uncounted[]> {
+  const looks = replicas.map(async ({ name, counters }): Promise<readonly Uncounted[]> => {
+    try {
+      return strangeIn(name, await counters(withDeadline(signal, countersMaxMs)));
+    } catch (error) {
+      signal.throwIfAborted();
+      return [{ replica: name, kind: 'silent', why: error instanceof Error ? error.message : String(error) }];
+    }
+  });
+  return (await Promise.all(looks)).flat();
 }
 
 async function readyControllers(client: KubeClient, signal: AbortSignal): Promise<number> {

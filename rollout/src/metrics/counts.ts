@@ -10,14 +10,29 @@ export type Counted = { readonly lane: Lane; readonly way: Way; readonly what: k
 /** What the samples of one process say of the lanes; each kind of process has its own. */
 export type CountsIn = (samples: readonly Sample[]) => readonly Counted[];
 
+/**
+ * What a page of counters lacks of its kind; `undefined`: nothing. A counter that is not there has counted nothing only where it would stand.
+ *
+ * @param always name of a sample that every page of the kind has, whatever was counted
+ */
+export function lackIn(samples: readonly Sample[], always: string): string | undefined {
+  return samples.some(({ name }) => name === always) ? undefined : `its page of counters has no ${always}`;
+}
+
+export type Weighted =
+  | { readonly kind: 'counted'; readonly requests: PerLane<number> }
+  | { readonly kind: 'strange'; readonly why: string };
+
 /** Requests that came by weight, in the counters of one process. */
-export function weightedIn(countsIn: CountsIn): (text: string) => PerLane<number> {
+export function weightedIn(countsIn: CountsIn, always: string): (text: string) => Weighted {
   return (text) => {
     const samples = samplesOf(text).filter((sample) => sample !== undefined);
+    const why = lackIn(samples, always);
+    if (why !== undefined) return { kind: 'strange', why };
     const counted = countsIn(samples).filter(({ way, what }) => way === 'weighted' && what === 'requests');
     const of = (lane: Lane): number =>
       counted.reduce((sum, one) => sum + (one.lane === lane ? one.sample.value : 0), 0);
-    return { blue: of('blue'), green: of('green') };
+    return { kind: 'counted', requests: { blue: of('blue'), green: of('green') } };
   };
 }
 

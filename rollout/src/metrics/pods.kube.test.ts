@@ -35,6 +35,7 @@ function open(way: PodPlace['way'], client: KubeClient = namespace.client): Metr
     what: 'the proxies of ratings',
     sources: (within) => findPods(place, within),
     countsIn: proxyCounts('ratings'),
+    always: undefined,
   });
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
-import { type CountsIn, startTally } from './counts.ts';
+import { type CountsIn, lackIn, startTally } from './counts.ts';
 import { samplesOf } from './exposition.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -13,6 +13,8 @@ export type ScrapeTarget = {
   readonly what: string;
   readonly sources: (signal: AbortSignal) => Promise<readonly Source[]>;
   readonly countsIn: CountsIn;
+  /** Name of a sample without which a page is another process's; `undefined`: any page will do. */
+  readonly always: string | undefined;
 };
 
 const sourceMaxMs = 1_000;
@@ -21,13 +23,13 @@ const sourceMaxMs = 1_000;
  * Counts of processes that are asked directly. One that does not answer is left out until it does: what it counts meanwhile is not lost,
  * and a replica that has gone must not blind everybody. When none answers, nothing can be seen.
  */
-export function openScrapedMetrics({ what, sources, countsIn }: ScrapeTarget): Metrics {
+export function openScrapedMetrics({ what, sources, countsIn, always }: ScrapeTarget): Metrics {
   const tally = startTally(countsIn, randomUUID());
   return {
     async observe(signal) {
       signal.throwIfAborted();
       const found = await sources(signal);
-      const answers = await Promise.allSettled(found.map((source) => scraped(source, signal)));
+      const answers = await Promise.allSettled(found.map((source) => scraped(source, always, signal)));
       signal.throwIfAborted();
       const answered = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
       if (answered.length === 0) throw unreachable(what, answers);
@@ -36,10 +38,12 @@ export function openScrapedMetrics({ what, sources, countsIn }: ScrapeTarget): M
   };
 }
 
-async function scraped({ name, counters }: Source, signal: AbortSignal) {
+async function scraped({ name, counters }: Source, always: string | undefined, signal: AbortSignal) {
   const text = await counters(withDeadline(signal, sourceMaxMs));
   const samples = samplesOf(text).filter((sample) => sample !== undefined);
   if (samples.length === 0) throw new Error(`${name} gives no sample`);
+  const lack = always === undefined ? undefined : lackIn(samples, always);
+  if (lack !== undefined) throw new Error(`${name} is not what is to be counted: ${lack}`);
   return { name, samples };
 }
 

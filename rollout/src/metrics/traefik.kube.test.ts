@@ -9,7 +9,7 @@ import { difference } from './difference.ts';
 import { describeMetrics } from './metrics.contract.ts';
 import type { LaneTotals, Metrics, MetricsSeen, Totals } from './metrics.ts';
 import { openScrapedMetrics } from './scrape.ts';
-import { gatewayPlaces, traefikCounts } from './traefik.ts';
+import { gatewayPlaces, traefikAlways, traefikCounts } from './traefik.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 let traefik: TraefikRig;
@@ -32,7 +32,7 @@ async function openRig() {
   await router.setPins(pins, signal());
   const countsIn = traefikCounts(gatewayPlaces({ namespace: client.namespace, route: app }, laneServices(app)));
   const sources = async () => [traefik.replica];
-  const metrics = openScrapedMetrics({ what: 'the replicas of the gateway', sources, countsIn });
+  const metrics = openScrapedMetrics({ what: 'the replicas of the gateway', sources, countsIn, always: traefikAlways });
   await metrics.observe(signal());
   return {
     ...rig,
@@ -133,7 +133,12 @@ describe('what Traefik counts', () => {
 
   test('a gateway without a replica that answers is METRICS_UNREACHABLE', async () => {
     const sources = async () => [{ name: 'gone', counters: () => Promise.reject(new Error('refused')) }];
-    const metrics = openScrapedMetrics({ what: 'the replicas of the gateway', sources, countsIn: () => [] });
+    const metrics = openScrapedMetrics({
+      what: 'the replicas of the gateway',
+      sources,
+      countsIn: () => [],
+      always: undefined,
+    });
 
     await expect(metrics.observe(signal())).rejects.toMatchObject({
       code: 'METRICS_UNREACHABLE',

@@ -12,6 +12,9 @@ import type { Counted, CountsIn, Way } from './counts.ts';
 import type { Sample } from './exposition.ts';
 import type { Totals } from './metrics.ts';
 
+/** On every page of Traefik once it has read its configuration; its counts are there only after a first request. */
+export const traefikAlways = 'traefik_config_reloads_total';
+
 const ways = ['weighted', 'pinned'] as const satisfies readonly Way[];
 
 type Place = { readonly lane: Lane; readonly way: Way };

@@ -4,13 +4,14 @@ import { percent, type Weights, weightsFor } from '../lane.ts';
 import { type KubeObject, openKubeClient } from '../platform/kubernetes/client.ts';
 import { openFaultyWay } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
-import { type GatewayRig, holdBack, startGatewayRig } from './gateway.rig.ts';
+import { countElsewhere, type GatewayRig, gatewayPorts, holdBack, startGatewayRig } from './gateway.rig.ts';
 import { openGatewayApiTraffic } from './gateway-api.ts';
 import type { NewRoute } from './gateway-api-new-route.ts';
 import { type RouteRead, readRoute as readRouteOf } from './gateway-api-route.ts';
 import { makeGatewayRoute, targetOf, writeRouteAs } from './gateway-route.rig.ts';
 import type { HttpRoute } from './http-route.ts';
 import { laneServices } from './lane-services.ts';
+import { findReplicas } from './replicas.ts';
 import { type Answered, keepSending, settled } from './sending.rig.ts';
 import { describeTrafficRouter } from './traffic.contract.ts';
 import type { TrafficRouter } from './traffic.ts';
@@ -284,6 +285,22 @@ describe('gateway-api in trouble', () => {
     expect(await openGatewayApiTraffic({ ...target, replicas: async () => [] }).observe(signal())).toEqual({
       kind: 'pending',
       why: 'no replica of the gateway was found',
+    });
+  });
+
+  test("weight 0 is not confirmed by the silence of a page that is not the gateway's", async () => {
+    await using rig = await openRig();
+    await using elsewhere = await countElsewhere(rig.client, 'process_start_time_seconds 1\n');
+    await inForce(rig.router, blueAll);
+    const place = { client: rig.client, service: elsewhere.service, ports: gatewayPorts, way: 'direct' } as const;
+    const router = openGatewayApiTraffic({ ...targetOf(rig), replicas: (within) => findReplicas(place, within) });
+
+    await router.observe(signal());
+    await sleep(2_100); // So long nothing was counted, and nothing could be.
+
+    expect(await router.observe(signal())).toEqual({
+      kind: 'pending',
+      why: 'replica 10.111.0.1:8000 of the gateway cannot be counted: its page of counters has no traefik_config_reloads_total',
     });
   });
 

@@ -7,7 +7,8 @@
  */
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
-import { lanes, type PerLane } from '../lane.ts';
+import { lanes } from '../lane.ts';
+import type { Weighted } from '../metrics/counts.ts';
 import { type KubeClient, type KubeObject, type PatchStep, pointer } from '../platform/kubernetes/client.ts';
 import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
@@ -34,7 +35,7 @@ export type GatewayApiTarget = {
   /** All replicas of the data plane. */
   readonly replicas: (signal: AbortSignal) => Promise<readonly Replica[]>;
   /** Requests that a replica has counted for each lane by weight, in its own counters' text. */
-  readonly requestsIn: (counters: string) => PerLane<number>;
+  readonly requestsIn: (counters: string) => Weighted;
 };
 
 /** Every replica of a gateway may write the status in between, and the resourceVersion with it. */
@@ -111,7 +112,7 @@ type Look = {
   readonly name: string;
   /** `undefined`: it did not answer, or not as the mark's rule does. */
   readonly mark: string | undefined;
-  readonly requests: PerLane<number> | undefined;
+  readonly counted: Weighted | undefined;
   readonly failure: string | undefined;
 };
 
@@ -131,7 +132,7 @@ async function lookAt(
   return {
     name: replica.name,
     mark: marked.status === 'fulfilled' ? markIn(marked.value.headers.location) : undefined,
-    requests: counted.status === 'fulfilled' ? requestsIn(counted.value) : undefined,
+    counted: counted.status === 'fulfilled' ? requestsIn(counted.value) : undefined,
     failure: failed === undefined ? undefined : String(failed.reason),
   };
 }
@@ -140,8 +141,10 @@ async function lookAt(
 function closedCounters(read: RouteRead, looks: readonly Look[]): ReadonlyMap<string, number> {
   const closed = lanes.filter((lane) => read.kind === 'read' && read.weights[lane] === 0);
   return new Map(
-    looks.flatMap(({ name, requests }) =>
-      requests === undefined ? [] : closed.map((lane): [string, number] => [`${name} ${lane}`, requests[lane]]),
+    looks.flatMap(({ name, counted }) =>
+      counted?.kind === 'counted'
+        ? closed.map((lane): [string, number] => [`${name} ${lane}`, counted.requests[lane]])
+        : [],
     ),
   );
 }
@@ -151,6 +154,9 @@ function agree(read: RouteRead, looks: readonly Look[], still: number): TrafficS
   if (looks.length === 0) return pending('no replica of the gateway was found');
   const silent = looks.find(({ failure }) => failure !== undefined);
   if (silent !== undefined) return pending(`replica ${silent.name} of the gateway does not answer: ${silent.failure}`);
+  // Of what is counted nowhere nobody can say that it stands still.
+  for (const { name, counted } of looks)
+    if (counted?.kind === 'strange') return pending(`replica ${name} of the gateway cannot be counted: ${counted.why}`);
   const behind = looks.filter(({ mark }) => mark !== markOf(read)).map(({ name }) => name);
   if (behind.length > 0) return pending(`not yet in replica ${behind.join(', ')} of the gateway`);
   if (still < stillMs) return pending('a lane without weight was counted a request less than 2 s ago');

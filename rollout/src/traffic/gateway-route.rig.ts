@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pin, Weights } from '../lane.ts';
 import { weightedIn } from '../metrics/counts.ts';
-import { gatewayPlaces, traefikCounts } from '../metrics/traefik.ts';
+import { gatewayPlaces, traefikAlways, traefikCounts } from '../metrics/traefik.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { findAccess } from '../platform/kubernetes/find-access.ts';
 import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
@@ -23,7 +23,10 @@ export function targetOf(rig: GatewayRig, fence = 0): GatewayApiTarget {
     fence: () => fence,
     replicas: (within) =>
       findReplicas({ client: client.in('gateway'), service: 'traefik', ports: gatewayPorts, way: 'direct' }, within),
-    requestsIn: weightedIn(traefikCounts(gatewayPlaces({ namespace: client.namespace, route: app }, services))),
+    requestsIn: weightedIn(
+      traefikCounts(gatewayPlaces({ namespace: client.namespace, route: app }, services)),
+      traefikAlways,
+    ),
   };
 }
 

@@ -92,6 +92,35 @@ export async function startGatewayRig(entries: 'gateways' | 'ingresses'): Promis
   };
 }
 
+/** A Service of the gateway's first replica whose metrics port leads to another process, which answers with this page. */
+export async function countElsewhere(
+  client: KubeClient,
+  page: string,
+): Promise<AsyncDisposable & { readonly service: string }> {
+  const { hostname, port } = new URL(testCluster().gateways[0]!);
+  const server = createServer((_, response) => response.end(page));
+  server.listen(0, hostname);
+  await once(server, 'listening');
+  const service = 'elsewhere';
+  const slice: EndpointSlice & { readonly addressType: string } = {
+    metadata: { name: service, labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    ports: [
+      { name: gatewayPorts.listener, port: Number(port) },
+      { name: gatewayPorts.metrics, port: portOf(server) },
+    ],
+    endpoints: [{ addresses: [hostname], conditions: { ready: true, serving: true } }],
+  };
+  await client.create(kinds.EndpointSlice, slice, AbortSignal.timeout(10_000));
+  return {
+    service,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
 /** The second replica of the gateway hears nothing new of the API server until it is let go; it serves on. */
 export function holdBack(): Disposable {
   const run = JSON.parse(readFileSync(process.env['HEADGATE_KUBE_CLUSTER']!, 'utf8')) as { readonly run: string };

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { traefikAlways } from '../metrics/traefik.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { directReplica, type Replica } from './replicas.ts';
 
@@ -67,7 +68,7 @@ function argsOf(run: string, address: string, listener: number, metrics: number)
 async function ready(address: string, port: number): Promise<void> {
   for (const within = AbortSignal.timeout(20_000); ; await sleep(50, undefined, { signal: within })) {
     const isUp = await fetch(`http://${address}:${port}/metrics`, { signal: within }).then(
-      ({ ok }) => ok,
+      async (answer) => answer.ok && (await answer.text()).includes(traefikAlways),
       () => false,
     );
     if (isUp) return;

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { percent, weightsFor } from '../../lane.ts';
 import { difference } from '../../metrics/difference.ts';
 import type { KubernetesSpec } from '../../spec.ts';
-import { type GatewayRig, startGatewayRig } from '../../traffic/gateway.rig.ts';
+import { countElsewhere, type GatewayRig, startGatewayRig } from '../../traffic/gateway.rig.ts';
 import { makeGatewayRoute } from '../../traffic/gateway-route.rig.ts';
 import { newPair } from '../../traffic/ingress-nginx-new-pair.ts';
 import { laneServices } from '../../traffic/lane-services.ts';
@@ -21,9 +21,10 @@ function through({ client, app }: GatewayRig, kind: Kind): KubernetesSpec {
   return { namespace: client.namespace, traffic: { kind, route: app, replicas }, driver: 'cli' };
 }
 
-function open(rig: GatewayRig, kind: Kind) {
+function open(rig: GatewayRig, kind: Kind, changed: Partial<KubernetesSpec['traffic']> = {}) {
   const { client, app } = rig;
-  const kubernetes = through(rig, kind);
+  const as = through(rig, kind);
+  const kubernetes = { ...as, traffic: { ...as.traffic, ...changed } };
   const proxies = { labels: 'app=ratings', port: 9090 };
   return openRouting({ app, kubernetes, client, fence: () => 7, way: 'direct', proxies });
 }
@@ -52,6 +53,20 @@ describe('openRouting()', () => {
       expect([counts.blue.weighted.requests, counts.green.weighted.requests]).toEqual([rig.had.blue, rig.had.green]);
       break;
     }
+  });
+
+  test("gateway-api: a page that is not the gateway's is no traffic of 0, but none that is seen", async () => {
+    await using rig = await startGatewayRig('gateways');
+    await makeGatewayRoute(rig);
+    await using elsewhere = await countElsewhere(rig.client, 'process_start_time_seconds 1\n');
+    const { traffic } = through(rig, 'gateway-api');
+    const replicas = { ...traffic.replicas, namespace: rig.client.namespace, service: elsewhere.service };
+    const { metrics } = open(rig, 'gateway-api', { replicas });
+
+    await expect(metrics.observe(signal())).rejects.toMatchObject({
+      code: 'METRICS_UNREACHABLE',
+      message: expect.stringContaining('has no traefik_config_reloads_total'),
+    });
   });
 
   test('ingress-nginx: weights are confirmed by what headgate.yaml names', async () => {

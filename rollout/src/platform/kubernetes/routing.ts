@@ -3,7 +3,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import { findPods } from '../../metrics/pods.ts';
 import { proxyCounts } from '../../metrics/proxies.ts';
 import { openScrapedMetrics } from '../../metrics/scrape.ts';
-import { gatewayPlaces, traefikCounts } from '../../metrics/traefik.ts';
+import { gatewayPlaces, traefikAlways, traefikCounts } from '../../metrics/traefik.ts';
 import type { KubernetesSpec } from '../../spec.ts';
 import { openGatewayApiTraffic } from '../../traffic/gateway-api.ts';
 import { openIngressNginxTraffic } from '../../traffic/ingress-nginx.ts';
@@ -37,13 +37,14 @@ export function openRouting(target: RoutingTarget): { readonly traffic: TrafficR
   switch (kind) {
     case 'gateway-api': {
       const countsIn = traefikCounts(gatewayPlaces({ namespace: client.namespace, route }, services));
-      const requestsIn = weightedIn(countsIn);
+      const requestsIn = weightedIn(countsIn, traefikAlways);
       return {
         traffic: openGatewayApiTraffic({ client, route, names: { app, services }, fence, replicas, requestsIn }),
         metrics: openScrapedMetrics({
           what: 'the replicas of the gateway',
           sources: (signal) => findReplicas(placeOf(counting), signal),
           countsIn,
+          always: traefikAlways,
         }),
       };
     }
@@ -54,7 +55,12 @@ export function openRouting(target: RoutingTarget): { readonly traffic: TrafficR
       const names = { app, services, closed: `${app}-closed` };
       return {
         traffic: openIngressNginxTraffic({ client, main: route, canary: `${route}-canary`, names, fence, replicas }),
-        metrics: openScrapedMetrics({ what: `the proxies of ${app}`, sources, countsIn: proxyCounts(app) }),
+        metrics: openScrapedMetrics({
+          what: `the proxies of ${app}`,
+          sources,
+          countsIn: proxyCounts(app),
+          always: undefined,
+        }),
       };
     }
   }

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { aPlatform, aRequest, handsOn, isAt, quick } from '../../../rollout/src/engine.rig.ts';
 import { startRelease } from '../../../rollout/src/hands/release.ts';
@@ -10,12 +12,14 @@ import { rolesOf } from '../../../rollout/src/platform/kubernetes/roles.ts';
 import { aClusterShell } from './cluster.rig.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000);
-const specOf = (namespace: string) => `app: test
+const drivers = ['controller', 'cli'] as const;
+const specOf = (driver: (typeof drivers)[number]) => (namespace: string) =>
+  `app: test
 services: { proxy: { source: proxy, port: 8080 } }
 kubernetes:
   namespace: ${namespace}
   traffic: { gateway-api: { route: test }, replicas: { service: traefik } }
-  driver: controller
+  driver: ${driver}
 `;
 
 let shell: Awaited<ReturnType<typeof aClusterShell>>;
@@ -23,7 +27,8 @@ const admin = process.env['HEADGATE_KUBECONFIG'];
 
 /** A release at 5 % whose driver was told to go: nobody writes any more but who is tested. */
 beforeAll(async () => {
-  shell = await aClusterShell(specOf);
+  shell = await aClusterShell(specOf('controller'));
+  for (const driver of drivers) await writeFile(join(shell.cwd, `${driver}.yaml`), specOf(driver)(shell.namespace));
   using client = openKubeClient({ namespace: shell.namespace });
   for (const role of rolesOf({ app: 'test', route: 'test' })) await client.create(kinds.Role, role, signal());
   await client.create(kinds.ConfigMap, emptyBox('test'), signal());
@@ -53,22 +58,25 @@ async function versions(): Promise<string> {
 }
 
 describe('a viewer', () => {
-  test.each([
-    { words: ['promote'] },
-    { words: ['step'] },
-    { words: ['rollback', '--reason', 'bad'] },
-    { words: ['hold'] },
-    { words: ['pin', 'X-Team=qa', '--to', 'candidate'] },
-  ])(
-    'cannot $words.0: reads which right is missing and which role has it, and nothing is written',
-    async ({ words }) => {
+  const acts = [
+    ['promote'],
+    ['step'],
+    ['rollback', '--reason', 'bad'],
+    ['hold'],
+    ['pin', 'X-Team=qa', '--to', 'candidate'],
+  ];
+
+  test.each(drivers.flatMap((driver) => acts.map((words) => ({ driver, words }))))(
+    'cannot $words.0 (driver: $driver): reads which right is missing and which role has it, and nothing is written',
+    async ({ driver, words }) => {
       using client = openKubeClient({ kubeconfig: adminConfig(), namespace: shell.namespace });
-      await using viewer = await openAs(client, 'headgate-test-viewer', `viewer-${words[0]}`);
+      await using viewer = await openAs(client, 'headgate-test-viewer', `viewer-${driver}-${words[0]}`);
+      const file = ['--file', `${driver}.yaml`];
       const before = await versions();
 
       process.env['HEADGATE_KUBECONFIG'] = viewer.kubeconfig;
-      const status = await shell.run('status');
-      const { code, out, err } = await shell.run(...words);
+      const status = await shell.run('status', ...file);
+      const { code, out, err } = await shell.run(...words, ...file);
       process.env['HEADGATE_KUBECONFIG'] = adminConfig();
 
       expect(status.out).toContain('release 2');

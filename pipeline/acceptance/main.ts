@@ -17,6 +17,7 @@ import { type OpenHosts, openHosts } from './hosts.ts';
 import { idle } from './idle.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
+import { jobs } from './jobs.ts';
 import { judgeParts } from './judge.ts';
 import { killedDelivery } from './killed-delivery.ts';
 import { killedDriver } from './killed-driver.ts';
@@ -50,6 +51,7 @@ const parts = {
   'little-traffic': littleTraffic,
   'killed-driver': killedDriver,
   'through-ci': throughCi,
+  jobs,
   'killed-run': killedRun,
   'killed-delivery': killedDelivery,
   'deliver-again': deliverAgain,
@@ -79,6 +81,7 @@ const parts = {
 >;
 
 const needCluster: readonly string[] = [
+  'jobs',
   'kubernetes',
   'idle',
   'server-away',

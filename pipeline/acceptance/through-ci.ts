@@ -20,7 +20,7 @@ export async function throughCi(report: Report, _scope: Scope, _open: OpenStage,
     throw new Error('no Groovy to play the Jenkinsfile with');
   await using hosts = await openHosts('c');
   const { a, head } = hosts;
-  const first = await aWorkspace(a);
+  const first = await aWorkspace(a, staging);
   const { result, told } = await playJenkinsfile(a);
   const { live, lanes } = await head();
   report.check('the Jenkinsfile ends with SUCCESS', result === 'SUCCESS', told);
@@ -69,11 +69,11 @@ async function handedOver(report: Report, { a, head }: Hosts, third: string): Pr
 }
 
 /** Of a checkout of this repository, with the services of that app. @returns its commit */
-async function aWorkspace(root: string): Promise<string> {
+export async function aWorkspace(root: string, environments: string): Promise<string> {
   await symlink(join(repository, 'pipeline'), join(root, 'pipeline'));
   await writeFile(join(root, 'setup.js'), '');
   const yaml = join(root, 'headgate.yaml');
-  await writeFile(yaml, `${await readFile(yaml, 'utf8')}${staging}`);
+  await writeFile(yaml, `${await readFile(yaml, 'utf8')}${environments}`);
   await writeFile(join(root, '.gitignore'), 'out/\n.headgate\npipeline\n');
   return commit(root, 'by the Jenkinsfile');
 }
@@ -94,7 +94,7 @@ async function playJenkinsfile(workspace: string): Promise<{ result: unknown; to
 type Workflow = { readonly jobs: { readonly run: { readonly steps: readonly { id?: string; run?: string }[] } } };
 
 /** The step of `_run.yml` that calls Headgate, with the files and variables that the runner gives it. */
-async function playJob(root: string, args: string) {
+export async function playJob(root: string, args: string, variables: Readonly<Record<string, string>> = {}) {
   const { jobs } = load(await readFile(join(repository, '.github/workflows/_run.yml'), 'utf8')) as Workflow;
   const script = jobs.run.steps.find(({ id }) => id === 'headgate')?.run ?? 'exit 1';
   const place = join(root, '.headgate', 'job');
@@ -103,6 +103,7 @@ async function playJob(root: string, args: string) {
   for (const file of [outputs, summary]) await writeFile(file, '');
   const env = {
     ...process.env,
+    ...variables,
     ARGS: args,
     GITHUB_ACTIONS: 'true',
     GITHUB_RUN_ID: '12',

@@ -14,6 +14,7 @@ import { openFolderCache } from '../cache/folder.ts';
 import { layered } from '../cache/layered.ts';
 import { openRegistryCache } from '../cache/registry.ts';
 import { defineDelivery, stepsOf, type Target } from '../deploy/delivery.ts';
+import { openMarks } from '../deploy/marks.ts';
 import { baseFolder, type Place, repositoryOf } from '../deploy/place.ts';
 import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
@@ -34,7 +35,7 @@ import type { Shell } from './shell.ts';
 /** What is delivered. */
 export type Delivery = {
   readonly app: App;
-  readonly host: Pick<CiHost, 'change'>;
+  readonly host: Pick<CiHost, 'change' | 'kind'>;
   /** Lint and unit tests first. */
   readonly check: boolean;
   readonly reason: string;
@@ -114,14 +115,18 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const live = against ?? (await (mayBeBlind ? liveIfSeen(app, target, shell) : liveImages(app, signal)));
   const cached = cacheFolder(shell);
   const baseKey = await baseKeyOf(spec, { builder, cacheFolder: baseFolder({ cache: cached }) }, signal);
-  const place = { spec, root, cache: cached, builder, baseKey, registry, live };
+  const sharing = sharingOf(registry, shell);
+  // Several machines by their registry, which share nothing in it; check has no secret, and needs none.
+  if (sharing === undefined && host.kind !== 'local' && namedRegistry(shell) !== undefined && target !== 'check')
+    shell.err('HEADGATE_CACHE_KEY is not set: each machine makes and tests again what another one has\n');
+  const marks = openMarks(cached, sharing);
+  const place = { spec, root, cache: cached, builder, baseKey, registry, marks, live };
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
   const pipeline = defineDelivery(place, releaser, {
     ...{ environment: app.environment, check, staging, compare: against && true, sign, asking },
   });
-  const sharing = sharingOf(registry, shell);
   const cache = cacheFor(place, sharing);
   const copy = change.commit === undefined ? undefined : journalCopyOf(sharing); // Without a commit it is nobody else's run.
   const targets = stepsOf(target, pipeline);

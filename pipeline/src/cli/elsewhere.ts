@@ -1,6 +1,7 @@
 /** What machines that share a registry and a key tell each other of a run. */
 import { join } from 'node:path';
 import { findSupervisor } from '@headgate/rollout';
+import type { Sharing } from '../deploy/marks.ts';
 import { identityOf } from '../deploy/place.ts';
 import { readGit } from '../host/git.ts';
 import type { JournalCopy } from '../journal/copy.ts';
@@ -28,7 +29,7 @@ export function registryOf({ spec }: Pick<App, 'spec'>, url: string): string {
 }
 
 /** What is shared in the registry, and by whom; `undefined` where nothing is. */
-export function sharingOf(registry: string | undefined, { env, err }: Shell) {
+export function sharingOf(registry: string | undefined, { env, err }: Shell): Sharing | undefined {
   const secret = env['HEADGATE_CACHE_KEY'];
   if (registry === undefined || secret === undefined || secret === '') return undefined;
   const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.

@@ -1,5 +1,4 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { canonicalJson, type Digest, digest, HeadgateError, isHeadgateError } from '@headgate/rollout';
 import { repositoryFiles } from '../host/git.ts';
 import { fromMachine } from '../image/base.ts';
@@ -13,6 +12,7 @@ import { imageExists, nameImage, parsePinned, pushImage } from '../registry/clie
 import { parseRepository } from '../registry/http.ts';
 import { sha256 } from '../run/workspace.ts';
 import { type Asked, type Question, type Step, step } from '../step.ts';
+import { type Marks, openMarks } from './marks.ts';
 import { hashOf, modulesIn } from './modules.ts';
 import { baseFolder, imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
 
@@ -82,7 +82,7 @@ function basesOf(place: Place): BuilderOptions {
   return reference === undefined ? { base: fromMachine({ cacheFolder }) } : fromRegistry({ cacheFolder, reference });
 }
 
-/** Only what passed its test is ever published, so an image that the registry has was tested. Until then this machine remembers it. */
+/** Only what passed its test is ever published, so an image that the registry has was tested. Until then it is marked. */
 export function imageTest(place: Place, service: string, image: ReturnType<typeof imageBuild>) {
   const given = (out: Readonly<Record<string, { readonly digest: Digest }>>) => out[image.id] ?? { digest: digest('') };
   return step(`imagetest:${service}`, {
@@ -93,7 +93,7 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
       const values = given(out);
       const known =
         (await imageExists({ repository: repositoryOf(place, service), digest: values.digest }, signal)) ||
-        (await isThere(await markOf(place, values.digest, root)));
+        (await marksOf(place).has(await markOf(place, values.digest, root), signal));
       return known ? { kind: 'done', values } : { kind: 'absent', diff: `test ${values.digest}` };
     },
     run: async ({ out, root, workDir, log, signal }) => {
@@ -118,9 +118,7 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
       for (const { outcome, name, detail, ms } of report.checks)
         log(`${outcome.padEnd(7)} ${name}: ${detail} (${ms} ms)`);
       if (report.ok) {
-        const mark = await markOf(place, given(out).digest, root);
-        await mkdir(dirname(mark), { recursive: true });
-        await writeFile(mark, '');
+        await marksOf(place).add(await markOf(place, given(out).digest, root), signal);
         return given(out);
       }
       const bad = report.checks.filter(({ outcome }) => outcome === 'failed');
@@ -135,19 +133,16 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
   });
 }
 
-/** A file that says that an image has passed this very test, asked these requests and crossed with what is live. */
+/** Says that an image has passed this very test, asked these requests and crossed with what is live. */
 async function markOf(place: Place, of: Digest, root: string): Promise<string> {
-  const { spec, live = null, cache } = place;
+  const { spec, live = null } = place;
   const asked = { requests: await requestsOf(place, root), code: await hashOf(imageTestCode) };
   const beside = { of, live, services: spec.services, ...asked, node: process.version };
-  return join(cache, 'tested', sha256(canonicalJson(beside)));
+  return sha256(canonicalJson(beside));
 }
 
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+function marksOf({ marks, cache }: Place): Marks {
+  return marks ?? openMarks(cache, undefined);
 }
 
 /** The repository of a base image in the registry that is published to; from another one its layers are copied. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { HeadgateError, type Spec } from '@headgate/rollout';
+import type { Marks } from './marks.ts';
 
 /** Where a delivery takes place. Paths are absolute. */
 export type Place = {
@@ -14,6 +15,8 @@ export type Place = {
   readonly baseKey: string;
   /** `host:port/prefix` of the release registry; `undefined` while the local platform, which has it, does not run. */
   readonly registry: string | undefined;
+  /** What was tested; by default what this machine remembers. */
+  readonly marks?: Marks | undefined;
   /** Images that are live now, by service, pinned; `undefined` before the first release. */
   readonly live: Readonly<Record<string, string>> | undefined;
 };

@@ -56,7 +56,7 @@ test('a controller without rights, at its start or when it listens again, says s
   await using controller = new ControllerProcess({ KUBECONFIG: config.path, HEADGATE_NAMESPACE: namespace.name });
 
   await isReady(controller, 503, '403');
-  await bindRole(namespace.client, 'headgate-shop-driver', 'controller');
+  await bindRole(namespace.client, 'headgate-shop-controller', 'controller');
   await isReady(controller, 200, 'ok');
   await isHeard();
 
@@ -68,7 +68,7 @@ test('a controller without rights, at its start or when it listens again, says s
   expect((await controller.ask('/metrics')).text).toContain('headgate_controller_hears_news 0');
   expect(await controller.ask('/healthz')).toMatchObject({ status: 200 });
 
-  await bindRole(namespace.client, 'headgate-shop-driver', 'controller');
+  await bindRole(namespace.client, 'headgate-shop-controller', 'controller');
   await isReady(controller, 200, 'ok');
   await isHeard();
   expect((await controller.ask('/metrics')).text).toContain('headgate_controller_hears_news 1');
@@ -84,7 +84,7 @@ test('a controller that hears of an app and may not do its work tells since when
   const heard = isHeard();
   const first = await isTold(controller, name, (seconds) => seconds >= 0);
   await isTold(controller, name, (seconds) => seconds > first + 1);
-  await bindRole(namespace.client, 'headgate-shop-driver', 'looking', { name: 'driving' });
+  await bindRole(namespace.client, 'headgate-shop-controller', 'looking', { name: 'driving' });
   await heard;
 
   await isTold(controller, name, (seconds) => Number.isNaN(seconds));

@@ -101,6 +101,7 @@ function rightsOf({ app, kubernetes }: Spec, namespace: string): readonly Standi
   const bindings = kubernetes?.driver === 'controller' ? bindingsOf(app, { near: namespace, far }) : [];
   return [
     ...roles.map((role) => ({ kind: kinds.Role, ...role, ...kept })),
-    ...bindings.map((binding) => ({ kind: kinds.RoleBinding, ...binding, ...kept })),
+    // Which role a binding gives cannot be changed: one of an earlier bootstrap, to a wider role, stays until somebody deletes it.
+    ...bindings.map((binding) => ({ kind: kinds.RoleBinding, ...binding, care: 'left' }) as const),
   ];
 }

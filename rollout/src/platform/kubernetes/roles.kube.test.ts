@@ -109,6 +109,26 @@ describe('a driver', () => {
   });
 });
 
+describe('a controller', () => {
+  const forwarding = { resource: 'pods', subresource: 'portforward', verb: 'create' };
+
+  test('forwards no port, as it is in the network of what it asks; a driver elsewhere does', async () => {
+    expect(await mayI(as('controller'), forwarding)).toBe(false);
+    expect(await mayI(as('driver'), forwarding)).toBe(true);
+    expect(await mayI(as('controller'), { group: 'apps', resource: 'deployments', verb: 'update' })).toBe(true);
+  });
+
+  test('that an earlier bootstrap has bound to the role of a driver goes on with it, and bootstrap with that', async () => {
+    const earlier = { name: 'headgate-early-controller', namespace: namespace.name };
+    await bindRole(namespace.client, 'headgate-early-driver', 'headgate-controller', earlier);
+
+    await bootstrapCluster({ ...everything(), spec: aSpec({ app: 'early' }) }, as('bootstrap'), signal());
+
+    const binding = await namespace.client.get(kinds.RoleBinding, earlier.name, signal());
+    expect(binding).toMatchObject({ roleRef: { name: 'headgate-early-driver' } });
+  });
+});
+
 const refused = { code: 'CLUSTER_REFUSED', message: expect.stringContaining('403') };
 
 async function makeRoute(name: string): Promise<void> {

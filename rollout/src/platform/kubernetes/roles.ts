@@ -3,10 +3,11 @@ import type { KubeObject } from './client.ts';
 /**
  * viewer: sees everything that `status`, `history` and `why` show, and changes nothing.
  * releaser: viewer, and may put wishes into the box and, when nobody drives, set the weights of the app's own route.
- * driver: what the controller does, and with `driver: cli` the CI job.
+ * controller: drives from inside the cluster.
+ * driver: the same for whoever drives from elsewhere, as the CI job does with `driver: cli`: it reaches NATS by a port that the API server forwards.
  * bootstrap: makes lanes, routes and these roles. It holds what it gives: the API server lets nobody give more.
  */
-export const roleNames = ['viewer', 'releaser', 'driver', 'bootstrap'] as const;
+export const roleNames = ['viewer', 'releaser', 'controller', 'driver', 'bootstrap'] as const;
 
 export type RoleName = (typeof roleNames)[number];
 
@@ -61,7 +62,7 @@ export function gatewayBootstrapRole(app: string): Role {
   };
 }
 
-/** What the controller holds of one app: the role of a driver near, and of the gateway far. */
+/** What the controller holds of one app: its role near, and the gateway's far. */
 export function bindingsOf(
   app: string,
   { near, far }: { readonly near: string; readonly far: string },
@@ -72,7 +73,7 @@ export function bindingsOf(
     subjects: [{ kind: 'ServiceAccount', name: controllerName, namespace: near }],
   });
   return [
-    { namespace: near, object: bind(`headgate-${app}-driver`, `headgate-${app}-controller`) },
+    { namespace: near, object: bind(`headgate-${app}-controller`, `headgate-${app}-controller`) },
     // Equal apps of several namespaces meet in the gateway's.
     { namespace: far, object: bind(`headgate-${app}-gateway`, `headgate-${app}-controller-${near}`) },
   ];
@@ -87,10 +88,12 @@ function rulesOf(name: RoleName, app: AppObjects): readonly Rule[] {
       return viewing;
     case 'releaser':
       return [...viewing, ...wishing(app)];
-    case 'driver':
+    case 'controller':
       return [...viewing, ...driving(app)];
+    case 'driver':
+      return [...viewing, ...driving(app), forwarding];
     case 'bootstrap':
-      return [...viewing, ...driving(app), ...making];
+      return [...viewing, ...driving(app), forwarding, ...making];
   }
 }
 
@@ -149,9 +152,10 @@ function driving({ app, route }: AppObjects): readonly Rule[] {
     { apiGroups: [''], resources: ['resourcequotas'], verbs: ['get', 'list'] },
     { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
     { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get', 'create'] },
-    { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
   ];
 }
+
+const forwarding: Rule = { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] };
 
 const settingRights: Rule = {
   apiGroups: ['rbac.authorization.k8s.io'],

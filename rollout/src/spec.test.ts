@@ -103,6 +103,10 @@ test('parseSpec() reads every part that is written', () => {
   });
 });
 
+test.each(['bind', 'redeploy', 'answer'])('parseSpec() reads queue.adopt: %s', (adopt) => {
+  expect(specOf(whole.replace('nats:4222 }', `nats:4222, adopt: ${adopt} }`)).queue).toMatchObject({ adopt });
+});
+
 test('parseSpec() reads what ran before, on a cluster alone', () => {
   const text = whole.replace(
     'nats:4222 }',
@@ -361,11 +365,6 @@ test.each([
   ['queue: { jetstream: nats://nats:4222 }', '', '1:1 queue must be written, as rating pulls'],
   ['nats://nats:4222', 'nats:4222', '7:21 queue.jetstream must be an address such as nats://nats:4222 ("nats:4222")'],
   ['nats:4222 }', 'nats:4222, adopt: steal }', '7:46 queue.adopt must be one of bind, redeploy, answer ("steal")'],
-  [
-    'nats:4222 }',
-    'nats:4222, adopt: answer }',
-    '7:46 queue.adopt must be bind or redeploy, as nobody answers what is left without working it off yet ("answer")',
-  ],
   ['nats:4222 }', 'nats:4222, existing: { stream: requests } }', '7:39 queue.existing.consumers must be written'],
   [
     'nats:4222 }',

@@ -52,10 +52,11 @@ export type ServiceSpec = {
 };
 
 /**
- * Who works off what a rolled back version left in its lane. `bind`: live's workers, which follow their source list. `redeploy`: workers of
- * live's revision, put into that lane in place of its own.
+ * What becomes of the messages that a rolled back version left in its lane. `bind`: live's workers, which follow their source list, work
+ * them off. `redeploy`: workers of live's revision do, put into that lane in place of its own. `answer`: nobody does, as no other version
+ * can read them; each goes to the dead letters and its client hears 503.
  */
-export type Adoption = 'bind' | 'redeploy';
+export type Adoption = 'bind' | 'redeploy' | 'answer';
 
 export type QueueSpec = {
   readonly url: string;

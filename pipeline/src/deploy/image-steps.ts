@@ -111,6 +111,7 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
           workFolder: join(workDir, 'ground'),
           requests,
           live,
+          adopt: spec.queue?.adopt,
           ...grace,
         },
         signal,
@@ -137,7 +138,14 @@ export function imageTest(place: Place, service: string, image: ReturnType<typeo
 async function markOf(place: Place, of: Digest, root: string): Promise<string> {
   const { spec, live = null } = place;
   const asked = { requests: await requestsOf(place, root), code: await hashOf(imageTestCode) };
-  const beside = { of, live, services: spec.services, ...asked, node: process.version };
+  const beside = {
+    of,
+    live,
+    adopt: spec.queue?.adopt ?? null,
+    services: spec.services,
+    ...asked,
+    node: process.version,
+  };
   return sha256(canonicalJson(beside));
 }
 

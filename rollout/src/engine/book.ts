@@ -1,7 +1,7 @@
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Journal, Json, Lease } from '../journal/journal.ts';
-import { emptyHead, type Head } from '../policy/release.ts';
+import { emptyHead, type Head, type Plan } from '../policy/release.ts';
 
 const writeMaxMs = 5_000;
 
@@ -57,6 +57,11 @@ export function journalGone(doing: string): HeadgateError {
 /** An older version's journal has none. */
 const noPins = { pins: [] };
 
+/** Nor does its plan say what this follows from. */
+function adoptOf({ redeploy }: Partial<Plan> = {}): Pick<Plan, 'adopt'> {
+  return { adopt: redeploy === undefined ? 'bind' : 'redeploy' };
+}
+
 /** The journal keeps JSON, and JSON keeps no `undefined`: what is absent there is absent here. */
 function toHead(stored: Json): Head {
   const head = stored as unknown as Head; // Written by `fromHead` under a compare-and-swap; nobody else writes it.
@@ -65,7 +70,11 @@ function toHead(stored: Json): Head {
     ...emptyHead(head.app),
     ...head,
     lanes: { blue: head.lanes.blue, green: head.lanes.green },
-    release: release && { ...release, state: { ...noPins, ...release.state } },
+    release: release && {
+      ...release,
+      plan: { ...adoptOf(release.plan), ...release.plan },
+      state: { ...noPins, ...release.state },
+    },
   };
 }
 

@@ -104,6 +104,7 @@ function queueLook({ before, queue }: LaneMemory): QueueLook | undefined {
   const consumers = Object.values(queue.consumers);
   return {
     messages: queue.messages,
+    lastSeq: queue.lastSeq,
     waiting: consumers.every(({ waiting }) => waiting > 0),
     fencedMs: Math.max(0, ...consumers.map(({ fencedMs }) => fencedMs)),
     sources: queue.sources,

@@ -56,16 +56,11 @@ export async function perform(
       await ports.workload.closeConnections(command.lane, command.olderThanMs, signal);
       break;
     case 'setSources':
-      await queueOf(ports).setSources(command.lane, command.sources, signal);
-      break;
     case 'fence':
-      await queueOf(ports).fence(command.lane, command.forMs, signal);
-      break;
     case 'unfence':
-      await queueOf(ports).unfence(command.lane, signal);
-      break;
     case 'disposeDead':
-      await queueOf(ports).disposeDead(command.lane, command.upToStreamSeq, signal);
+    case 'answerLeft':
+      await performOnQueue(command, release, ports, signal);
       break;
     case 'label':
       await ports.workload.label(command.lane, { role: command.role, release: command.release }, signal);
@@ -82,7 +77,34 @@ export function migrationOf({ id, candidate, revision, plan }: Release): Migrati
   return { ...plan.migrate, release: id, revision, lane: candidate };
 }
 
-function queueOf(ports: Platform) {
-  invariant(ports.queue !== undefined, 'Cannot carry out a queue command as this app has no queue');
-  return ports.queue;
+type QueueCommand = Extract<
+  Command,
+  { readonly kind: 'setSources' | 'fence' | 'unfence' | 'disposeDead' | 'answerLeft' }
+>;
+
+async function performOnQueue(
+  command: QueueCommand,
+  release: Release,
+  { queue }: Platform,
+  signal: AbortSignal,
+): Promise<void> {
+  invariant(queue !== undefined, 'Cannot carry out a queue command as this app has no queue');
+  switch (command.kind) {
+    case 'setSources':
+      return queue.setSources(command.lane, command.sources, signal);
+    case 'fence':
+      await queue.fence(command.lane, command.forMs, signal);
+      return;
+    case 'unfence':
+      return queue.unfence(command.lane, signal);
+    case 'disposeDead':
+      await queue.disposeDead(command.lane, command.upToStreamSeq, signal);
+      return;
+    case 'answerLeft':
+      invariant(command.lane !== release.state.live, 'Cannot answer in the place of the workers of the live lane');
+      await queue.answerLeft(command.lane, command.upToStreamSeq, signal);
+      return;
+    default:
+      unreachable(command);
+  }
 }

@@ -14,7 +14,7 @@ const queueHalfAfterMs = 2_000;
 
 /** Live takes over the candidate's messages, whatever share of requests the candidate still gets. */
 export function queueHalf({ candidate, former, plan }: Release, look: Look): readonly Command[] {
-  if (!plan.queue || former === undefined || plan.redeploy !== undefined) return [];
+  if (!plan.queue || former === undefined || plan.adopt !== 'bind') return [];
   return [...sources(look, candidate, []), ...sources(look, former, [former, candidate])];
 }
 
@@ -23,11 +23,24 @@ export function backCommands(
   phase: Extract<Phase, { kind: 'rollingBack' }>,
   look: Look,
 ): readonly Command[] {
+  const { former, plan } = release;
+  if (!plan.queue || former === undefined) return phase.stage === 'retiring' ? [stopped(release)] : [];
+  switch (plan.adopt) {
+    case 'bind':
+      return bindCommands({ ...release, former }, phase, look);
+    case 'redeploy':
+      return redeployCommands(release, phase.stage, look);
+    case 'answer':
+      return answerCommands(release, phase.stage, look);
+  }
+}
+
+function bindCommands(
+  release: Release & { readonly former: Lane },
+  phase: Extract<Phase, { kind: 'rollingBack' }>,
+  look: Look,
+): readonly Command[] {
   const { candidate, former, plan } = release;
-  const none = Object.fromEntries(Object.keys({ ...plan.proxies, ...plan.workers }).map((name) => [name, 0]));
-  if (!plan.queue || former === undefined)
-    return phase.stage === 'retiring' ? [{ kind: 'scale', lane: candidate, replicas: none }] : [];
-  if (plan.redeploy !== undefined) return redeployCommands(release, phase.stage, look);
   const adopt = sources(look, former, [former, candidate]);
   const starve = sources(look, candidate, []);
   const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
@@ -51,13 +64,49 @@ export function backCommands(
     case 'disposing':
       return [disposed(candidate, look)];
     case 'retiring':
-      return [{ kind: 'scale', lane: candidate, replicas: none }];
+      return [stopped(release)];
     case 'emptying':
       // A fence that lapsed by itself would stay behind in the consumer's config.
       return [{ kind: 'unfence', lane: candidate }];
     case 'unbinding':
       return sources(look, former, [former]);
+    case 'answering':
+      return [];
   }
+}
+
+/** The driver stands in for workers that there must be none of: each message is copied, answered and deleted by its own hand. */
+function answerCommands(release: Release, stage: BackStage, look: Look): readonly Command[] {
+  const { candidate, plan } = release;
+  const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
+  switch (stage) {
+    case 'fencing':
+      return [...sources(look, candidate, []), fence];
+    case 'stopping':
+      return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
+    case 'answering':
+      return [fence, ...stopAgain(release, look), ...answered(candidate, look)];
+    case 'retiring':
+      return [stopped(release)];
+    case 'emptying':
+      return [{ kind: 'unfence', lane: candidate }];
+    case 'closing':
+    case 'binding':
+    case 'draining':
+    case 'disposing':
+    case 'unbinding':
+      return [];
+  }
+}
+
+/** What came since this look is left for the next one. */
+export function answered(lane: Lane, look: Look): readonly Command[] {
+  const { messages, lastSeq } = look.lanes[lane].queue ?? { messages: 0, lastSeq: 0 };
+  return messages > 0 ? [{ kind: 'answerLeft', lane, upToStreamSeq: lastSeq }] : [];
+}
+
+function stopped({ candidate, plan }: Release): Command {
+  return { kind: 'scale', lane: candidate, replicas: zero({ ...plan.proxies, ...plan.workers }) };
 }
 
 /** As with a source list, but that the lane keeps workers, which are live's, until it is empty. */
@@ -82,6 +131,8 @@ function redeployCommands({ candidate, plan }: Release, stage: BackStage, look: 
       return [{ kind: 'unfence', lane: candidate }];
     case 'unbinding':
       return [{ kind: 'scale', lane: candidate, replicas: zero({ ...plan.workers, ...workersOf(plan) }) }];
+    case 'answering':
+      return [];
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Adoption } from '../spec.ts';
 import { showsAdoption } from './labels.ts';
 import type { LaneLook, Look, QueueLook } from './look.ts';
 import { elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
@@ -20,8 +21,7 @@ const labelPatienceMs = 5_000;
 /** Everything a stage is judged by. */
 type Facts = {
   readonly lane: LaneLook;
-  /** The lane's own workers become those of live's revision. */
-  readonly redeploys: boolean;
+  readonly adopt: Adoption;
   readonly live: QueueLook | undefined;
   readonly candidate: Release['candidate'];
   readonly waitedMs: number;
@@ -47,17 +47,19 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: 'no message reaches the candidate any more',
   },
   stopping: {
-    isDone: ({ lane, waitedMs, fencedForMs }) =>
-      lane.workload === undefined
-        ? waitedMs >= patienceMs
-        : lane.workload.workers.present === 0 || fencedForMs >= fenceMaxMs,
+    // Live may take over beside workers that cannot be seen. Beside the driver, who answers for them, a client would hear two answers.
+    isDone: ({ lane, adopt, waitedMs, fencedForMs }) =>
+      fencedForMs >= fenceMaxMs ||
+      (lane.workload === undefined
+        ? adopt !== 'answer' && waitedMs >= patienceMs
+        : lane.workload.workers.present === 0),
     hold: 'workload-unseen',
     waiting: "the candidate's workers are still stopping",
     done: "the candidate's workers are gone",
   },
   binding: {
-    isDone: ({ lane, redeploys, live, candidate, fencedForMs }) =>
-      redeploys
+    isDone: ({ lane, adopt, live, candidate, fencedForMs }) =>
+      adopt === 'redeploy'
         ? ((lane.workload?.workers.ready ?? 0) > 0 && lane.queue?.waiting === true) || fencedForMs >= fenceMaxMs
         : live?.sources.includes(candidate) === true && (lane.queue?.waiting === true || fencedForMs >= fenceMaxMs),
     hold: 'queue-unseen',
@@ -76,9 +78,15 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     waiting: 'messages that nobody could answer go to the dead letters',
     done: 'what nobody could answer lies in the dead letters',
   },
+  answering: {
+    isDone: ({ lane, waitedMs }) => lane.queue !== undefined && (lane.queue.messages === 0 || waitedMs >= drainMaxMs),
+    hold: 'leftovers',
+    waiting: 'what the candidate left goes to the dead letters, and its clients hear 503',
+    done: 'what the candidate left is answered with 503 and lies in the dead letters',
+  },
   retiring: {
-    isDone: ({ lane, redeploys }) =>
-      lane.workload?.proxies.present === 0 && (redeploys || lane.workload.workers.present === 0),
+    isDone: ({ lane, adopt }) =>
+      lane.workload?.proxies.present === 0 && (adopt === 'redeploy' || lane.workload.workers.present === 0),
     hold: 'workload-unseen',
     waiting: 'the candidate is still stopping',
     done: "the candidate's proxies are gone",
@@ -90,8 +98,8 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: 'the lane is empty',
   },
   unbinding: {
-    isDone: ({ lane, redeploys, live }) =>
-      redeploys ? lane.workload?.workers.present === 0 : live?.sources.length === 1,
+    isDone: ({ lane, adopt, live }) =>
+      adopt === 'redeploy' ? lane.workload?.workers.present === 0 : live?.sources.length === 1,
     hold: 'queue-unseen',
     waiting: 'the adoption has not ended yet',
     done: 'live pulls from its own lane only',
@@ -125,7 +133,7 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
   const live = release.former === undefined ? undefined : look.lanes[release.former];
   const facts: Facts = {
     lane,
-    redeploys: release.plan.redeploy !== undefined,
+    adopt: release.plan.adopt,
     live: live?.queue,
     held: live !== undefined && (live.workload === undefined || isHeld(live.workload)),
     candidate: release.candidate,
@@ -133,20 +141,30 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
     fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),
   };
   if (!stage.isDone(facts)) return stay(phase, stage.hold, stage.waiting);
-  if (phase.stage === 'draining' && lane.queue?.drained === false) return end(phase, lane.queue.messages, look);
+  const backlog = unfinished(phase, lane.queue);
+  if (backlog > 0) return end(release, phase, backlog, look);
   if (isLast(release, phase)) {
     if (showsAdoption(release, look) && facts.waitedMs < labelPatienceMs)
       return stay(phase, 'workload-unseen', 'live is still labelled as adopting');
     return facts.held
       ? stay(phase, 'workload-unseen', "live's autoscaler has not got its own bounds back yet")
-      : end(phase, 0, look);
+      : end(release, phase, 0, look);
   }
-  return go(nextStage(release, phase, look), stage.done);
+  const next = nextStage(release, phase, look);
+  const left = next.stage === 'answering' ? `, and ${lane.queue?.messages ?? 'unseen'} messages are left` : '';
+  return go(next, `${stage.done}${left}`);
 }
 
-function isFenced({ lane: { queue }, redeploys, waitedMs }: Facts): boolean {
+/** What is still in a lane whose time is up. */
+function unfinished({ stage }: Back, queue: QueueLook | undefined): number {
+  if (queue === undefined) return 0;
+  if (stage === 'draining') return queue.drained ? 0 : queue.messages;
+  return stage === 'answering' ? queue.messages : 0;
+}
+
+function isFenced({ lane: { queue }, adopt, waitedMs }: Facts): boolean {
   if (queue === undefined) return false;
-  return (redeploys || queue.sources.length === 0) && (queue.fencedMs > 0 || waitedMs >= patienceMs);
+  return (adopt === 'redeploy' || queue.sources.length === 0) && (queue.fencedMs > 0 || waitedMs >= patienceMs);
 }
 
 function isLast(release: Release, phase: Back): boolean {
@@ -155,33 +173,38 @@ function isLast(release: Release, phase: Back): boolean {
   );
 }
 
-function end(phase: Back, backlog: number, look: Look): Next {
-  const more = backlog === 0 ? '' : `; live still works off ${backlog} messages`;
+function end({ plan }: Release, phase: Back, backlog: number, look: Look): Next {
+  const left =
+    plan.adopt === 'answer' ? `${backlog} messages are left unanswered` : `live still works off ${backlog} messages`;
+  const more = backlog === 0 ? '' : `; ${left}`;
   return go({ kind: 'rolledBack', reason: phase.reason, since: look.now, backlog }, `${phase.reason.text}${more}`);
 }
 
 function nextStage(release: Release, phase: Back, look: Look): Back {
+  const { plan } = release;
   const to = (stage: BackStage): Back => ({ ...phase, stage, since: look.now });
   const queue = look.lanes[release.candidate].queue;
   switch (phase.stage) {
     case 'closing':
-      if (!release.plan.queue || release.former === undefined) return to('retiring');
+      if (!plan.queue || release.former === undefined) return to('retiring');
       return { ...to('fencing'), fencedAt: look.now };
     case 'fencing':
       return to('stopping');
     case 'stopping':
-      return to('binding');
+      return to(plan.adopt === 'answer' ? 'answering' : 'binding');
     case 'binding':
       return to('draining');
     case 'draining':
       return to((queue?.dead ?? 0) > 0 ? 'disposing' : 'retiring');
     case 'disposing':
+    case 'answering':
       return to('retiring');
     case 'retiring':
       return to('emptying');
     case 'emptying':
     case 'unbinding':
-      // Late requests may have entered the lane while the proxies went: then live works these off too.
-      return to((queue?.messages ?? 0) > 0 ? 'draining' : 'unbinding');
+      // Late requests may have entered the lane while the proxies went: they fare like those before.
+      if ((queue?.messages ?? 0) === 0) return to('unbinding');
+      return to(plan.adopt === 'answer' ? 'answering' : 'draining');
   }
 }

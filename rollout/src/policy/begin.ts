@@ -1,7 +1,7 @@
 import type { Instant, Lane } from '../lane.ts';
 import { firstLane, otherLane } from '../lane.ts';
 import type { LaneTemplate } from '../revision.ts';
-import type { Adoption, ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
+import type { ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
 import { standsTo } from './ancestry.ts';
 import { newestIn } from './newest.ts';
 import { isOver } from './phase.ts';
@@ -18,7 +18,7 @@ export type Begun =
   | Refused;
 
 /** What a release must know of all that is beside it. */
-export type Around = Pick<Plan, 'raisedWeight'> & { readonly adopt: Adoption };
+export type Around = Pick<Plan, 'raisedWeight' | 'adopt'>;
 
 type Refused = { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string };
 
@@ -186,6 +186,7 @@ function planFor(
     watchMs: spec.watchMs,
     keepWarmMs: spec.keepWarmMs,
     connectionGraceMs: spec.connectionGraceMs,
+    adopt: around.adopt,
     redeploy: around.adopt === 'redeploy' && live !== undefined ? lanes[live] : undefined,
     // What an earlier version needs was done when it was new.
     migrate: strategy === 'restore' ? undefined : spec.migrate,

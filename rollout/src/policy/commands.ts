@@ -1,5 +1,5 @@
 import { sameWeights } from '../lane.ts';
-import { backCommands, keepCommands, letThrough, redeployed, sources, zero } from './back-commands.ts';
+import { answered, backCommands, keepCommands, letThrough, redeployed, sources, zero } from './back-commands.ts';
 import { connectionCommands } from './connections.ts';
 import { labelCommands } from './labels.ts';
 import type { Look } from './look.ts';
@@ -77,9 +77,10 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
 function adoptLeftovers({ former, candidate, plan }: Release, look: Look): readonly Command[] {
   const left = look.lanes[candidate].queue?.messages ?? 0;
   if (!plan.queue || former === undefined || left === 0) return [];
-  if (plan.redeploy === undefined) return sources(look, former, [former, candidate]);
+  if (plan.adopt === 'bind') return sources(look, former, [former, candidate]);
   // A warm lane has workers of its own.
   if ((look.lanes[candidate].workload?.workers.present ?? 1) > 0) return [];
+  if (plan.adopt === 'answer') return isClosed(candidate, look) ? answered(candidate, look) : [];
   return [...redeployed(candidate, plan), ...letThrough(candidate, look)];
 }
 

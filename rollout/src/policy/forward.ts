@@ -135,10 +135,11 @@ function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
     const queue = look.lanes[release.candidate].queue;
     if (queue === undefined) return stay(phase, 'queue-unseen', "the candidate lane's queue cannot be seen");
     if (queue.messages > 0 && release.former !== undefined) {
+      const left = `${queue.messages} messages that an earlier release left in the lane`;
       return stay(
         phase,
         'leftovers',
-        `live works off ${queue.messages} messages that an earlier release left in the lane`,
+        release.plan.adopt === 'answer' ? `the clients of ${left} hear 503` : `live works off ${left}`,
       );
     }
   }

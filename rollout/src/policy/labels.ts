@@ -47,7 +47,7 @@ function rolesIn(release: Release, phase: Phase, look: Look): Partial<PerLane<La
     case 'rollingBack':
       return rolesOnWayBack(release, phase.stage, say);
     case 'rolledBack':
-      return say('idle', phase.backlog > 0 ? 'adopting' : 'live');
+      return say('idle', phase.backlog > 0 && release.plan.adopt !== 'answer' ? 'adopting' : 'live');
   }
 }
 
@@ -66,13 +66,14 @@ function rolesOnWayBack(
     case 'fencing':
     case 'stopping':
     case 'binding':
-      return {}; // Until live has the messages, nothing may make the way back slower.
+    case 'answering':
+      return {}; // Until the messages are in other hands, nothing may make the way back slower.
     case 'draining':
     case 'disposing':
       return say('candidate', 'adopting');
     case 'retiring':
     case 'emptying':
-      return say('idle', plan.queue ? 'adopting' : 'live');
+      return say('idle', plan.queue && plan.adopt !== 'answer' ? 'adopting' : 'live');
     case 'unbinding':
       return say('idle', 'live');
   }

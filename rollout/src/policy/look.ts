@@ -62,6 +62,8 @@ export type Instances = { readonly ready: number; readonly present: number; read
 
 export type QueueLook = {
   readonly messages: number;
+  /** Stream sequence of the newest message that ever came. */
+  readonly lastSeq: number;
   /** On every consumer of the lane somebody waits for work. */
   readonly waiting: boolean;
   readonly fencedMs: number;

@@ -45,6 +45,7 @@ export type Phase =
 /**
  * The way back, in the order that loses no message:
  * weight 0 ─▶ fence ─▶ stop the candidate's workers ─▶ live adopts ─▶ drained ─▶ dead letters ─▶ proxies gone ─▶ empty ─▶ adoption ends.
+ * Where no other version can read its messages, `answering` stands for all from the adoption to the dead letters.
  */
 export type BackStage =
   | 'closing'
@@ -53,6 +54,7 @@ export type BackStage =
   | 'binding'
   | 'draining'
   | 'disposing'
+  | 'answering'
   | 'retiring'
   | 'emptying'
   | 'unbinding';

@@ -1,7 +1,7 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Marker } from '../pin.ts';
 import type { Revision } from '../revision.ts';
-import type { MigrateSpec, Spec, SyntheticSpec } from '../spec.ts';
+import type { Adoption, MigrateSpec, Spec, SyntheticSpec } from '../spec.ts';
 import type { Ancestry } from './ancestry.ts';
 import type { Look } from './look.ts';
 import type { HoldReason, Phase } from './phase.ts';
@@ -23,7 +23,9 @@ export type Plan = {
   readonly keepWarmMs: number;
   /** `undefined`: begun by a Headgate that closed no connections. */
   readonly connectionGraceMs: number | undefined;
-  /** What live runs, where the candidate's workers become that on the way back; `undefined`: live's workers pull from both lanes. */
+  /** What becomes of the candidate's messages on the way back. */
+  readonly adopt: Adoption;
+  /** What live runs, where the candidate's workers become that on the way back. */
   readonly redeploy: Revision | undefined;
   /** `undefined`: nothing is done to the data before the candidate starts. */
   readonly migrate: MigrateSpec | undefined;
@@ -105,6 +107,7 @@ export type Command =
   | { readonly kind: 'fence'; readonly lane: Lane; readonly forMs: number }
   | { readonly kind: 'unfence'; readonly lane: Lane }
   | { readonly kind: 'disposeDead'; readonly lane: Lane; readonly upToStreamSeq: number }
+  | { readonly kind: 'answerLeft'; readonly lane: Lane; readonly upToStreamSeq: number }
   | { readonly kind: 'label'; readonly lane: Lane; readonly role: LaneRole; readonly release: number | undefined };
 
 /** `adopting`: it is live, and works off the candidate's messages too. `idle`: it is at zero, or about to be. */

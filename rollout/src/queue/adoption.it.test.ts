@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Lane } from '../lane.ts';
 import { otherLane } from '../lane.ts';
-import { makeForeign, type NatsRig, startNatsRig } from './jetstream.rig.ts';
+import { identities, makeForeign, type NatsRig, startNatsRig } from './jetstream.rig.ts';
 import { openJetStreamQueue } from './jetstream.ts';
-import { consumerName, type QueueApp, streamName } from './names.ts';
+import type { QueueApp } from './names.ts';
 import type { LaneQueueSeen, WorkQueue } from './queue.ts';
 import { drained } from './seen.ts';
 import { openClient, startWorker, type WorkerRig } from './worker.rig.ts';
@@ -144,7 +144,7 @@ describe.each([
     const { queue } = app;
     const client = openClient(rig.nats, app);
     const effects = new Effects();
-    const before = await identities(app);
+    const before = await identities(rig.nats, app);
 
     for (let release = 0; release < 10; release++) {
       const candidate: Lane = release % 2 === 0 ? 'green' : 'blue';
@@ -157,23 +157,7 @@ describe.each([
     }
     await eventually(() => client.answers.size === 200);
 
-    expect(await identities(app)).toEqual(before);
+    expect(await identities(rig.nats, app)).toEqual(before);
     expect([...effects.by.values()].filter((lanes) => lanes.length !== 1)).toEqual([]);
   });
 });
-
-/** Config, without the server's own metadata, and birthday of every stream and consumer of the lanes. */
-async function identities(app: QueueApp): Promise<readonly unknown[]> {
-  const manager = await rig.nats.jetstreamManager();
-  const lanes: readonly Lane[] = ['blue', 'green'];
-  const found = await Promise.all(
-    lanes.flatMap((lane) => [
-      manager.streams.info(streamName(app, lane)),
-      manager.consumers.info(streamName(app, lane), consumerName(app, lane, 'rating')),
-    ]),
-  );
-  return found.map(({ config, created }) => {
-    const metadata = Object.entries(config.metadata ?? {}).filter(([key]) => !key.startsWith('_nats.'));
-    return { created, config: { ...config, metadata: Object.fromEntries(metadata) } };
-  });
-}

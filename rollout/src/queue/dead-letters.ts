@@ -3,6 +3,7 @@ import type { Lane } from '../lane.ts';
 import { ask, numberIn, objectIn, parseAnswer, parseObject, refusal, refusals, textIn } from './api.ts';
 import type { Connection } from './connection.ts';
 import { deadLetterSubject, type QueueApp, streamName } from './names.ts';
+import { lettersMax } from './queue.ts';
 
 type Place = QueueApp & { readonly lane: Lane };
 
@@ -15,56 +16,63 @@ type Letter = {
   readonly payload: Buffer;
 };
 
-/** What we answer in the name of a worker that did not. */
-const answer = JSON.stringify({
-  headers: {},
-  body: { message: 'The request was given up after its last delivery' },
-  statusCode: 500,
-});
+/** What we answer in the name of a worker: of one that never did, or of one that was taken away. */
+const answers = {
+  givenUp: answerOf(500, 'The request was given up after its last delivery'),
+  takenBack: answerOf(503, 'The version that had the request was taken back before it answered'),
+};
+
+/** So many are on their way at once, or most of the time would go by in waiting for the server. */
+const batchMax = 32;
+
+type Walk = Place & {
+  readonly upToStreamSeq: number;
+  readonly isSettled: (letter: { seq: number; subject: string }) => boolean;
+  readonly answer: keyof typeof answers;
+};
 
 /**
  * Walks the lane's stream up to `upToStreamSeq`; each message that `isSettled` is copied to the dead letters, answered and deleted,
  * in this order, so that a repetition after a crash is safe: the copy is deduplicated and a second answer is ignored.
  * @throws {HeadgateError} `QUEUE_UNREACHABLE`
  */
-export async function disposeLetters(
-  connection: Connection,
-  {
-    upToStreamSeq,
-    isSettled,
-    ...place
-  }: Place & {
-    readonly upToStreamSeq: number;
-    readonly isSettled: (letter: { seq: number; subject: string }) => boolean;
-  },
-  signal: AbortSignal,
-): Promise<number> {
+export async function disposeLetters(connection: Connection, walk: Walk, signal: AbortSignal): Promise<number> {
+  const { upToStreamSeq, isSettled } = walk;
   let disposed = 0;
-  for (let from = 1; from <= upToStreamSeq; ) {
-    const letter = await nextLetter(connection, streamName(place, place.lane), from, signal);
+  let batch: Letter[] = [];
+  const disposeBatch = async (): Promise<void> => {
+    await Promise.all(batch.map((letter) => disposeOne(connection, { ...walk, letter }, signal)));
+    disposed += batch.length;
+    batch = [];
+  };
+  for (let from = 1; from <= upToStreamSeq && disposed + batch.length < lettersMax; ) {
+    const letter = await nextLetter(connection, streamName(walk, walk.lane), from, signal);
     if (letter === undefined || letter.seq > upToStreamSeq) break;
-    if (isSettled(letter)) {
-      await disposeOne(connection, { ...place, letter }, signal);
-      disposed++;
-    }
+    if (isSettled(letter)) batch.push(letter);
+    if (batch.length === batchMax) await disposeBatch();
     from = letter.seq + 1;
   }
+  await disposeBatch();
   return disposed;
 }
 
 async function disposeOne(
   connection: Connection,
-  { letter, ...place }: Place & { readonly letter: Letter },
+  { letter, answer, ...place }: Walk & { readonly letter: Letter },
   signal: AbortSignal,
 ): Promise<void> {
   await copy(connection, { ...place, letter }, signal);
   const inbox = inboxOf(letter.payload.toString('utf8'));
-  if (inbox !== undefined) await connection.send(inbox, answer, signal);
+  if (inbox !== undefined) await connection.send(inbox, answers[answer], signal);
   const call = `STREAM.MSG.DELETE.${streamName(place, place.lane)}`;
   const deleted = await ask(connection, call, { seq: letter.seq, no_erase: true }, signal);
   if (deleted.kind === 'refused' && deleted.code !== refusals.sequenceMissing) {
     throw refusal(call, deleted.description, deleted.code);
   }
+}
+
+function answerOf(statusCode: number, message: string): string {
+  return JSON.stringify({ headers: {}, body: { message }, statusCode });
 }
 
 async function copy(

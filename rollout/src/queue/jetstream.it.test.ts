@@ -1,6 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { headers } from 'nats';
 import { startNats } from '../platform/local/servers/index.ts';
+import { tied } from '../platform/local/servers/process.ts';
+import { limits } from './description.ts';
 import {
   deadLettersOf,
   makeQueue,
@@ -36,6 +41,14 @@ async function eventually<T>(read: () => Promise<T> | T, isSo: (value: T) => boo
     if (tries === 500) throw new Error(`Not so within 5 s: ${JSON.stringify(value)}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** An engine that answers what is left in lane green until there is nothing. */
+function answering(app: string): ChildProcess {
+  const program = fileURLToPath(new URL('./answering.rig.ts', import.meta.url));
+  const [service, { pulls }] = Object.entries(services)[0]!;
+  const args = ['--import', 'tsx', '--conditions=source', program, rig.server.url, app, service, ...pulls];
+  return spawn(...tied(process.execPath, args), { stdio: 'inherit' });
 }
 
 describe('openJetStreamQueue()', () => {
@@ -91,6 +104,56 @@ describe('openJetStreamQueue()', () => {
     expect(letters[1]!.headers?.get('Headgate-Subject')).toBe('get.ratings');
     expect(JSON.parse(letters[1]!.text)).toHaveProperty('originReplyTo');
   });
+
+  test('answers 503 to each inbox that waits, and copies a request that came twice once', async () => {
+    const app = await rig.freshApp(services);
+    await using queue = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
+    const [client, again] = [openClient(rig.nats, { app, existing: undefined }), '_INBOX.again'];
+    const heard = rig.nats.subscribe(again, { max: 1 });
+    client.send('green', ['x', 'y']);
+    await rig.nats.flush();
+    await new Promise((resolve) => setTimeout(resolve, 2 * limits.duplicateWindowMs)); // A client's retry comes later than that.
+    publishRequest(rig.nats, { app, lane: 'green', id: 'x', subject: 'get.ratings', inbox: again });
+    await eventually(
+      () => queue.observe('green', signal),
+      ({ messages }) => messages === 3,
+    );
+
+    await queue.answerLeft('green', 3, signal);
+
+    for await (const message of heard) expect(message.json()).toMatchObject({ statusCode: 503 });
+    expect(Object.fromEntries(client.answers)).toEqual({ x: [503], y: [503] });
+    const letters = await deadLettersOf(rig.nats, app);
+    expect(letters.map((letter) => letter.headers?.get('Nats-Msg-Id'))).toEqual(['x:dead', 'y:dead']);
+  });
+
+  test('goes on with what is left where an engine was killed: each client hears 503, each dead letter is there once', async () => {
+    const app = await rig.freshApp(services);
+    await using queue = openJetStreamQueue({ app, services, existing: undefined, url: rig.server.url });
+    const client = openClient(rig.nats, { app, existing: undefined });
+    const sent = Array.from({ length: 3_000 }, (_, i) => `m${i}`);
+    client.send('green', sent);
+    const left = async () => (await queue.observe('green', signal)).messages;
+    await eventually(left, (messages) => messages === sent.length);
+
+    const kills = 4;
+    for (let kill = 1; kill <= kills; kill++) {
+      const engine = answering(app);
+      await eventually(left, (messages) => messages < sent.length - kill * 500);
+      engine.kill('SIGKILL');
+      await once(engine, 'exit');
+    }
+    expect(await left()).toBeGreaterThan(0);
+    await once(answering(app), 'exit');
+
+    expect(await left()).toBe(0);
+    expect([...client.answers.keys()].sort()).toEqual([...sent].sort());
+    expect(new Set([...client.answers.values()].flat())).toEqual(new Set([503]));
+    // A proxy hears the first one. Only what was on its way at a kill is answered again.
+    expect([...client.answers.values()].flat().length - sent.length).toBeLessThanOrEqual(kills * 32);
+    const letters = await deadLettersOf(rig.nats, app);
+    expect(letters.map((letter) => letter.headers?.get('Nats-Msg-Id'))).toEqual(sent.map((id) => `${id}:dead`));
+  }, 60_000);
 
   test('two writers of one source list both get through, and one list stands', async () => {
     const app = await rig.freshApp(services);

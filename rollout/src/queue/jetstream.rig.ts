@@ -1,13 +1,21 @@
 import { expect } from '@jest/globals';
 import { AckPolicy, connect, headers, type Msg, type NatsConnection, RetentionPolicy, StorageType } from 'nats';
-import type { Lane } from '../lane.ts';
+import { type Lane, lanes } from '../lane.ts';
 import { type RunningServer, startNats } from '../platform/local/servers/index.ts';
 import type { ExistingQueue } from '../spec.ts';
 import { bootstrap } from './bootstrap.ts';
 import { openConnection } from './connection.ts';
 import type { QueueServices } from './description.ts';
 import { openJetStreamQueue } from './jetstream.ts';
-import { consumerPath, deadLetterStream, deadLetterSubject, subjectPrefix } from './names.ts';
+import {
+  consumerName,
+  consumerPath,
+  deadLetterStream,
+  deadLetterSubject,
+  type QueueApp,
+  streamName,
+  subjectPrefix,
+} from './names.ts';
 import { contractServices, type QueueRig, type Taken } from './queue.contract.ts';
 
 let apps = 0;
@@ -175,4 +183,19 @@ export async function deadLettersOf(nats: NatsConnection, app: string) {
     headers: header,
     text: Buffer.from(data).toString('utf8'),
   }));
+}
+
+/** Config, without the server's own metadata, and birthday of every stream and consumer of the lanes. */
+export async function identities(nats: NatsConnection, app: QueueApp): Promise<readonly unknown[]> {
+  const manager = await nats.jetstreamManager();
+  const found = await Promise.all(
+    lanes.flatMap((lane) => [
+      manager.streams.info(streamName(app, lane)),
+      manager.consumers.info(streamName(app, lane), consumerName(app, lane, 'rating')),
+    ]),
+  );
+  return found.map(({ config, created }) => {
+    const metadata = Object.entries(config.metadata ?? {}).filter(([key]) => !key.startsWith('_nats.'));
+    return { created, config: { ...config, metadata: Object.fromEntries(metadata) } };
+  });
 }

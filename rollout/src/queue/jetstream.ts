@@ -80,7 +80,13 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
     }
     const isSettled = ({ seq, subject }: { seq: number; subject: string }): boolean =>
       seq <= (settled.get(subject) ?? 0);
-    return disposeLetters(this.#connection, { ...this.#app, lane, upToStreamSeq, isSettled }, signal);
+    const walk = { ...this.#app, lane, upToStreamSeq, isSettled, answer: 'givenUp' } as const;
+    return disposeLetters(this.#connection, walk, signal);
+  }
+
+  async answerLeft(lane: Lane, upToStreamSeq: number, signal: AbortSignal): Promise<number> {
+    const walk = { ...this.#app, lane, upToStreamSeq, isSettled: () => true, answer: 'takenBack' } as const;
+    return disposeLetters(this.#connection, walk, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

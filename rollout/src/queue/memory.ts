@@ -1,7 +1,7 @@
 import { HeadgateError } from '../errors.ts';
 import type { Instant, Lane, PerLane } from '../lane.ts';
 import { limits, type QueueServices, workersOf } from './description.ts';
-import type { ConsumerSeen, LaneQueueSeen, WorkQueue } from './queue.ts';
+import { type ConsumerSeen, type LaneQueueSeen, lettersMax, type WorkQueue } from './queue.ts';
 import { settledUpTo } from './seen.ts';
 
 /** What a proxy puts into a lane. `id` is the `Nats-Msg-Id`, `subject` is without the lane's prefix. */
@@ -26,7 +26,7 @@ export interface MemoryQueue extends WorkQueue {
   settle(delivery: Delivery, how: 'ack' | 'nak'): void;
   /** So many pull requests are parked. */
   park(lane: Lane, service: string, requests: number): void;
-  /** Ids of the dead letters, in the order in which they were copied; each was answered with 500. */
+  /** Ids of the dead letters, in the order in which they were copied; each was answered with 500 or 503. */
   deadLetters(lane: Lane): readonly string[];
   /** While `false`, every call of the port throws `QUEUE_UNREACHABLE`. */
   setReachable(reachable: boolean): void;
@@ -114,10 +114,11 @@ class InMemoryQueue implements MemoryQueue {
         return consumer.pulls.map((subject) => [subject, upTo] as const);
       }),
     );
-    const letters = state.messages.filter(({ seq, subject }) => seq <= (settled.get(subject) ?? 0));
-    state.deadLetters.push(...letters.map(({ id }) => id));
-    state.messages = state.messages.filter((message) => !letters.includes(message));
-    return letters.length;
+    return dispose(state, ({ seq, subject }) => seq <= (settled.get(subject) ?? 0));
+  }
+
+  async answerLeft(lane: Lane, upToStreamSeq: number, signal: AbortSignal): Promise<number> {
+    return dispose(this.#reach(lane, signal), ({ seq }) => seq <= upToStreamSeq);
   }
 
   publish(lane: Lane, { id, subject }: MemoryRequest): void {
@@ -195,6 +196,13 @@ class InMemoryQueue implements MemoryQueue {
     }
     return state;
   }
+}
+
+function dispose(state: LaneState, isLeft: (message: Message) => boolean): number {
+  const letters = state.messages.filter(isLeft).slice(0, lettersMax);
+  state.deadLetters.push(...letters.map(({ id }) => id));
+  state.messages = state.messages.filter((message) => !letters.includes(message));
+  return letters.length;
 }
 
 function emptyLane(lane: Lane, workers: QueueServices): LaneState {

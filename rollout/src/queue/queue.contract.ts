@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Lane } from '../lane.ts';
-import type { LaneQueueSeen, WorkQueue } from './queue.ts';
+import { type LaneQueueSeen, lettersMax, type WorkQueue } from './queue.ts';
 import { dead, drained } from './seen.ts';
 
 /** Two worker services, as headgate.yaml would name them. */
@@ -203,6 +203,42 @@ export function describeWorkQueue(name: string, open: () => Promise<QueueRig>): 
       expect((await rig.queue.observe('green', signal)).messages).toBe(1);
     });
 
+    test('answerLeft() takes away what waits and what is in work, of all services and behind a fence, up to the bound', async () => {
+      await publish('green', 'get.ratings', 'in work', 'waits');
+      await publish('green', 'post.mails', 'of another service');
+      const taken = await rig.take('green', 'rating', 1_000);
+      await rig.queue.fence('green', 60_000, signal);
+      const { lastSeq } = await rig.queue.observe('green', signal);
+      await publish('green', 'get.ratings', 'late');
+
+      const answered = await rig.queue.answerLeft('green', lastSeq, signal);
+      const again = await rig.queue.answerLeft('green', lastSeq, signal);
+
+      expect(taken?.id).toBe('in work');
+      expect([answered, again]).toEqual([3, 0]);
+      expect(await rig.deadLetters('green')).toEqual(['in work', 'waits', 'of another service']);
+      expect(await rig.deadLetters('blue')).toEqual([]);
+      const left = await seen('green', (look) => look.consumers['rating']?.ackPending === 0);
+      expect(left).toMatchObject({ messages: 1, consumers: { rating: { pending: 1 }, mail: { pending: 0 } } });
+      await taken!.settle('ack'); // From a worker that comes to itself too late.
+      await rig.queue.unfence('green', signal);
+      expect((await rig.take('green', 'rating', 1_000))?.id).toBe('late');
+    });
+
+    test('answerLeft() answers no more than lettersMax in one call, the oldest first', async () => {
+      const ids = Array.from({ length: lettersMax + 5 }, (_, i) => `m${i}`);
+      await publish('green', 'get.ratings', ...ids);
+
+      const answered = [
+        await rig.queue.answerLeft('green', ids.length, signal),
+        await rig.queue.answerLeft('green', ids.length, signal),
+      ];
+
+      expect(answered).toEqual([lettersMax, 5]);
+      expect(await rig.deadLetters('green')).toEqual(ids);
+      await seen('green', (look) => look.messages === 0);
+    });
+
     test('no command changes the epoch', async () => {
       const before = await rig.queue.observe('green', signal);
 
@@ -210,6 +246,7 @@ export function describeWorkQueue(name: string, open: () => Promise<QueueRig>): 
       await rig.queue.fence('green', fenceMs, signal);
       await rig.queue.unfence('green', signal);
       await rig.queue.disposeDead('green', 10, signal);
+      await rig.queue.answerLeft('green', 10, signal);
 
       expect((await rig.queue.observe('green', signal)).epoch).toBe(before.epoch);
     });
@@ -223,6 +260,7 @@ export function describeWorkQueue(name: string, open: () => Promise<QueueRig>): 
         rig.queue.fence('blue', fenceMs, signal),
         rig.queue.unfence('blue', signal),
         rig.queue.disposeDead('blue', 1, signal),
+        rig.queue.answerLeft('blue', 1, signal),
       ];
       const settled = await Promise.allSettled(calls);
       await rig.setReachable(true);

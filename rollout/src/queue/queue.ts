@@ -37,6 +37,9 @@ export type Fenced =
   | { readonly kind: 'fenced'; readonly remainingMs: number }
   | { readonly kind: 'skipped'; readonly why: string };
 
+/** Messages that one call disposes of, the oldest first: whoever drives must go on looking. */
+export const lettersMax = 1_000;
+
 /** Queue work of both lanes. Every command says what shall be and is safe to repeat. */
 export interface WorkQueue {
   /** @throws {HeadgateError} `QUEUE_UNREACHABLE` */
@@ -48,9 +51,16 @@ export interface WorkQueue {
   /** Lets deliveries go on within 100 ms. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
   unfence(lane: Lane, signal: AbortSignal): Promise<void>;
   /**
-   * Copies what is left up to `upToStreamSeq` to the dead letters, answers each with 500 and deletes it, in this order.
+   * Copies what is left up to `upToStreamSeq` to the dead letters, answers each with 500 and deletes it, in this order. What a consumer
+   * may still deliver or has in work is left alone. At most `lettersMax` in one call.
    * @returns how many were disposed of
    * @throws {HeadgateError} `QUEUE_UNREACHABLE`
    */
   disposeDead(lane: Lane, upToStreamSeq: number, signal: AbortSignal): Promise<number>;
+  /**
+   * As `disposeDead`, but with 503 and for every message, delivered or not: in the place of workers, of whom the lane may have none left.
+   * @returns how many were answered
+   * @throws {HeadgateError} `QUEUE_UNREACHABLE`
+   */
+  answerLeft(lane: Lane, upToStreamSeq: number, signal: AbortSignal): Promise<number>;
 }

@@ -88,6 +88,11 @@ describe('rightsOf()', () => {
     expect((await queue.fence('green', 5_000, signal)).kind).toBe('fenced');
     await queue.unfence('green', signal);
     expect(await queue.disposeDead('green', 1, signal)).toBe(1);
+    await as('proxy', async (proxy) => {
+      publishRequest(proxy, { app, lane: 'green', id: 'c', subject: 'get.ratings', inbox: '_INBOX_shop_proxy.c' });
+      await proxy.flush();
+    });
+    expect(await queue.answerLeft('green', 2, signal)).toBe(1);
     expect(await queue.observe('green', signal)).toMatchObject({ messages: 0, sources: [] });
   });
 

@@ -36,6 +36,9 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'unfence':
       world.lanes[command.lane].fencedUntil = world.now + 100;
       break;
+    case 'answerLeft':
+      answerLeft(world, command.lane, live);
+      break;
     case 'setPins':
       world.pins = command.pins;
       break;
@@ -45,8 +48,19 @@ export function obey(world: World, command: Command, revision: string, live: Lan
     case 'migrate': // Nor data,
     case 'closeConnections': // nor has it requests that last.
     case 'disposeDead':
-      break; // This world has no dead letters.
+      break; // Nor does it give a message up by itself.
   }
+}
+
+/** As many as one call takes; of a lane whose workers are gone, or the client might hear two answers. */
+function answerLeft(world: World, lane: Lane, live: Lane | undefined): void {
+  const at = world.lanes[lane];
+  if (lane === live) world.broken.push(`messages of the live lane ${lane} were answered by the driver`);
+  if (present(world, at.workers) > 0) world.broken.push(`messages of ${lane} were answered beside its workers`);
+  if (world.lettersAway) return;
+  const letters = at.waiting.splice(0, 1_000).length;
+  world.deadLetters += letters;
+  world.counts[lane].failed += letters;
 }
 
 function setWeights(world: World, weights: Weights): void {

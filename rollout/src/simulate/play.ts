@@ -83,8 +83,9 @@ function release(play: Play, words: string): readonly string[] {
   const [name = '', ...options] = words.split(' ');
   const spec = { ...aSpec, ...Object.fromEntries(options.map(readOption)) };
   const request = { ...orderOf(revisionNamed(name)), insist: options.includes('insist') };
-  play.world.followsSources = !options.includes('redeploy');
-  const around: Around = { raisedWeight: 'overwrite', adopt: play.world.followsSources ? 'bind' : 'redeploy' };
+  const { world } = play;
+  world.adopt = (['redeploy', 'answer'] as const).find((way) => options.includes(way)) ?? 'bind';
+  const around: Around = { raisedWeight: 'overwrite', adopt: world.adopt };
   const begun = begin(play.head, request, spec, around, instant(play.world.now));
   if (begun.kind === 'begun') play.head = begun.head;
   return [`${begun.kind}: ${begun.text}`];
@@ -184,6 +185,7 @@ function change(play: Play, words: string): readonly string[] {
       queue: rest.includes('queue'),
     };
   else if (what === 'autoscaled') play.world.autoscaled = Number(rest[0]);
+  else if (what === 'letters') play.world.lettersAway = rest.includes('away');
   else if (what === 'weights') play.world.weights = weightsFor('green', percent(Number(rest[0])));
   else if (what === 'down')
     play.world.lanes[rest[0] as Lane].proxies.since = play.world.now + Number(rest[1] ?? 3_600) * 1_000;

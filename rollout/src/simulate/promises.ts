@@ -80,7 +80,8 @@ export function endOf(game: Game, release: Release): string {
   if (phase.kind === 'rolledBack') checkRolledBack(game, release, phase.backlog);
   const waiting = Object.values(world.lanes).reduce((n, { waiting, stuck }) => n + waiting.length + stuck.length, 0);
   if (world.expired > 0) broken.push(`${world.expired} messages were lost`);
-  if (world.accepted !== world.answered + world.expired + waiting) broken.push('messages do not add up');
+  if (world.accepted !== world.answered + world.deadLetters + world.expired + waiting)
+    broken.push('messages do not add up');
   for (const record of game.records) checkReplay(game, record, release);
   return phase.kind;
 }
@@ -102,7 +103,7 @@ function checkRolledBack(game: Game, release: Release, backlog: number): void {
     game.head,
     orderOf(release.revision),
     spec,
-    { raisedWeight: 'overwrite', adopt: 'bind' },
+    { raisedWeight: 'overwrite', adopt: world.adopt },
     instant(world.now),
   );
   if (again.kind !== 'refused') broken.push('a revision that was rolled back came back by itself');

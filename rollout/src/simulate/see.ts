@@ -88,6 +88,7 @@ function seeQueue(world: World, name: Lane, memory: Memory) {
   });
   return {
     messages,
+    lastSeq: world.accepted,
     waiting: pullers.length > 0,
     fencedMs: Math.max(0, lane.fencedUntil - world.now),
     sources: lane.sources,

@@ -2,6 +2,7 @@ import type { Lane, Pin, Weights } from '../lane.ts';
 import { closedWeights, lanes } from '../lane.ts';
 import { type Marker, sameMarker } from '../pin.ts';
 import type { LaneLabels } from '../policy/look.ts';
+import type { Adoption } from '../spec.ts';
 import { binomial } from './random.ts';
 
 /** How a revision behaves. `from` is when its trouble begins, in ms after it started. */
@@ -47,12 +48,15 @@ export type World = {
   readonly ratePerSecond: number;
   /** Instances of each kind that all traffic needs, as autoscalers see it; `undefined`: there are none. */
   autoscaled: number | undefined;
-  /** Whether workers know of source lists; those that do not pull from their own lane. */
-  followsSources: boolean;
+  /** Workers know of source lists where it is `bind`; others pull from their own lane. With `answer` no version can read another one's messages. */
+  adopt: Adoption;
+  /** Nothing can be copied to the dead letters just now. */
+  lettersAway: boolean;
   readonly random: () => number;
-  /** Since the world began: accepted into a queue, answered once, expired. They must add up in the end. */
+  /** Since the world began: accepted into a queue, answered once by a worker, or with 503 by the driver, who keeps a dead letter; expired. They must add up in the end. */
   accepted: number;
   answered: number;
+  deadLetters: number;
   expired: number;
   /** Counts per lane since the last reading. */
   readonly counts: { [lane in Lane]: Tally };
@@ -79,10 +83,12 @@ export function makeWorld(random: () => number, ratePerSecond: number): World {
     behaviours: new Map(),
     ratePerSecond,
     autoscaled: undefined,
-    followsSources: true,
+    adopt: 'bind',
+    lettersAway: false,
     random,
     accepted: 0,
     answered: 0,
+    deadLetters: 0,
     expired: 0,
     counts: { blue: { requests: 0, failed: 0 }, green: { requests: 0, failed: 0 } },
     broken: [],
@@ -168,6 +174,7 @@ function work(world: World, lane: Lane, ms: number): void {
   if (hands === 0) return;
   for (const source of sourcesOf(world, lane)) {
     const from = world.lanes[source];
+    noteUnreadable(world, lane, source);
     if (world.now < from.fencedUntil) continue;
     from.lastProgressAt = world.now;
     const speed = (hands * perWorkerPerSecond * ms) / 1_000 / (source === lane ? 1 : 2);
@@ -183,8 +190,14 @@ function work(world: World, lane: Lane, ms: number): void {
   }
 }
 
-export function sourcesOf({ followsSources, lanes }: World, lane: Lane): readonly Lane[] {
-  return followsSources ? lanes[lane].sources : [lane];
+function noteUnreadable({ adopt, lanes, broken }: World, lane: Lane, source: Lane): void {
+  const isOthers = source !== lane || lanes[lane].isLent;
+  if (adopt === 'answer' && isOthers && lanes[source].waiting.length > 0)
+    broken.push(`workers got messages of lane ${source} that they cannot read`);
+}
+
+export function sourcesOf({ adopt, lanes }: World, lane: Lane): readonly Lane[] {
+  return adopt === 'bind' ? lanes[lane].sources : [lane];
 }
 
 function age(world: World, lane: SimLane): void {

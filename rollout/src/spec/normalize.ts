@@ -69,7 +69,7 @@ function normalizeService({ source, port, replicas, env, pulls, probe, manifests
 function normalizeQueue({ jetstream, adopt, existing }: NonNullable<WrittenSpec['queue']>): QueueSpec {
   return {
     url: proved(jetstream),
-    adopt: adopt === 'redeploy' ? adopt : 'bind',
+    adopt: adopt ?? 'bind',
     existing: existing && {
       stream: proved(existing.stream),
       consumers: Object.fromEntries(proved(existing.consumers)),

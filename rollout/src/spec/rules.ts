@@ -193,14 +193,6 @@ const bakedBeforeDeadline: Rule = ({ release = {} }) => {
 const migrateCommand: Rule = ({ release }) =>
   when(release?.migrate?.command?.length === 0, { path: ['release', 'migrate', 'command'], rule: 'must not be empty' });
 
-/** What is known and not done by anything yet is refused: it would be relied on. */
-const notYet: Rule = ({ queue }) => [
-  ...when(queue?.adopt === 'answer', {
-    path: ['queue', 'adopt'],
-    rule: 'must be bind or redeploy, as nobody answers what is left without working it off yet',
-  }),
-];
-
 const ownMetrics: Rule = ({ release }) =>
   brokenMetrics(release?.metrics ?? new Map()).map((broken) => ({
     ...broken,
@@ -228,7 +220,6 @@ export const rules: readonly Rule[] = [
   keptWarmThroughWatch,
   bakedBeforeDeadline,
   migrateCommand,
-  notYet,
   ownMetrics,
   syntheticRequests,
 ];

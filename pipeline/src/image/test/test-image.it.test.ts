@@ -6,9 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pushImage } from '../../registry/client.ts';
 import { fromMachine } from '../base.ts';
 import { type ImageBuilder, openImageBuilder } from '../image.ts';
-import type { ImageTestReport } from './report.ts';
+import { findCrossed } from './crossed.ts';
+import { openGround } from './ground.ts';
+import { startInstance } from './instance.ts';
 import { type RecordedRequest, readRequests } from './requests.ts';
-import { testImage } from './test-image.ts';
+import { type ImageTestRequest, testImage } from './test-image.ts';
 
 const repository = join(import.meta.dirname, '../../../..');
 const signal = AbortSignal.timeout(120_000);
@@ -53,22 +55,19 @@ describe('testImage()', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  function run(service: string, layout: string, lives: typeof live | undefined): Promise<ImageTestReport> {
-    const imageFolder = join(folder, 'images');
-    return testImage(
-      {
-        app: 'ratings',
-        services,
-        service,
-        layout,
-        imageFolder,
-        workFolder: join(folder, 'ground'),
-        requests,
-        live: lives,
-        graceMs: 8_000,
-      },
-      signal,
-    );
+  function requestFor(service: string, layout: string): ImageTestRequest {
+    return {
+      app: 'ratings',
+      services,
+      service,
+      layout,
+      imageFolder: join(folder, 'images'),
+      workFolder: join(folder, 'ground'),
+      requests,
+      live: undefined,
+      adopt: 'bind',
+      graceMs: 8_000,
+    };
   }
 
   /** An image of a program of the test's own, in the place of the proxy. */
@@ -81,7 +80,7 @@ describe('testImage()', () => {
   }
 
   test.each(['proxy', 'rating'])('passes the %s, with live on the other side', async (service) => {
-    const report = await run(service, join(folder, 'out', service), live);
+    const report = await testImage({ ...requestFor(service, join(folder, 'out', service)), live }, signal);
 
     expect(report.checks.filter(({ outcome }) => outcome !== 'passed')).toEqual([]);
     expect(report).toMatchObject({ service, ok: true });
@@ -95,20 +94,7 @@ describe('testImage()', () => {
       await import(${JSON.stringify(join(repository, 'services/proxy/src/main.ts'))});`;
     const layout = await anImageOf('deaf', deaf);
 
-    const report = await testImage(
-      {
-        app: 'ratings',
-        services,
-        service: 'proxy',
-        layout,
-        imageFolder: join(folder, 'images'),
-        workFolder: join(folder, 'ground'),
-        requests,
-        live: undefined,
-        graceMs: 1_000,
-      },
-      signal,
-    );
+    const report = await testImage({ ...requestFor('proxy', layout), graceMs: 1_000 }, signal);
 
     expect(report.ok).toBe(false);
     expect(report.checks.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name)).toEqual([
@@ -123,10 +109,40 @@ describe('testImage()', () => {
   test('fails an image that ends at its start with its last words, and looks no further', async () => {
     const layout = await anImageOf('ending', "process.stderr.write('no database');\nprocess.exitCode = 3;");
 
-    const report = await run('proxy', layout, undefined);
+    const report = await testImage(requestFor('proxy', layout), signal);
 
     const [ready, ...others] = report.checks;
     expect(ready).toMatchObject({ outcome: 'failed', detail: 'it ended with 3: no database' });
     expect(new Set(others.map(({ outcome }) => outcome))).toEqual(new Set(['skipped']));
+  });
+
+  test('refuses a proxy that does not get on with the live worker, unless a rollback hands on nothing', async () => {
+    const layout = await anImageOf(
+      'estranged',
+      `const { createServer } = await import('node:http');
+       const { ADMIN_PORT, HOST, PORT } = process.env;
+       createServer((_, response) => response.end()).listen(Number(ADMIN_PORT), HOST);
+       createServer((_, response) => response.writeHead(500).end()).listen(Number(PORT), HOST);`,
+    );
+    const request = { ...requestFor('proxy', layout), live };
+    await using ground = await openGround(request, request, signal);
+    const image = await ground.unpack(layout, signal);
+    await using instance = await startInstance(ground, { service: 'proxy', lane: 'blue', image });
+
+    const [bind, answer] = [
+      await findCrossed({ request, ground, image, instance }, signal),
+      await findCrossed({ request: { ...request, adopt: 'answer' }, ground, image, instance }, signal),
+    ];
+
+    expect(bind).toEqual({
+      outcome: 'failed',
+      detail: expect.stringMatching(
+        /get\.ratings with live's rating got 500, not 200.*unless queue\.adopt is "answer"$/,
+      ),
+    });
+    expect(answer).toEqual({
+      outcome: 'passed',
+      detail: expect.stringMatching(/got 500, not 200.*a rollback answers what is left with 503/),
+    });
   });
 });

@@ -1,7 +1,7 @@
 /** The image test: the exact bytes that would be published, run beside real servers, before any registry sees them. */
 
 import { join } from 'node:path';
-import { withDeadline } from '@headgate/rollout';
+import { type Adoption, withDeadline } from '@headgate/rollout';
 import type { PulledImage } from '@headgate/rollout/local';
 import { type Descriptor, readLayout } from '../layout.ts';
 import { findCrossed } from './crossed.ts';
@@ -29,6 +29,8 @@ export type ImageTestRequest = App & {
   readonly requests: readonly RecordedRequest[];
   /** `host:port/name@sha256:…` of each service that is live now; `undefined` before the first release. */
   readonly live: Readonly<Record<string, string>> | undefined;
+  /** What becomes of messages after a rollback; `undefined`: there is no queue. */
+  readonly adopt: Adoption | undefined;
   /** How long a stopping instance may take. */
   readonly graceMs: number;
 };

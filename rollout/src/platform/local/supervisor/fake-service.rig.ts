@@ -43,6 +43,7 @@ function service(): void {
   });
   if (env['PORT'] !== undefined) proxy.listen(Number(env['PORT']), env['HOST']);
   let stopping = false;
+  let acksLeft = Number(env['ACKS_MAX'] ?? Number.POSITIVE_INFINITY);
   /** Pulls from its own lane alone, as a worker that knows of no source list. */
   async function pull(nats: typeof import('nats')): Promise<void> {
     open++;
@@ -52,6 +53,7 @@ function service(): void {
     while (!stopping) {
       const message = await from.next({ expires: 1_000 });
       if (message === null) continue;
+      if (acksLeft-- <= 0) continue; // Taken, and never heard of again.
       await new Promise((resolve) => setTimeout(resolve, Number(env['HANDLER_MS'])));
       const { originReplyTo } = message.json<{ originReplyTo: string }>();
       connection.publish(`effects.${env['HEADGATE_REVISION']}`, message.headers?.get('Nats-Msg-Id'));

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from '@jest/globals';
 import { AckPolicy, connect, headers, type Msg, type NatsConnection, RetentionPolicy, StorageType } from 'nats';
 import { type Lane, lanes } from '../lane.ts';
@@ -114,6 +115,10 @@ export async function openContractRig({ server, nats, freshApp }: NatsRig): Prom
     },
     async setReachable(reachable) {
       process.kill(server.pid, reachable ? 'SIGCONT' : 'SIGSTOP');
+      if (reachable) return;
+      // On a busy machine it answers for some time more.
+      const status = () => readFile(`/proc/${server.pid}/status`, 'utf8');
+      while (!/^State:\s+T/m.test(await status())) await new Promise((resolve) => setTimeout(resolve, 1));
     },
     async [Symbol.asyncDispose]() {
       process.kill(server.pid, 'SIGCONT');

@@ -1,6 +1,13 @@
-import { ensureSupervisor, HeadgateError, lanes, type ReadyInfo, stopSupervisor } from '@headgate/rollout';
+import {
+  ensureSupervisor,
+  findSupervisor,
+  HeadgateError,
+  lanes,
+  type ReadyInfo,
+  stopSupervisor,
+} from '@headgate/rollout';
 import { type App, appOptions, openApp } from './open.ts';
-import { type Call, flag, type Shell, type Subcommand } from './shell.ts';
+import { type Call, flag, type Shell, type Subcommand, text } from './shell.ts';
 
 /** Its state lies beside headgate.yaml, so that to stop it and to take it down are one. */
 const verbs = { up, start: up, info: up, logs, stop: down, down } as const satisfies Record<
@@ -9,9 +16,17 @@ const verbs = { up, start: up, info: up, logs, stop: down, down } as const satis
 >;
 
 export const command: Subcommand = {
-  usage: 'up|start|info|logs|stop|down',
-  help: 'The local platform of this app: nats-server, HAProxy, Postgres, an OCI registry and the lanes, under one supervisor. Start is up, stop is down: journal, data and images stay in .headgate and go on with the next start.',
-  options: appOptions,
+  usage: 'up|start|info|logs|stop|down [--plan]',
+  help: `The local platform of this app: nats-server, HAProxy, Postgres, an OCI registry and the lanes, under one supervisor. Start is up, stop is down: journal, data and images stay in .headgate and go on with the next start.
+
+For an app on Kubernetes, where headgate.yaml (or -e) says so, its cluster: up takes the one that the kubeconfig's current context names, if it answers. Else, or with --k3d or --kind, it starts the one of that name, or makes it on this machine in docker, with a registry. start, stop and down are for what Headgate made from here, and refuse every other cluster (12).`,
+  options: {
+    ...appOptions,
+    k3d: { type: 'string', help: 'make or start a cluster of this name by k3d' },
+    kind: { type: 'string', help: 'make or start a cluster of this name by kind' },
+    kubeconfig: { type: 'string', help: 'the kubeconfig (default HEADGATE_KUBECONFIG, KUBECONFIG or ~/.kube/config)' },
+    plan: { type: 'boolean', help: 'do nothing: say what would be done' },
+  },
   positionals: { min: 1, max: 1 },
   async run(call, shell) {
     const verb = call.positionals[0] ?? '';
@@ -21,12 +36,35 @@ export const command: Subcommand = {
         hint: 'run `headgate cluster --help`',
       });
     }
-    return verbs[verb](await openApp(call, shell), call, shell);
+    const app = await openApp(call, shell);
+    if (app.spec.kubernetes !== undefined) {
+      const { kubernetesCluster } = await import('./kubernetes-cluster.ts');
+      return kubernetesCluster(verb, app, call, shell);
+    }
+    refuseKubernetes(app, call);
+    return flag(call, 'plan') ? plan(verb, app, call, shell) : verbs[verb](app, call, shell);
   },
 };
 
 function isVerb(word: string): word is keyof typeof verbs {
   return Object.hasOwn(verbs, word);
+}
+
+/** @throws {HeadgateError} `USAGE` */
+function refuseKubernetes({ spec }: App, call: Call): void {
+  const given = (['k3d', 'kind', 'kubeconfig'] as const).find((name) => text(call, name) !== undefined);
+  if (given === undefined) return;
+  throw new HeadgateError('USAGE', `Cannot go by --${given} as the headgate.yaml of ${spec.app} names no cluster`, {
+    hint: 'leave it out, or name an environment that has `kubernetes` with -e',
+  });
+}
+
+async function plan(verb: keyof typeof verbs, app: App, call: Call, shell: Shell): Promise<number> {
+  const running = (await findSupervisor(app.state, shell.signal)) !== undefined;
+  const ends = verbs[verb] === down;
+  const words = running === ends ? `would ${ends ? 'stop' : 'start'} the local platform` : 'nothing to do';
+  shell.out(flag(call, 'json') ? `${JSON.stringify({ running, plan: words })}\n` : `${words}\n`);
+  return 0;
 }
 
 async function up(app: App, call: Call, shell: Shell): Promise<number> {

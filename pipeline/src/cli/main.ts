@@ -75,7 +75,10 @@ export const subcommands = {
     summary: 'on Kubernetes: a port of this machine that leads to the gateway, or to its metrics',
   },
   doctor: { load: () => import('./doctor.ts'), summary: 'what this machine, your manifests and your cluster lack' },
-  cluster: { load: () => import('./cluster.ts'), summary: 'the local platform: up, start, info, logs, stop, down' },
+  cluster: {
+    load: () => import('./cluster.ts'),
+    summary: 'the local platform, or a cluster for an app on Kubernetes: up, start, info, logs, stop, down',
+  },
 } as const satisfies Record<string, { load: () => Promise<{ command: Subcommand }>; summary: string }>;
 
 export type SubcommandName = keyof typeof subcommands;

@@ -142,7 +142,7 @@ describe('run()', () => {
     let tries = 0;
     const flaky = step('flaky', {
       kind: 'pure',
-      retry: { times: 3, on: (error) => error instanceof Error && error.message === 'again' },
+      retry: { times: 3, on: (error) => error instanceof Error && error.message === 'again', pauseMs: 1 },
       run: () => {
         if (++tries < 3) throw new Error('again');
       },
@@ -171,6 +171,58 @@ describe('run()', () => {
     await bench.run([bad]);
 
     expect(tries).toBe(1);
+  });
+
+  test('pauses longer before each further attempt, and not once it is told to stop', async () => {
+    await using bench = await aBench();
+    const begun: number[] = [];
+    const away = step('away', {
+      kind: 'pure',
+      retry: { times: 3, on: () => true, pauseMs: 200 },
+      run: () => {
+        begun.push(performance.now());
+        throw new Error('away');
+      },
+    });
+    const patient = step('patient', {
+      kind: 'pure',
+      retry: { times: 2, on: () => true, pauseMs: 60_000 },
+      run: () => Promise.reject(new Error('away')),
+    });
+    const stop = new AbortController();
+    const stopAtRetry = {
+      on: ({ kind }: { readonly kind: string }) => void (kind === 'step.retry' && stop.abort(new Error('SIGTERM'))),
+      close: () => {},
+    };
+
+    await bench.run([away]);
+    const stopped = await bench.run([patient], { signal: stop.signal, reporters: [stopAtRetry] });
+
+    const [first = 0, second = 0, third = 0] = begun;
+    expect(second - first).toBeGreaterThanOrEqual(199);
+    expect(third - second).toBeGreaterThanOrEqual(399);
+    expect(stopped.steps['patient']).toEqual({ kind: 'interrupted' });
+  });
+
+  test('a step that cannot be stopped is not tried again beside itself', async () => {
+    await using bench = await aBench();
+    let running = 0;
+    const deaf = step('deaf', {
+      kind: 'pure',
+      timeoutMs: 50,
+      retry: { times: 3, on: () => true, pauseMs: 1 },
+      run: () => {
+        running += 1;
+        return new Promise(() => {});
+      },
+    });
+
+    const { steps } = await bench.run([deaf]);
+
+    expect(running).toBe(1);
+    expect(steps['deaf']).toMatchObject({
+      failure: { class: 'STUCK', message: 'Cannot stop deaf as it must end within 5.0 s after it is told to' },
+    });
   });
 
   test('a step whose time has no end may take any', async () => {

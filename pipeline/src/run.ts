@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { StepCache } from './cache/cache.ts';
 import { openFolderCache } from './cache/folder.ts';
@@ -16,6 +15,7 @@ import type { Pipeline } from './pipeline.ts';
 import { closure } from './plan/graph.ts';
 import type { Reporter } from './report/report.ts';
 import type { Needs } from './run/attempt.ts';
+import { usableCores } from './run/cores.ts';
 import type { Environment } from './run/environment.ts';
 import { executeStep } from './run/execute.ts';
 import { redactor } from './run/redact.ts';
@@ -40,7 +40,7 @@ export type RunOptions = {
   readonly resume?: 'auto' | false;
   /** True: after a failure, whatever does not need the failed step still runs. */
   readonly keepGoing?: boolean;
-  /** Steps at a time; the number of cores unless given. */
+  /** Steps at a time; the number of cores that this process may use unless given. */
   readonly concurrency?: number;
   /** The folder `.headgate/cache` unless given. */
   readonly cache?: StepCache;
@@ -134,7 +134,7 @@ function runId({ name, config }: Pipeline, { change: { commit }, resume }: RunOp
 
 /** Every step begins when its needs are there and a slot is free. Steps come after their needs, so each finds theirs begun. */
 async function executeAll(steps: readonly Step[], session: Session, options: RunOptions): Promise<StepResults> {
-  const slots = new Slots(options.concurrency ?? availableParallelism());
+  const slots = new Slots(options.concurrency ?? usableCores());
   const begun = new Map<string, Promise<StepResult>>();
   let failed = false;
   const settle = async (step: Step): Promise<StepResult> => {

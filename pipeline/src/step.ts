@@ -75,6 +75,14 @@ export type Question = {
   readonly find: (globs: readonly string[]) => Promise<readonly string[]>;
 };
 
+export type Retry = {
+  /** All attempts. */
+  readonly times: number;
+  readonly on: (error: unknown) => boolean;
+  /** Before the second attempt, twice as long before each one after it, at most a minute. 1 s unless given. */
+  readonly pauseMs: number;
+};
+
 type Common<Needs extends readonly Step[], Values> = {
   readonly needs?: Needs;
   readonly outputs?: {
@@ -84,8 +92,8 @@ type Common<Needs extends readonly Step[], Values> = {
   };
   /** For one attempt; 30 min unless given, at most 24 days. Infinity: what it does ends by itself. */
   readonly timeoutMs?: number;
-  /** `times` counts all attempts. A step that passes later is marked as flaky, and told so to everybody. */
-  readonly retry?: { readonly times: number; readonly on: (error: unknown) => boolean };
+  /** A step that passes later is marked as flaky, and told so to everybody. One that could not be stopped is not tried again beside itself. */
+  readonly retry?: Partial<Retry> & Pick<Retry, 'times' | 'on'>;
   /** Anything but `true` skips the step, with this as the reason, and all that need it. */
   readonly when?: (given: { readonly out: Out<Needs>; readonly change: Change }) => true | string;
 };
@@ -120,7 +128,7 @@ type StepParts<Id extends string, Values> = {
   readonly writes: readonly string[];
   readonly values: Schema<Values>;
   readonly timeoutMs: number;
-  readonly retry: { readonly times: number; readonly on: (error: unknown) => boolean };
+  readonly retry: Retry;
   readonly when: (given: { readonly out: Erased; readonly change: Change }) => true | string;
 };
 
@@ -140,6 +148,7 @@ export type EffectStep<Id extends string = string, Values = unknown> = StepParts
 export type Step<Id extends string = string, Values = unknown> = PureStep<Id, Values> | EffectStep<Id, Values>;
 
 const timeoutMsDefault = 30 * 60_000;
+const pauseMsDefault = 1_000;
 
 /**
  * @example
@@ -161,7 +170,7 @@ export function step<const Id extends string, const Needs extends readonly Step[
     writes: spec.outputs?.files ?? [],
     values: spec.outputs?.values ?? (nothing as Schema<Values>), // Without a schema `Values` is undefined.
     timeoutMs: spec.timeoutMs ?? timeoutMsDefault,
-    retry: spec.retry ?? { times: 1, on: () => false },
+    retry: { times: 1, on: () => false, pauseMs: pauseMsDefault, ...spec.retry },
     when: (spec.when ?? always) as StepParts<Id, Values>['when'],
   };
   // The engine hands every step the values of exactly its needs, as their own schemas read them.

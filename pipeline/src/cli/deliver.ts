@@ -39,6 +39,8 @@ export type Delivery = {
   /** Lint and unit tests first. */
   readonly check: boolean;
   readonly reason: string;
+  /** Steps at a time; as many as the machine lets it unless given. */
+  readonly concurrency?: number | undefined;
   /** Whoever runs this says yes to the release by it, where the app has approvers. */
   readonly approve?: boolean;
   /** The app in its environment `staging`, if there is one and it is not the one that is delivered to. */
@@ -75,7 +77,8 @@ export async function deliver(
   const registry = target === 'check' ? namedRegistry(shell) : await releaseRegistry(app, shell);
   const mayBeBlind = target === 'check' || target === 'images';
   const { pipeline, options } = await prepare(delivery, target, { registry, releaserOf, mayBeBlind }, shell);
-  return await run(pipeline, { ...options, reporters });
+  const { concurrency } = delivery;
+  return await run(pipeline, { ...options, ...(concurrency && { concurrency }), reporters });
 }
 
 /** What `deliver` would do. Starts nothing: what does not run is named in the plan. */

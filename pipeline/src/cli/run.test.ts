@@ -33,6 +33,14 @@ test('run deliver --plan tells every step, starts no server and leaves no file',
   expect(await readdir(shell.cwd, { recursive: true })).toEqual(before);
 });
 
+test.each([['0'], ['2.5'], ['all']])('run --concurrency %s exits 64', async (given) => {
+  await using shell = await aShell({ 'headgate.yaml': readFileSync(join(repository, 'headgate.yaml'), 'utf8') });
+
+  const { code, err } = await shell.run('run', 'check', '--concurrency', given);
+
+  expect([code, err]).toEqual([64, expect.stringContaining(`a whole number from 1: current value is "${given}"`)]);
+});
+
 test('on the machine of a pull request, which no cluster knows, check runs and the plan of the release goes to its page', async () => {
   const out = await mkdtemp(join(tmpdir(), 'headgate-summary-'));
   const summary = join(out, 'summary');

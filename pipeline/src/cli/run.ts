@@ -16,7 +16,7 @@ import { type Delivery, deliver, planDelivery } from './deliver.ts';
 import { endOf, tell } from './ending.ts';
 import { type App, appOptions, openApp, openEnvironment, openHostOf, openPorts } from './open.ts';
 import { presenter } from './present.ts';
-import { flag, type Shell, type Subcommand, text } from './shell.ts';
+import { count, flag, type Shell, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: 'check|images|publish|staging|perf|production|deliver [--plan]',
@@ -31,6 +31,10 @@ export const command: Subcommand = {
     },
     approve: { type: 'boolean', help: 'say yes to the release, as one of the approvers that headgate.yaml names' },
     reason: { type: 'string', help: 'one sentence for the record' },
+    concurrency: {
+      type: 'string',
+      help: 'steps at a time (default the cores that this machine, or its container, may use)',
+    },
   },
   positionals: { min: 1, max: 1 },
   async run(call, shell) {
@@ -63,6 +67,7 @@ export const command: Subcommand = {
       check: !flag(call, 'skip-check'),
       approve: flag(call, 'approve'),
       reason: text(call, 'reason') ?? 'a run of deliver',
+      concurrency: count(call, 'concurrency'),
       staging,
     };
     if (flag(call, 'plan')) {

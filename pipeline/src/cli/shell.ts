@@ -85,6 +85,15 @@ export function port(call: Call, name: string): number | undefined {
   throw unfit(name, 'a whole number up to 65535', given);
 }
 
+/** A whole number from 1. @throws {HeadgateError} `USAGE` */
+export function count(call: Call, name: string): number | undefined {
+  const given = text(call, name);
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw unfit(name, 'a whole number from 1', given);
+}
+
 /** One of the words that an option takes. @throws {HeadgateError} `USAGE` */
 export function word<const Word extends string>(call: Call, name: string, words: readonly Word[]): Word | undefined {
   const given = text(call, name);

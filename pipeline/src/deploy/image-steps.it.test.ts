@@ -113,33 +113,64 @@ describe('an image is made anew when the bundle is, and only then', () => {
   });
 });
 
-test('what is published has a name in the registry, so that none clears it away', async () => {
+/** A shop whose image is as if it had passed its test, and is published at `address`. */
+async function publishing(address: string) {
   const cache = await mkdtemp(join(tmpdir(), 'headgate-base-'));
-  await using bench = await aBench({ ...files, 'web/src/main.ts': 'console.log(1);' });
-  await using registry = await startRegistry();
-  try {
-    const parsed = parseSpec(shop, { file: 'headgate.yaml' });
-    if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
-    const address = new URL(registry.url).host;
-    const common = { spec: parsed.spec, root: bench.root, cache, live: undefined } as const;
-    const place: Place = { ...common, builder: 'oci', baseKey: 'b', registry: `${address}/shop` };
-    const image = imageBuild(place, 'web', []);
-    // As if it had passed its test.
-    const tested = step('imagetest:web', {
-      kind: 'pure',
-      needs: [image],
-      outputs: { values: record({ digest: made(text, digest) }) },
-      run: ({ out }) => out['image:web'] as never,
-    }) as unknown as ReturnType<typeof imageTest>;
-    const publish = publishStep(place, [tested]);
+  const bench = await aBench({ ...files, 'web/src/main.ts': 'console.log(1);' });
+  const parsed = parseSpec(shop, { file: 'headgate.yaml' });
+  if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
+  const common = { spec: parsed.spec, root: bench.root, cache, live: undefined } as const;
+  const place: Place = { ...common, builder: 'oci', baseKey: 'b', registry: `${address}/shop` };
+  const image = imageBuild(place, 'web', []);
+  const tested = step('imagetest:web', {
+    kind: 'pure',
+    needs: [image],
+    outputs: { values: record({ digest: made(text, digest) }) },
+    run: ({ out }) => out['image:web'] as never,
+  }) as unknown as ReturnType<typeof imageTest>;
+  const publish = publishStep(place, [tested]);
+  return {
+    root: bench.root,
+    run: (options: Parameters<Bench['run']>[1] = {}) => bench.run([image, tested, publish], options),
+    [Symbol.asyncDispose]: async () => {
+      await bench[Symbol.asyncDispose]();
+      await rm(cache, { recursive: true });
+    },
+  };
+}
 
-    const { exitCode } = await bench.run([image, tested, publish]);
+test('what is published has a name in the registry, so that none clears it away', async () => {
+  await using registry = await startRegistry();
+  const address = new URL(registry.url).host;
+  await using ground = await publishing(address);
+
+  const { exitCode } = await ground.run();
+
+  expect(exitCode).toBe(0);
+  const { manifests } = JSON.parse(await readFile(join(ground.root, 'out/images/web/index.json'), 'utf8'));
+  const of = manifests[0].digest;
+  expect(await resolveTag(`${address}/shop/web`, publishedTag(of), AbortSignal.timeout(5_000))).toBe(of);
+});
+
+test('a registry that is away for a moment makes publishing flaky, and fails none', async () => {
+  const before = await startRegistry();
+  await before[Symbol.asyncDispose]();
+  const { host, port } = new URL(before.url);
+  await using ground = await publishing(host);
+  let registry: ReturnType<typeof startRegistry> | undefined;
+  const backAtRetry = {
+    on: ({ kind }: { readonly kind: string }) => {
+      if (kind === 'step.retry') registry ??= startRegistry({ port: Number(port) });
+    },
+    close: () => {},
+  };
+  try {
+    const { exitCode, of } = await ground.run({ reporters: [backAtRetry] });
 
     expect(exitCode).toBe(0);
-    const { manifests } = JSON.parse(await readFile(join(bench.root, 'out/images/web/index.json'), 'utf8'));
-    const of = manifests[0].digest;
-    expect(await resolveTag(`${address}/shop/web`, publishedTag(of), AbortSignal.timeout(5_000))).toBe(of);
+    expect(of('step.retry')[0]).toMatchObject({ step: 'publish', failure: { class: 'REGISTRY_UNREACHABLE' } });
+    expect(of('step.done').find((one) => one.step === 'publish')?.attempts).toBeGreaterThan(1);
   } finally {
-    await rm(cache, { recursive: true });
+    await (await registry)?.[Symbol.asyncDispose]();
   }
 });

@@ -179,6 +179,8 @@ export function publishStep(place: Place, tests: readonly ImageTest[]) {
   return step('publish', {
     kind: 'effect',
     needs: tests,
+    // It looks before each attempt, and what was sent is not sent again.
+    retry: { times: 3, on: (error) => isHeadgateError(error) && error.code === 'REGISTRY_UNREACHABLE' },
     outputs: {
       values: { parse: (value): Readonly<Record<string, string>> => value as Readonly<Record<string, string>> },
     },

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { canonicalJson, firstOf } from '@headgate/rollout';
 import type { StoredFile } from '../cache/cache.ts';
 import { fileName } from '../plan/graph.ts';
+import { formatMs } from '../report/lines.ts';
 import type { RunContext, Step } from '../step.ts';
 import type { Environment } from './environment.ts';
 import { failureOf, StepError } from './failure.ts';
@@ -16,6 +17,8 @@ import type { LogSpool } from './spool.ts';
 
 /** How long a step may take to end after it was told to. */
 const stopGraceMs = 5_000;
+/** The longest pause between two attempts. */
+const pauseMaxMs = 60_000;
 
 export type Context = RunContext<Readonly<Record<string, unknown>>>;
 
@@ -46,10 +49,17 @@ export async function withAttempts<T>(
     } catch (error) {
       spool.flush();
       spool.log(wordsOf(error));
-      if (session.signal.aborted || number >= step.retry.times || !step.retry.on(error)) throw error;
+      if (session.signal.aborted || number >= step.retry.times || isStuck(error) || !step.retry.on(error)) throw error;
       session.emit({ kind: 'step.retry', step: step.id, attempt: number, failure: failureOf(error) });
+      const pauseMs = Math.min(pauseMaxMs, step.retry.pauseMs * 2 ** (number - 1));
+      await sleep(pauseMs, undefined, { signal: session.signal });
     }
   }
+}
+
+/** It goes on, nobody knows for how long: another attempt would run beside it. */
+function isStuck(error: unknown): boolean {
+  return error instanceof StepError && error.class === 'STUCK';
 }
 
 /** For the log. What a command has said is there already, and quoted it would hide a secret from whoever looks for it. */
@@ -103,7 +113,7 @@ async function bounded<T>(step: Step, signal: AbortSignal, work: (signal: AbortS
     return await Promise.race([work(stop), stuck(step, stop, done.signal)]);
   } catch (error) {
     if (!own.signal.aborted || signal.aborted || error instanceof StepError) throw error;
-    throw new StepError('TIMEOUT', `Cannot finish ${step.id} as it must end within ${step.timeoutMs} ms`, error);
+    throw new StepError('TIMEOUT', `Cannot finish ${step.id} as it must end within ${formatMs(step.timeoutMs)}`, error);
   } finally {
     clearTimeout(timer);
     done.abort();
@@ -115,7 +125,10 @@ async function stuck(step: Step, stop: AbortSignal, done: AbortSignal): Promise<
   if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
   // Its end is not waited for once the work is done, so the rejection has nobody to hear it.
   await sleep(stopGraceMs, undefined, { signal: done }).catch(() => new Promise(() => {}));
-  throw new StepError('STUCK', `Cannot stop ${step.id} as it must end within ${stopGraceMs} ms after it is told to`);
+  throw new StepError(
+    'STUCK',
+    `Cannot stop ${step.id} as it must end within ${formatMs(stopGraceMs)} after it is told to`,
+  );
 }
 
 /** Reads what a step returned as whoever needs it will read it. @throws {StepError} `OUTPUTS` */

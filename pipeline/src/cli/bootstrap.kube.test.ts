@@ -59,7 +59,7 @@ describe('headgate bootstrap', () => {
       routes: count('httproute'),
       roles: count('role.'),
       bindings: count('rolebinding'),
-    }).toEqual({ autoscalers, budgets: 4, policies: 4, deployments: 4, services: 4, routes: 2, roles: 6, bindings: 2 });
+    }).toEqual({ autoscalers, budgets: 4, policies: 4, deployments: 4, services: 4, routes: 2, roles: 7, bindings: 2 });
     expect(await app.kubectl(['get', 'deployments', '-o', 'name'])).toBe('');
   });
 

@@ -42,6 +42,12 @@ withPods(
     await left.says('this command waits');
     left.child.kill('SIGINT');
     expect(await left.exited).toBe(130);
+    const wishing = releaser.start('hold', '--environment', 'by-hand');
+    await wishing.says(
+      'this user may not drive (role headgate-test-driver may): a controller or a driver takes this up',
+    );
+    wishing.child.kill('SIGINT');
+    expect(await wishing.exited).toBe(130);
     const staying = releaser.start('rollback', '--reason', 'stays');
     await staying.says(
       'this user may not drive (role headgate-test-driver may): the candidate has no weight, and a controller or a driver ends the release when one is back; this command waits for that',
@@ -56,7 +62,7 @@ withPods(
       '1 promoted',
       '2 rolledBack',
     ]);
-    expect(releaser.askedForLock()).toBe(2);
+    expect(releaser.askedForLock()).toBe(3);
     expect(app.failed).toEqual([]);
   },
   240_000,
@@ -83,7 +89,7 @@ async function openReleaser({ namespace, client, text }: ClusterApp) {
   await bindRole(client, 'headgate-test-releaser', 'releaser');
   const folder = await mkdtemp(join(tmpdir(), 'headgate-releaser-'));
   const file = join(folder, 'headgate.yaml');
-  await writeFile(file, text);
+  await writeFile(file, `${text}environments:\n  by-hand: { kubernetes: { driver: cli } }\n`);
   let asked = 0;
   const front = await openFront({
     account: `${namespace}:releaser`,

@@ -1,7 +1,7 @@
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
 import type { Journal, Json, Lease } from '../journal/journal.ts';
-import { emptyHead, type Head, type Plan } from '../policy/release.ts';
+import { emptyHead, type Head, type Plan, type Release } from '../policy/release.ts';
 
 const writeMaxMs = 5_000;
 
@@ -57,9 +57,10 @@ export function journalGone(doing: string): HeadgateError {
 /** An older version's journal has none. */
 const noPins = { pins: [] };
 
-/** Nor does its plan say what this follows from. */
-function adoptOf({ redeploy }: Partial<Plan> = {}): Pick<Plan, 'adopt'> {
-  return { adopt: redeploy === undefined ? 'bind' : 'redeploy' };
+/** Nor does its plan say how messages are adopted, or what live runs, unless workers of that were to be put into the lane. */
+function adoptionIn({ lanes }: Head, { former, plan }: Release): Pick<Plan, 'adopt' | 'redeploy'> {
+  const { redeploy }: Partial<Plan> = plan ?? {};
+  return { adopt: redeploy === undefined ? 'bind' : 'redeploy', redeploy: former && lanes[former] };
 }
 
 /** The journal keeps JSON, and JSON keeps no `undefined`: what is absent there is absent here. */
@@ -72,7 +73,7 @@ function toHead(stored: Json): Head {
     lanes: { blue: head.lanes.blue, green: head.lanes.green },
     release: release && {
       ...release,
-      plan: { ...adoptOf(release.plan), ...release.plan },
+      plan: { ...adoptionIn(head, release), ...release.plan },
       state: { ...noPins, ...release.state },
     },
   };

@@ -1,4 +1,5 @@
 import type { Lane } from '../lane.ts';
+import type { Adoption } from '../spec.ts';
 import type { Look } from './look.ts';
 import type { BackStage, Phase } from './phase.ts';
 import type { Command, Plan, Release } from './release.ts';
@@ -6,8 +7,14 @@ import { presentSizes } from './sizes.ts';
 
 /** What is done on the way back, stage by stage; when a stage is over is in back.ts. */
 
+type Back = Extract<Phase, { kind: 'rollingBack' }>;
+type WithLive = Release & { readonly former: Lane };
+
 /** How long a fence is set for; renewed at each look, so that a dead driver's fence lapses before messages age out. */
 const fenceMs = 15_000;
+
+/** After so long the fence goes, whatever instances are still listed: late and perhaps to a zombie is better than lost. */
+export const fenceMaxMs = 20_000;
 
 /** After so long without a confirmed weight 0 the queue half goes by itself. */
 const queueHalfAfterMs = 2_000;
@@ -18,28 +25,25 @@ export function queueHalf({ candidate, former, plan }: Release, look: Look): rea
   return [...sources(look, candidate, []), ...sources(look, former, [former, candidate])];
 }
 
-export function backCommands(
-  release: Release,
-  phase: Extract<Phase, { kind: 'rollingBack' }>,
-  look: Look,
-): readonly Command[] {
+export function backCommands(release: Release, phase: Back, look: Look): readonly Command[] {
   const { former, plan } = release;
   if (!plan.queue || former === undefined) return phase.stage === 'retiring' ? [stopped(release)] : [];
-  switch (plan.adopt) {
+  switch (adoptionOf(release, phase)) {
     case 'bind':
       return bindCommands({ ...release, former }, phase, look);
     case 'redeploy':
-      return redeployCommands(release, phase.stage, look);
+      return redeployCommands({ ...release, former }, phase, look);
     case 'answer':
       return answerCommands(release, phase.stage, look);
   }
 }
 
-function bindCommands(
-  release: Release & { readonly former: Lane },
-  phase: Extract<Phase, { kind: 'rollingBack' }>,
-  look: Look,
-): readonly Command[] {
+/** How the messages are taken over, now that it is known whether live's workers do. */
+export function adoptionOf({ plan }: Release, { lentAt }: Back): Adoption {
+  return lentAt === undefined ? plan.adopt : 'redeploy';
+}
+
+function bindCommands(release: WithLive, phase: Back, look: Look): readonly Command[] {
   const { candidate, former, plan } = release;
   const adopt = sources(look, former, [former, candidate]);
   const starve = sources(look, candidate, []);
@@ -52,7 +56,12 @@ function bindCommands(
     case 'stopping':
       return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
     case 'binding':
-      return [...adopt, fence, ...stopAgain(release, look), ...keepCommands(release, look)];
+      return [
+        ...adopt,
+        ...fenceWhile(release, phase, look),
+        ...stopAgain(release, look),
+        ...keepCommands(release, look),
+      ];
     case 'draining':
       return [
         ...adopt,
@@ -109,10 +118,15 @@ function stopped({ candidate, plan }: Release): Command {
   return { kind: 'scale', lane: candidate, replicas: zero({ ...plan.proxies, ...plan.workers }) };
 }
 
-/** As with a source list, but that the lane keeps workers, which are live's, until it is empty. */
-function redeployCommands({ candidate, plan }: Release, stage: BackStage, look: Look): readonly Command[] {
+/**
+ * As with a source list, but that the lane keeps workers, which are live's, until it is empty. Each lane's workers pull from their own,
+ * whatever they were told before, should they follow a list.
+ */
+function redeployCommands(release: WithLive, phase: Back, look: Look): readonly Command[] {
+  const { candidate, former, plan } = release;
   const fence: Command = { kind: 'fence', lane: candidate, forMs: fenceMs };
-  switch (stage) {
+  const apart = [...sources(look, candidate, [candidate]), ...sources(look, former, [former])];
+  switch (phase.stage) {
     case 'closing':
       return [];
     case 'fencing':
@@ -120,9 +134,9 @@ function redeployCommands({ candidate, plan }: Release, stage: BackStage, look: 
     case 'stopping':
       return [fence, { kind: 'scale', lane: candidate, replicas: zero(plan.workers) }];
     case 'binding':
-      return [fence, ...redeployed(candidate, plan)];
+      return [...apart, ...fenceWhile(release, phase, look), ...redeployed(candidate, plan)];
     case 'draining':
-      return letThrough(candidate, look);
+      return [...apart, ...letThrough(candidate, look)];
     case 'disposing':
       return [disposed(candidate, look)];
     case 'retiring':
@@ -130,10 +144,16 @@ function redeployCommands({ candidate, plan }: Release, stage: BackStage, look: 
     case 'emptying':
       return [{ kind: 'unfence', lane: candidate }];
     case 'unbinding':
-      return [{ kind: 'scale', lane: candidate, replicas: zero({ ...plan.workers, ...workersOf(plan) }) }];
+      return [...apart, { kind: 'scale', lane: candidate, replicas: zero({ ...plan.workers, ...workersOf(plan) }) }];
     case 'answering':
       return [];
   }
+}
+
+/** Renewed only for so long: after that whoever takes the messages shall have them. */
+function fenceWhile({ candidate }: Release, { fencedAt }: Back, look: Look): readonly Command[] {
+  const isOver = fencedAt !== undefined && look.now - fencedAt >= fenceMaxMs;
+  return isOver ? letThrough(candidate, look) : [{ kind: 'fence', lane: candidate, forMs: fenceMs }];
 }
 
 /** As many as live's revision has. */

@@ -1,8 +1,9 @@
 import type { Adoption } from '../spec.ts';
+import { adoptionOf, fenceMaxMs } from './back-commands.ts';
 import { showsAdoption } from './labels.ts';
 import type { LaneLook, Look, QueueLook } from './look.ts';
-import { elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
-import type { BackStage, HoldReason, Phase, Reason } from './phase.ts';
+import { beginBack, elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
+import type { BackStage, HoldReason, Phase } from './phase.ts';
 import { isPinned } from './pins.ts';
 import type { Release } from './release.ts';
 import { isHeld } from './sizes.ts';
@@ -10,8 +11,8 @@ import { confirmed } from './weights.ts';
 
 type Back = Extract<Phase, { kind: 'rollingBack' }>;
 
-/** After so long the fence goes, whatever instances are still listed: late and perhaps to a zombie is better than lost. */
-const fenceMaxMs = 20_000;
+/** Live's workers that have not asked for the candidate's messages by then will not: they know of no source list. */
+const bindMaxMs = 10_000;
 /** An unconfirmed fence, or a workload that cannot be seen, is not waited for longer than this. */
 const patienceMs = 1_000;
 const drainMaxMs = 60_000;
@@ -60,8 +61,8 @@ const stages: Readonly<Record<BackStage, Stage>> = {
   binding: {
     isDone: ({ lane, adopt, live, candidate, fencedForMs }) =>
       adopt === 'redeploy'
-        ? ((lane.workload?.workers.ready ?? 0) > 0 && lane.queue?.waiting === true) || fencedForMs >= fenceMaxMs
-        : live?.sources.includes(candidate) === true && (lane.queue?.waiting === true || fencedForMs >= fenceMaxMs),
+        ? isUp(lane, fencedForMs)
+        : live?.sources.includes(candidate) === true && lane.queue?.waiting === true,
     hold: 'queue-unseen',
     waiting: 'live has not taken over the backlog yet',
     done: "live has adopted the candidate's backlog",
@@ -99,7 +100,7 @@ const stages: Readonly<Record<BackStage, Stage>> = {
   },
   unbinding: {
     isDone: ({ lane, adopt, live }) =>
-      adopt === 'redeploy' ? lane.workload?.workers.present === 0 : live?.sources.length === 1,
+      (adopt !== 'redeploy' || lane.workload?.workers.present === 0) && live?.sources.length === 1,
     hold: 'queue-unseen',
     waiting: 'the adoption has not ended yet',
     done: 'live pulls from its own lane only',
@@ -118,28 +119,20 @@ export function backNext(
     return unconfirmed(phase, look, 'weight 0 for the candidate is not confirmed yet');
   }
   if (phase.kind === 'returning') {
-    return go(nextStage(release, begun(phase.reason, look), look), 'the former lane has all traffic again');
+    return go(nextStage(release, beginBack(phase.reason, look), look), 'the former lane has all traffic again');
   }
   return stageNext(release, phase, look);
 }
 
-function begun(reason: Reason, look: Look): Back {
-  return { kind: 'rollingBack', stage: 'closing', reason, since: look.now, fencedAt: undefined };
-}
-
 function stageNext(release: Release, phase: Back, look: Look): Next {
-  const lane = look.lanes[release.candidate];
+  const facts = factsOf(release, phase, look);
+  const { lane } = facts;
   const stage = stages[phase.stage];
-  const live = release.former === undefined ? undefined : look.lanes[release.former];
-  const facts: Facts = {
-    lane,
-    adopt: release.plan.adopt,
-    live: live?.queue,
-    held: live !== undefined && (live.workload === undefined || isHeld(live.workload)),
-    candidate: release.candidate,
-    waitedMs: elapsedMs(phase.since, look),
-    fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),
-  };
+  if (phase.stage === 'binding' && isUnheard(facts))
+    return go(
+      { ...phase, since: look.now, lentAt: look.now },
+      `live's workers have not taken over the backlog within ${bindMaxMs / 1_000} s: workers of live's revision go into its lane, as with adopt: redeploy`,
+    );
   if (!stage.isDone(facts)) return stay(phase, stage.hold, stage.waiting);
   const backlog = unfinished(phase, lane.queue);
   if (backlog > 0) return end(release, phase, backlog, look);
@@ -153,6 +146,33 @@ function stageNext(release: Release, phase: Back, look: Look): Next {
   const next = nextStage(release, phase, look);
   const left = next.stage === 'answering' ? `, and ${lane.queue?.messages ?? 'unseen'} messages are left` : '';
   return go(next, `${stage.done}${left}`);
+}
+
+function factsOf(release: Release, phase: Back, look: Look): Facts {
+  const live = release.former === undefined ? undefined : look.lanes[release.former];
+  return {
+    lane: look.lanes[release.candidate],
+    adopt: adoptionOf(release, phase),
+    live: live?.queue,
+    held: live !== undefined && (live.workload === undefined || isHeld(live.workload)),
+    candidate: release.candidate,
+    waitedMs: elapsedMs(phase.since, look),
+    fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),
+  };
+}
+
+/**
+ * Nobody asks for the messages of a lane whose own workers are gone, although live's have been told to for long. While the lane cannot be
+ * seen, nothing can be put into it, and live's are waited for on.
+ */
+function isUnheard({ lane: { queue, workload }, adopt, waitedMs }: Facts): boolean {
+  return adopt === 'bind' && workload !== undefined && queue?.waiting === false && waitedMs >= bindMaxMs;
+}
+
+function isUp({ workload, queue }: LaneLook, fencedForMs: number): boolean {
+  if (workload === undefined) return false;
+  const { ready, present } = workload.workers;
+  return (ready > 0 && queue?.waiting === true) || (present > 0 && fencedForMs >= fenceMaxMs);
 }
 
 /** What is still in a lane whose time is up. */
@@ -176,7 +196,11 @@ function isLast(release: Release, phase: Back): boolean {
 function end({ plan }: Release, phase: Back, backlog: number, look: Look): Next {
   const left =
     plan.adopt === 'answer' ? `${backlog} messages are left unanswered` : `live still works off ${backlog} messages`;
-  const more = backlog === 0 ? '' : `; ${left}`;
+  const lent =
+    phase.lentAt === undefined
+      ? ''
+      : "; live's workers took over no backlog: queue.adopt: redeploy would not wait for them";
+  const more = `${lent}${backlog === 0 ? '' : `; ${left}`}`;
   return go({ kind: 'rolledBack', reason: phase.reason, since: look.now, backlog }, `${phase.reason.text}${more}`);
 }
 

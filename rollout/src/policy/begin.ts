@@ -187,7 +187,7 @@ function planFor(
     keepWarmMs: spec.keepWarmMs,
     connectionGraceMs: spec.connectionGraceMs,
     adopt: around.adopt,
-    redeploy: around.adopt === 'redeploy' && live !== undefined ? lanes[live] : undefined,
+    redeploy: live === undefined ? undefined : lanes[live],
     // What an earlier version needs was done when it was new.
     migrate: strategy === 'restore' ? undefined : spec.migrate,
     approve: spec.approve,

@@ -24,6 +24,7 @@ const back = (stage: 'closing' | 'draining' | 'retiring', sinceSec: number): Pha
   reason: { kind: 'verdict', text: 'failed' },
   since: instant(sinceSec * 1_000),
   fencedAt: stage === 'closing' ? undefined : instant(0),
+  lentAt: undefined,
 });
 const watching: Phase = { kind: 'watching', since: instant(0) };
 

@@ -26,7 +26,14 @@ function said(phase: Phase, { shown = before, queue = true, isFirst = false } = 
 
 const since = instant(0);
 const reason = { kind: 'verdict', text: 'failed' } as const;
-const back = (stage: BackStage): Phase => ({ kind: 'rollingBack', stage, reason, since, fencedAt: undefined });
+const back = (stage: BackStage): Phase => ({
+  kind: 'rollingBack',
+  stage,
+  reason,
+  since,
+  fencedAt: undefined,
+  lentAt: undefined,
+});
 
 test.each<{ phase: Phase; expected: string[] }>([
   { phase: { kind: 'closing', since }, expected: [] },

@@ -30,6 +30,6 @@ export function starved({ candidate, plan }: Release, look: Look): Reason | unde
   return { kind: 'guard', text: "live has been given the new version's queue, while nothing could be recorded" };
 }
 
-export function beginBack(reason: Reason, look: Look): Phase {
-  return { kind: 'rollingBack', stage: 'closing', reason, since: look.now, fencedAt: undefined };
+export function beginBack(reason: Reason, look: Look): Extract<Phase, { kind: 'rollingBack' }> {
+  return { kind: 'rollingBack', stage: 'closing', reason, since: look.now, fencedAt: undefined, lentAt: undefined };
 }

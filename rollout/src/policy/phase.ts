@@ -35,6 +35,8 @@ export type Phase =
       readonly reason: Reason;
       readonly since: Instant;
       readonly fencedAt: Instant | undefined;
+      /** Since when the lane shall have workers of live's revision, as live's own did not take over; `undefined`: they did, or may yet. */
+      readonly lentAt: Instant | undefined;
     }
   | { readonly kind: 'interrupted'; readonly since: Instant }
   | { readonly kind: 'promoted'; readonly since: Instant; readonly warmUntil: Instant }

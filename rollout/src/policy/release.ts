@@ -25,7 +25,7 @@ export type Plan = {
   readonly connectionGraceMs: number | undefined;
   /** What becomes of the candidate's messages on the way back. */
   readonly adopt: Adoption;
-  /** What live runs, where the candidate's workers become that on the way back. */
+  /** What live runs: the candidate's workers may become that on the way back. `undefined`: nothing is live yet. */
   readonly redeploy: Revision | undefined;
   /** `undefined`: nothing is done to the data before the candidate starts. */
   readonly migrate: MigrateSpec | undefined;

@@ -56,6 +56,22 @@ test('statusText() says who is pinned where, and what is asked for and not there
   ]);
 });
 
+test("statusText() says that the lane of a bad version has live's workers, as live's own did not take its backlog over", () => {
+  const back = [
+    'live v1',
+    'release v2 deaf',
+    'until holding (step 0)',
+    'verdict rollback',
+    'until rollingBack (binding)',
+  ];
+  const headline = (...more: string[]) => statusText(factsAfter(...back, ...more))[0];
+
+  expect(headline('for 9')).toBe('play · release 1 · canary · rolling back (binding) for 9 s');
+  expect(headline('for 10')).toBe(
+    "play · release 1 · canary · rolling back (binding, by live's revision in its lane) for 0 s",
+  );
+});
+
 test("statusText() shows the user's own metrics below the evidence", () => {
   const facts = factsAfter('live v1', 'release v2', 'verdict hold progress=0.4', 'until holding (step 1)');
 

@@ -127,7 +127,7 @@ export function phaseText(release: Release, now: Instant): string {
       if (release.plan.strategy === 'ab') return `A/B test about to begin for ${lasted}`;
       return `going to ${release.plan.steps[phase.step]} % for ${lasted}`;
     case 'rollingBack':
-      return `rolling back (${phase.stage}) for ${lasted}`;
+      return `rolling back (${phase.stage}${phase.lentAt === undefined ? '' : ", by live's revision in its lane"}) for ${lasted}`;
     case 'watching':
       return `promoted, watched for ${lasted} of ${duration(release.plan.watchMs)}`;
     case 'interrupted':

@@ -84,6 +84,7 @@ function release(play: Play, words: string): readonly string[] {
   const spec = { ...aSpec, ...Object.fromEntries(options.map(readOption)) };
   const request = { ...orderOf(revisionNamed(name)), insist: options.includes('insist') };
   const { world } = play;
+  world.followsSources = !options.includes('deaf') && !options.includes('redeploy');
   world.adopt = (['redeploy', 'answer'] as const).find((way) => options.includes(way)) ?? 'bind';
   const around: Around = { raisedWeight: 'overwrite', adopt: world.adopt };
   const begun = begin(play.head, request, spec, around, instant(play.world.now));

@@ -62,6 +62,7 @@ function setUp(seed: number): Game {
   const test = { strategy: 'ab', steps: [], pins: [testMarker], deadlineMs: 100_000 } as const;
   const written = random() < 0.25 ? { ...spec, ...test } : spec;
   world.adopt = (['bind', 'bind', 'bind', 'redeploy', 'answer'] as const)[Math.floor(random() * 5)] ?? 'bind';
+  world.followsSources = random() < 0.7; // Nobody checks what is written in headgate.yaml.
   const around: Around = { raisedWeight: 'overwrite', adopt: world.adopt };
   const begun = begin(head, orderOf(next), written, around, instant(world.now));
   if (begun.kind !== 'begun' || begun.head.release === undefined) throw new RangeError(`seed ${seed} does not begin`);

@@ -48,8 +48,10 @@ export type World = {
   readonly ratePerSecond: number;
   /** Instances of each kind that all traffic needs, as autoscalers see it; `undefined`: there are none. */
   autoscaled: number | undefined;
-  /** Workers know of source lists where it is `bind`; others pull from their own lane. With `answer` no version can read another one's messages. */
+  /** What is written; with `answer` no version can read another one's messages. */
   adopt: Adoption;
+  /** Whether workers know of source lists; those that do not pull from their own lane. */
+  followsSources: boolean;
   /** Nothing can be copied to the dead letters just now. */
   lettersAway: boolean;
   readonly random: () => number;
@@ -84,6 +86,7 @@ export function makeWorld(random: () => number, ratePerSecond: number): World {
     ratePerSecond,
     autoscaled: undefined,
     adopt: 'bind',
+    followsSources: true,
     lettersAway: false,
     random,
     accepted: 0,
@@ -196,8 +199,8 @@ function noteUnreadable({ adopt, lanes, broken }: World, lane: Lane, source: Lan
     broken.push(`workers got messages of lane ${source} that they cannot read`);
 }
 
-export function sourcesOf({ adopt, lanes }: World, lane: Lane): readonly Lane[] {
-  return adopt === 'bind' ? lanes[lane].sources : [lane];
+export function sourcesOf({ followsSources, lanes }: World, lane: Lane): readonly Lane[] {
+  return followsSources ? lanes[lane].sources : [lane];
 }
 
 function age(world: World, lane: SimLane): void {

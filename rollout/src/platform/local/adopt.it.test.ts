@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect } from 'nats';
+import type { Emit } from '../../engine/occurrence.ts';
 import { aPlatform, handsOn, isAt, isOpen, quick } from '../../engine.rig.ts';
 import { startRelease } from '../../hands/release.ts';
 import { lanes } from '../../lane.ts';
@@ -87,6 +88,7 @@ async function open(adopt: Adoption, signal: AbortSignal) {
   };
   const ports = { ...world.ports, workload, queue, traffic: { ...traffic, setWeights } };
   const nats = await connect({ servers: url });
+  const whys: string[] = [];
   const effects = new Map<string, string[]>();
   nats.subscribe('effects.*', {
     callback: (_error, message) => {
@@ -99,12 +101,17 @@ async function open(adopt: Adoption, signal: AbortSignal) {
     world,
     nats,
     app,
+    /** What was decided, as everybody is told. */
+    whys,
     /** Revisions that applied each request. */
     effects,
     by: (revision: Revision) => [...effects.values()].filter((ids) => ids.includes(revision.id)).length,
     client: openClient(nats, app),
     release: (revision: Revision, spec = quick) => {
-      const hands = handsOn(ports, { spec, signal });
+      const emit: Emit = (occurrence) => {
+        if (occurrence.kind === 'decided') whys.push(occurrence.decision.why);
+      };
+      const hands = handsOn(ports, { spec, signal, emit });
       return startRelease(
         { ...hands, spec: { ...hands.spec, queue: { url, adopt, existing: undefined } } },
         orderOf(revision),
@@ -125,34 +132,43 @@ async function open(adopt: Adoption, signal: AbortSignal) {
 
 const sent = Array.from({ length: 300 }, (_, i) => `r${i}`);
 
-test('adopt: redeploy answers what a rolled back version left once each, by workers of live in its lane', async () => {
-  const signal = AbortSignal.timeout(90_000);
-  await using play = await open('redeploy', signal);
-  const { ports, world, effects, by, client, release } = play;
-  const bad = revisionOf({ HANDLER_MS: '100' });
-  await release(live);
-  const before = await ports.workload.observe('blue', signal);
+test.each([
+  { adopt: 'redeploy', told: [] },
+  // None of these workers follows the list, so nobody takes the messages.
+  { adopt: 'bind', told: [expect.stringMatching(/^live's workers have not taken over the backlog within 10 s/)] },
+] as const)(
+  'adopt: $adopt answers what a rolled back version left once each, by workers of live in its lane',
+  async ({ adopt, told }) => {
+    const signal = AbortSignal.timeout(90_000);
+    await using play = await open(adopt, signal);
+    const { ports, world, effects, by, client, release, whys } = play;
+    const bad = revisionOf({ HANDLER_MS: '100' });
+    await release(live);
+    const before = await ports.workload.observe('blue', signal);
 
-  const running = release(bad, { ...quick, steps: [50], bakeMs: 60_000 });
-  await isOpen(ports, 'green', 50);
-  client.send('green', sent.slice(0, 200));
-  while (by(bad) < 4) await sleep(5, undefined, { signal });
-  world.failing.add('green');
-  await isAt(ports, 'rollingBack');
-  client.send('green', sent.slice(200, 220)); // Late ones.
-  client.send('blue', sent.slice(220));
-  await running;
+    const running = release(bad, { ...quick, steps: [50], bakeMs: 60_000 });
+    await isOpen(ports, 'green', 50);
+    client.send('green', sent.slice(0, 200));
+    while (by(bad) < 4) await sleep(5, undefined, { signal });
+    world.failing.add('green');
+    await isAt(ports, 'rollingBack');
+    client.send('green', sent.slice(200, 220)); // Late ones.
+    client.send('blue', sent.slice(220));
+    await running;
 
-  expect([...client.answers.keys()].sort()).toEqual([...sent].sort());
-  expect([...client.answers.values()].filter((answers) => answers.length !== 1)).toEqual([]);
-  expect([...effects.values()].filter((revisions) => revisions.length !== 1)).toEqual([]);
-  expect(by(bad)).toBeLessThan(100);
-  expect(by(live)).toBe(300 - by(bad));
-  expect(await ports.queue.observe('blue', signal)).toMatchObject({ messages: 0, sources: ['blue'] });
-  expect(await ports.queue.observe('green', signal)).toMatchObject({ messages: 0, sources: ['green'] });
-  expect(await ports.workload.observe('blue', signal)).toEqual(before);
-  expect((await ports.workload.observe('green', signal)).services).toMatchObject(gone);
-}, 90_000);
+    expect([...client.answers.keys()].sort()).toEqual([...sent].sort());
+    expect([...client.answers.values()].filter((answers) => answers.length !== 1)).toEqual([]);
+    expect([...effects.values()].filter((revisions) => revisions.length !== 1)).toEqual([]);
+    expect(by(bad)).toBeLessThan(100);
+    expect(by(live)).toBe(300 - by(bad));
+    expect(await ports.queue.observe('blue', signal)).toMatchObject({ messages: 0, sources: ['blue'] });
+    expect(await ports.queue.observe('green', signal)).toMatchObject({ messages: 0, sources: ['green'] });
+    expect(await ports.workload.observe('blue', signal)).toEqual(before);
+    expect((await ports.workload.observe('green', signal)).services).toMatchObject(gone);
+    expect(whys.filter((why) => why.includes("live's workers have not"))).toEqual(told);
+  },
+  90_000,
+);
 
 test('adopt: answer takes back a version that stops acking, and answers what it left with 503, for no other version to see', async () => {
   const signal = AbortSignal.timeout(90_000);

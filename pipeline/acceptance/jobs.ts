@@ -63,6 +63,7 @@ export async function jobs(report: Report, _scope: Scope, _open: OpenStage, open
 function machineOf({ secrets }: Job, home: string, kubeconfig: string): Readonly<Record<string, string>> {
   return {
     HOME: home,
+    HEADGATE_POD_NETWORK: '',
     HEADGATE_KUBECONFIG: 'KUBECONFIG' in secrets ? kubeconfig : '',
     HEADGATE_CACHE_KEY: 'CACHE_KEY' in secrets ? 'what all machines of this delivery share' : '',
   };

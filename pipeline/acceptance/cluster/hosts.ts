@@ -18,13 +18,19 @@ export async function openClusterHosts(state: string, driver: Driver): Promise<H
   const folder = await mkdtemp(join(tmpdir(), 'headgate-acceptance-'));
   const clones = await twoClones(state, appText(namespace, driver));
   const { a, b, spec } = clones;
-  const away = clearing(() => clear(ground, [folder, clones.folder]));
+  let takeBack = () => {};
+  const away = clearing(() => {
+    takeBack();
+    return clear(ground, [folder, clones.folder]);
+  });
   try {
     await furnish(ground, { file: join(a, 'headgate.yaml'), sources: clones.folder }, driver);
     const { person } = await accounts(ground, spec.app, { folder, driver });
-    // For all commands of this run: those of a pipeline are given without a stage.
-    process.env['HEADGATE_KUBECONFIG'] = person['HEADGATE_KUBECONFIG'];
-    process.env['HEADGATE_REGISTRY'] = `${ground.cluster.registry}/ratings`;
+    // For all commands of this part: those of a pipeline are given without a stage.
+    takeBack = setVariables({
+      HEADGATE_KUBECONFIG: person['HEADGATE_KUBECONFIG'],
+      HEADGATE_REGISTRY: `${ground.cluster.registry}/ratings`,
+    });
     const { journal } = openRecords(spec, a);
     const [origin = ''] = ground.cluster.gateways;
     return {
@@ -45,4 +51,16 @@ export async function openClusterHosts(state: string, driver: Driver): Promise<H
     await away();
     throw error;
   }
+}
+
+/** @returns what takes them back: the next part has a cluster of its own to log in to */
+function setVariables(variables: NodeJS.ProcessEnv): () => void {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, variables);
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
 }

@@ -2,21 +2,14 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { kubectlEnv, readCluster } from './cluster.rig.ts';
-import { aShell } from './shell.rig.ts';
-
-const spec = `app: shop
-services:
-  proxy: { source: services/proxy, port: 8080 }
-kubernetes:
-  namespace: shop
-  traffic:
-    gateway-api: { route: shop }
-    replicas: { namespace: gateway, service: traefik, listener: web, metrics: traefik }
-`;
+import { aShell, shopOnKubernetes } from './shell.rig.ts';
 
 test('cluster up takes the cluster that the kubeconfig names, says which, and makes nothing; down leaves it alone', async () => {
   const { kubeconfig } = readCluster();
-  await using shell = await aShell({ 'headgate.yaml': spec }, { ...kubectlEnv, HEADGATE_KUBECONFIG: undefined });
+  await using shell = await aShell(
+    { 'headgate.yaml': shopOnKubernetes },
+    { ...kubectlEnv, HEADGATE_KUBECONFIG: undefined },
+  );
   const cluster = (...words: string[]) => shell.run('cluster', ...words, '--kubeconfig', kubeconfig);
 
   const up = await cluster('up');
@@ -37,7 +30,7 @@ test('cluster up takes the cluster that the kubeconfig names, says which, and ma
 
 test('where none answers and neither k3d nor kind is there, one line says what to install', async () => {
   const [, kubectl = ''] = /^([^:]*)/.exec(kubectlEnv.PATH) ?? [];
-  await using shell = await aShell({ 'headgate.yaml': spec }, { PATH: kubectl, HOME: '/nowhere' });
+  await using shell = await aShell({ 'headgate.yaml': shopOnKubernetes }, { PATH: kubectl, HOME: '/nowhere' });
   const dead = join(shell.cwd, 'kubeconfig');
   const cluster = { name: 'c', cluster: { server: 'https://127.0.0.1:1' } };
   const users = [{ name: 'u', user: { token: 'none' } }]; // Without one kubectl asks its terminal.

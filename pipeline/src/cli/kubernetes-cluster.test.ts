@@ -2,17 +2,7 @@
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { aShell } from './shell.rig.ts';
-
-const spec = `app: shop
-services:
-  proxy: { source: services/proxy, port: 8080 }
-kubernetes:
-  namespace: shop
-  traffic:
-    gateway-api: { route: shop }
-    replicas: { namespace: gateway, service: traefik, listener: web, metrics: traefik }
-`;
+import { aShell, shopOnKubernetes } from './shell.rig.ts';
 
 /** Each container is a file with its id. */
 const programs = {
@@ -37,7 +27,7 @@ esac`,
 
 async function aGround(tools: readonly (keyof typeof programs)[] = ['docker', 'k3d', 'kind']) {
   const env: Record<string, string> = {};
-  const shell = await aShell({ 'headgate.yaml': spec }, env);
+  const shell = await aShell({ 'headgate.yaml': shopOnKubernetes }, env);
   const [bin, containers, log] = ['bin', 'containers', 'log'].map((name) => join(shell.cwd, name)) as [
     string,
     string,
@@ -230,7 +220,7 @@ test.each([
 
 test('a name for a cluster is no word for the local platform', async () => {
   await using shell = await aShell({
-    'headgate.yaml': spec.slice(0, spec.indexOf('kubernetes:')),
+    'headgate.yaml': shopOnKubernetes.slice(0, shopOnKubernetes.indexOf('kubernetes:')),
   });
 
   const { code, err } = await shell.run('cluster', 'up', '--kind', 'shop');

@@ -5,6 +5,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
+import { freePort } from '@headgate/rollout/servers';
 import { findPresent, type Present } from '../cluster/present.ts';
 import { type Line, type Programs, runProgram } from '../cluster/programs.ts';
 import {
@@ -12,7 +13,6 @@ import {
   deleteCluster,
   exists,
   firstTool,
-  freePort,
   idOf,
   isRunning,
   isSame,

@@ -36,3 +36,14 @@ export async function aShell(files: Readonly<Record<string, string>> = {}, env: 
     [Symbol.asyncDispose]: () => rm(cwd, { recursive: true, force: true }),
   };
 }
+
+/** A headgate.yaml of the smallest app on a cluster. */
+export const shopOnKubernetes = `app: shop
+services:
+  proxy: { source: services/proxy, port: 8080 }
+kubernetes:
+  namespace: shop
+  traffic:
+    gateway-api: { route: shop }
+    replicas: { namespace: gateway, service: traefik, listener: web, metrics: traefik }
+`;

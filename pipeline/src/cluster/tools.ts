@@ -1,7 +1,5 @@
 /** Clusters on this machine, in docker: by k3d and kind, as their documentation says, with a registry that pods and this machine both know as localhost. */
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { onPath } from '@headgate/rollout/servers';
 import { missing, type Programs } from './programs.ts';
@@ -121,14 +119,4 @@ export function nameOf({ tool, name }: Named): string {
 
 export function isSame(a: Named, b: Named): boolean {
   return a.tool === b.tool && a.name === b.name;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new RangeError('A TCP server has a port');
-  return address.port;
 }

@@ -59,6 +59,19 @@ test('pullImage() shares a base between images and leaves no half work', async (
   expect((await readdir(images)).sort()).toEqual(['layers', 'roots']);
 });
 
+test('pullImage() by one that comes while another ends gives both the whole configuration', async () => {
+  // Large, so that its writing takes long enough to be read in the midst of it.
+  const large = { ...config, Env: ['PATH=/usr/bin', `LONG=${'x'.repeat(1_000_000)}`] };
+  const many = { layers: [base, [{ name: 'app/c', text: 'C' }]], config: large };
+  const reference = await pushByHand(registry.url, 'c', many);
+
+  for (let round = 0; round < 3; round += 1) {
+    const fresh = join(folder, `many-${round}`);
+    const pulled = await Promise.all(Array.from({ length: 8 }, () => pullImage(reference, fresh, signal)));
+    expect(pulled.filter(({ config: seen }) => seen.env['LONG']?.length !== 1_000_000)).toEqual([]);
+  }
+});
+
 test('pullImage() refuses a layer with a flipped byte and keeps nothing of it', async () => {
   const reference = await pushByHand(registry.url, 'flipped', { layers: [[{ name: 'f', text: 'flip me' }]], config });
   const manifestUrl = `${registry.url}/v2/flipped/manifests/${reference.split('@')[1]}`;

@@ -65,8 +65,10 @@ async function pullInto(from: ImageReference, places: Places, signal: AbortSigna
   await hardLinkCopy(top, copy);
   // Where the lane's own /proc, /dev and /tmp are mounted: a read-only root can make no folder for them.
   for (const name of ['proc', 'dev', 'tmp']) await mkdir(join(copy, name), { recursive: true });
-  // The root goes last: it is the mark that all is there.
-  await writeFile(configFile, JSON.stringify(config));
+  // Whole or not at all, as another pull of this image may be reading it; and the root goes last: it is the mark that all is there.
+  const written = join(work, 'config');
+  await writeFile(written, JSON.stringify(config));
+  await rename(written, configFile);
   await settle(copy, root);
 }
 

@@ -16,6 +16,12 @@ describe('main()', () => {
     for (const name of Object.keys(subcommands)) expect(out).toContain(`  ${name.padEnd(10)} `);
   });
 
+  test.each(['--version', '-V'])('%s says which Headgate this is', async (flag) => {
+    await using shell = await aShell();
+
+    expect(await shell.run(flag)).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+
   test.each(Object.keys(subcommands))('%s --help says what it does and exits 0', async (name) => {
     await using shell = await aShell();
 

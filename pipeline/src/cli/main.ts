@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitCodes, HeadgateError, isHeadgateError } from '@headgate/rollout';
 import type { Call, Shell, Subcommand } from './shell.ts';
@@ -90,6 +92,10 @@ export async function main(args: readonly string[], shell: Shell): Promise<numbe
     shell.out(help());
     return name === undefined ? exitCodes.USAGE : 0;
   }
+  if (name === '--version' || name === '-V') {
+    shell.out(`${ownVersion()}\n`);
+    return 0;
+  }
   if (!isSubcommand(name)) {
     shell.err(`Cannot run "headgate ${name}" as there is no such command\n\n${help()}`);
     return exitCodes.USAGE;
@@ -153,9 +159,15 @@ function isSubcommand(name: string): name is SubcommandName {
   return Object.hasOwn(subcommands, name);
 }
 
+/** As far from the sources as from what is compiled of them. */
+function ownVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
 function help(): string {
   const lines = Object.entries(subcommands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
-  return `headgate: opens a release by degrees, and can shut it at once\n\n${lines.join('\n')}\n\nheadgate <command> --help says more.\n`;
+  return `headgate: opens a release by degrees, and can shut it at once\n\n${lines.join('\n')}\n\nheadgate <command> --help says more, --version which Headgate this is.\n`;
 }
 
 function helpFor(name: string, command: Subcommand): string {

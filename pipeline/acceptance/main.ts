@@ -1,6 +1,6 @@
 /**
- * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--runs n] [--share n|i/n] [--on local|controller|cli]`;
- * by default all parts on this machine. `controller` and `cli` say who drives on the test cluster (`npm run cluster:up -- --gateways 2`).
+ * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--turn] [--runs n] [--share n|i/n] [--on local|controller|cli]`;
+ * by default all parts on this machine. Of the parts named `--turn` plays the one whose turn it is with the commit which is checked out. `controller` and `cli` say who drives on the test cluster (`npm run cluster:up -- --gateways 2`).
  */
 import { parseArgs } from 'node:util';
 import { ab } from './ab.ts';
@@ -32,7 +32,7 @@ import { perfGate, perfRecord } from './perf-gate.ts';
 import { perfReplay } from './perf-replay.ts';
 import { Report } from './report.ts';
 import { rivals } from './rivals.ts';
-import { parseShare, type Scope } from './scope.ts';
+import { casesOf, parseShare, type Scope } from './scope.ts';
 import { serverAway } from './server-away.ts';
 import { signed } from './signed.ts';
 import { split } from './split.ts';
@@ -113,6 +113,7 @@ const places: Readonly<Record<string, Place>> = {
 const { values, positionals } = parseArgs({
   options: {
     runs: { type: 'string', default: '10' },
+    turn: { type: 'boolean', default: false },
     share: { type: 'string', default: '1/1' },
     on: { type: 'string', default: 'local' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -121,7 +122,7 @@ const { values, positionals } = parseArgs({
 });
 const choice = `parts are ${Object.keys(parts).join(', ')}; places are ${Object.keys(places).join(', ')}`;
 if (values.help) {
-  process.stdout.write(`npm run acceptance -- [part …] [--runs n] [--share n|i/n] [--on place]\n${choice}\n`);
+  process.stdout.write(`npm run acceptance -- [part …] [--turn] [--runs n] [--share n|i/n] [--on place]\n${choice}\n`);
   process.exit(0);
 }
 const place = places[values.on];
@@ -130,14 +131,19 @@ if (place === undefined || unknown.length > 0) {
   process.stderr.write(`Cannot play ${unknown.join(', ') || values.on}: ${choice}\n`);
   process.exit(2);
 }
+if (values.turn && positionals.length === 0) {
+  process.stderr.write('Cannot say whose turn it is: name the parts that take turns\n');
+  process.exit(2);
+}
 clearWhenInterrupted();
 const scope: Scope = { runs: Number(values.runs), share: parseShare(values.share, values.on) };
 const report = new Report();
 const { at, of } = scope.share;
 if (of > 1) report.say(`share ${at} of ${of}: --share ${at}/${of}`);
+const named = values.turn ? casesOf(positionals, parseShare(`${positionals.length}`, values.on)) : positionals;
 for (const [name, part] of Object.entries(parts)) {
   const isDefault = !needCluster.includes(name) && !onlyAsked.includes(name);
-  if (positionals.length === 0 ? !isDefault : !positionals.includes(name)) continue;
+  if (named.length === 0 ? !isDefault : !named.includes(name)) continue;
   process.stdout.write(`\n${name}\n`);
   const begun = performance.now();
   try {

@@ -63,5 +63,5 @@ export { canonicalJson, digest, makeRevision, templateOf } from './revision.ts';
 export { durationMs } from './spec/read.ts';
 export type { Adoption, ServiceSpec, Spec, SpecIssue, SpecValue } from './spec.ts';
 export { formatIssues, parseSpec } from './spec.ts';
-export { readLaneEnvironment, type Variable } from './workload/kubernetes-environment.ts';
-export { describeRoll } from './workload/kubernetes-roll.ts';
+export { readLaneEnvironment, type Variable } from './workload/kubernetes/environment.ts';
+export { describeRoll } from './workload/kubernetes/roll.ts';

@@ -3,7 +3,7 @@
 import type { KubeObject } from '../platform/kubernetes/client.ts';
 import type { LaneChange } from '../platform/kubernetes/lanes.ts';
 import type { Spec } from '../spec.ts';
-import { readRoute } from '../traffic/gateway-api-route.ts';
+import { readRoute } from '../traffic/gateway-api/route.ts';
 import type { HttpRoute } from '../traffic/http-route.ts';
 import { laneServices } from '../traffic/lane-services.ts';
 import { fieldManager } from '../traffic/writer.ts';

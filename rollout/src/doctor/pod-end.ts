@@ -1,7 +1,7 @@
 /** How a pod of a lane ends: a proxy answers what it has, a worker lets go quickly. */
 import type { KubeObject } from '../platform/kubernetes/client.ts';
 import type { ServiceSpec } from '../spec.ts';
-import { proxyGraceSeconds, workerGraceSeconds } from '../workload/kubernetes-pod.ts';
+import { proxyGraceSeconds, workerGraceSeconds } from '../workload/kubernetes/pod.ts';
 import { type Finding, hint, missing } from './finding.ts';
 import type { Container, Written } from './manifests.ts';
 

@@ -2,11 +2,11 @@ import type { KubeObject } from '../platform/kubernetes/client.ts';
 import { type Condition, conditionOf } from '../platform/kubernetes/conditions.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { marks } from '../platform/kubernetes/lane-names.ts';
+import { makeConfigMaps } from '../workload/kubernetes/config.ts';
+import { logLinesOf } from '../workload/kubernetes/failure.ts';
+import type { Pod } from '../workload/kubernetes/objects.ts';
+import { podTemplateOf } from '../workload/kubernetes/pod.ts';
 import type { KubernetesTarget } from '../workload/kubernetes.ts';
-import { makeConfigMaps } from '../workload/kubernetes-config.ts';
-import { logLinesOf } from '../workload/kubernetes-failure.ts';
-import type { Pod } from '../workload/kubernetes-objects.ts';
-import { podTemplateOf } from '../workload/kubernetes-pod.ts';
 import { saidAsWorkload } from '../workload/said.ts';
 import {
   contentOf,

@@ -5,9 +5,9 @@ import { type KubeObject, openKubeClient } from '../platform/kubernetes/client.t
 import { openFaultyWay, testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { countElsewhere, type GatewayRig, gatewayPorts, holdBack, startGatewayRig } from './gateway.rig.ts';
+import type { NewRoute } from './gateway-api/new-route.ts';
+import { type RouteRead, readRoute as readRouteOf } from './gateway-api/route.ts';
 import { openGatewayApiTraffic } from './gateway-api.ts';
-import type { NewRoute } from './gateway-api-new-route.ts';
-import { type RouteRead, readRoute as readRouteOf } from './gateway-api-route.ts';
 import { makeGatewayRoute, targetOf, writeRouteAs } from './gateway-route.rig.ts';
 import type { HttpRoute } from './http-route.ts';
 import { laneServices } from './lane-services.ts';

@@ -1,4 +1,4 @@
-import type { RouteChange } from './gateway-api-route.ts';
+import type { RouteChange } from './gateway-api/route.ts';
 import type { HttpRoute, Rule } from './http-route.ts';
 
 /** What the API server makes of a change. */

@@ -3,7 +3,7 @@
  * tests resourceVersion and backend names, so that nothing is written over unseen.
  *
  * The gateway's status says that a controller has read the route, and nothing of the data plane. So each replica is asked for the mark
- * (gateway-api-route.ts), and a lane at weight 0 counts as closed when no replica has counted a request for it in the last 2 s.
+ * (gateway-api/route.ts), and a lane at weight 0 counts as closed when no replica has counted a request for it in the last 2 s.
  */
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
@@ -12,9 +12,9 @@ import type { Weighted } from '../metrics/counts.ts';
 import { type KubeClient, type KubeObject, type PatchStep, pointer } from '../platform/kubernetes/client.ts';
 import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
-import { markIn, markOf, markPath, type RouteNames, type Split } from './gateway-api-own-rules.ts';
-import { changeOf, type RouteChange, type RouteRead, readRoute, type Said } from './gateway-api-route.ts';
-import { refusalOf } from './gateway-api-status.ts';
+import { markIn, markOf, markPath, type RouteNames, type Split } from './gateway-api/own-rules.ts';
+import { changeOf, type RouteChange, type RouteRead, readRoute, type Said } from './gateway-api/route.ts';
+import { refusalOf } from './gateway-api/status.ts';
 import { hostHeader } from './host-header.ts';
 import type { HttpRoute } from './http-route.ts';
 import type { Replica } from './replicas.ts';

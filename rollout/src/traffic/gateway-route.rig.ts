@@ -7,9 +7,9 @@ import { findAccess } from '../platform/kubernetes/find-access.ts';
 import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 import { openTransport } from '../platform/kubernetes/transport.ts';
 import { type GatewayRig, gatewayPorts } from './gateway.rig.ts';
+import { type NewRoute, newRoute } from './gateway-api/new-route.ts';
+import { markIn, markOf, markPath } from './gateway-api/own-rules.ts';
 import type { GatewayApiTarget } from './gateway-api.ts';
-import { type NewRoute, newRoute } from './gateway-api-new-route.ts';
-import { markIn, markOf, markPath } from './gateway-api-own-rules.ts';
 import { laneServices } from './lane-services.ts';
 import { findReplicas, type Replica } from './replicas.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Weights and pins by the canary annotations of ingress-nginx: a main Ingress that the live lane has, and a canary for the other one
- * (ingress-nginx-pair.ts). A controller says nothing of what it has read, so each replica of the data plane is asked by requests that only
+ * (ingress-nginx/pair.ts). A controller says nothing of what it has read, so each replica of the data plane is asked by requests that only
  * the new configuration answers in the new way.
  */
 import { HeadgateError } from '../errors.ts';
@@ -8,7 +8,7 @@ import { sameWeights } from '../lane.ts';
 import type { KubeClient, KubeObject, PatchStep } from '../platform/kubernetes/client.ts';
 import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
-import { askAll, inForce } from './ingress-nginx-ask.ts';
+import { askAll, inForce } from './ingress-nginx/ask.ts';
 import {
   type Ingress,
   type IngressNames,
@@ -19,8 +19,8 @@ import {
   unsupportedPins,
   weightKey,
   weightsOf,
-} from './ingress-nginx-pair.ts';
-import { canaryPatch, mainPatch } from './ingress-nginx-patch.ts';
+} from './ingress-nginx/pair.ts';
+import { canaryPatch, mainPatch } from './ingress-nginx/patch.ts';
 import type { Replica } from './replicas.ts';
 import { type Place, patchRouteObject, readRouteObject } from './route-object.ts';
 import type { TrafficDone, TrafficRouter, TrafficSeen } from './traffic.ts';

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { type Kind, kinds } from '../platform/kubernetes/kinds.ts';
-import type { Pod } from './kubernetes-objects.ts';
+import type { Pod } from './kubernetes/objects.ts';
 
 const apiVersion = 'metrics.k8s.io/v1beta1';
 const apiService: Kind = {

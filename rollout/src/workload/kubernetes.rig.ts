@@ -7,8 +7,8 @@ import { kinds } from '../platform/kubernetes/kinds.ts';
 import { bootstrapLanes } from '../platform/kubernetes/lanes.ts';
 import { podRepository, pushFakeService } from '../platform/kubernetes/pod-image.rig.ts';
 import { type ConfigMapTemplate, makeRevision, type PodTemplate, type Revision } from '../revision.ts';
+import type { Deployment, Pod } from './kubernetes/objects.ts';
 import { type KubernetesTarget, openKubernetesWorkload } from './kubernetes.ts';
-import type { Deployment, Pod } from './kubernetes-objects.ts';
 import { digestOf } from './revision.rig.ts';
 import type { LaneSeen, Workload } from './workload.ts';
 

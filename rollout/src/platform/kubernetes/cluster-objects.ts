@@ -1,8 +1,8 @@
 /** What an app has in a cluster besides its lanes: the way in, the box for wishes, and who may do what. */
 import { emptyBox } from '../../journal/kubernetes/wishes.ts';
 import type { Spec } from '../../spec.ts';
-import { newRoute } from '../../traffic/gateway-api-new-route.ts';
-import { newPair } from '../../traffic/ingress-nginx-new-pair.ts';
+import { newRoute } from '../../traffic/gateway-api/new-route.ts';
+import { newPair } from '../../traffic/ingress-nginx/new-pair.ts';
 import { laneServices } from '../../traffic/lane-services.ts';
 import type { KubeObject } from './client.ts';
 import { frontendIngress, frontendRoute } from './frontend-objects.ts';

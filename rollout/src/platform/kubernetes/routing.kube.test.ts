@@ -4,7 +4,7 @@ import { difference } from '../../metrics/difference.ts';
 import type { KubernetesSpec } from '../../spec.ts';
 import { countElsewhere, type GatewayRig, startGatewayRig } from '../../traffic/gateway.rig.ts';
 import { makeGatewayRoute } from '../../traffic/gateway-route.rig.ts';
-import { newPair } from '../../traffic/ingress-nginx-new-pair.ts';
+import { newPair } from '../../traffic/ingress-nginx/new-pair.ts';
 import { laneServices } from '../../traffic/lane-services.ts';
 import { settled } from '../../traffic/sending.rig.ts';
 import { testCluster } from './cluster.rig.ts';

@@ -2,7 +2,7 @@ import { withDeadline } from '../../deadline.ts';
 import type { KubernetesSpec } from '../../spec.ts';
 import { hostHeader } from '../../traffic/host-header.ts';
 import type { HttpRoute } from '../../traffic/http-route.ts';
-import { type Ingress, lanesRule } from '../../traffic/ingress-nginx-pair.ts';
+import { type Ingress, lanesRule } from '../../traffic/ingress-nginx/pair.ts';
 import { findReplicas, type ReplicaPlace } from '../../traffic/replicas.ts';
 import type { RouterRequest } from '../../traffic/traffic.ts';
 import type { ProbeAnswer } from '../../workload/workload.ts';

@@ -6,7 +6,7 @@ import { type Ingress, lanesRule } from '../../traffic/ingress-nginx/pair.ts';
 import { findReplicas, type ReplicaPlace } from '../../traffic/replicas.ts';
 import type { RouterRequest } from '../../traffic/traffic.ts';
 import type { ProbeAnswer } from '../../workload/workload.ts';
-import { answerIn, answerMaxMs } from '../local/ask.ts';
+import { answerIn, answerMaxMs } from '../ask.ts';
 import type { KubeClient, KubeObject } from './client.ts';
 import { kinds } from './kinds.ts';
 

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { withDeadline } from '../../deadline.ts';
 import type { Lane } from '../../lane.ts';
+import { ask } from '../../platform/ask.ts';
 import type { KubeClient } from '../../platform/kubernetes/client.ts';
 import { podProxyPath } from '../../platform/kubernetes/kinds.ts';
 import { marks } from '../../platform/kubernetes/lane-names.ts';
-import { ask } from '../../platform/local/ask.ts';
 import type { ProbeAnswer } from '../workload.ts';
 import { hostOf, httpPortOf, isReady, type LaneObjects } from './look.ts';
 

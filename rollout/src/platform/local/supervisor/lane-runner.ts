@@ -1,6 +1,6 @@
 import type { LaneTemplate, Revision } from '../../../revision.ts';
 import type { LaneSeen, ProbeAnswer } from '../../../workload/workload.ts';
-import { ask } from '../ask.ts';
+import { ask } from '../../ask.ts';
 import type { LaneDesired } from './desired.ts';
 import type { ProcessAt } from './instance.ts';
 import { type RunnerOptions, ServiceRunner } from './service-runner.ts';

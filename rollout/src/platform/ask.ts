@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
-import { withDeadline } from '../../deadline.ts';
-import type { ProbeAnswer } from '../../workload/workload.ts';
+import { withDeadline } from '../deadline.ts';
+import type { ProbeAnswer } from '../workload/workload.ts';
 
 /** HTTP timeout of the proxies, and a second: an answer that goes through the queue may take that long. */
 export const answerMaxMs = 6_000;

@@ -117,13 +117,19 @@ if [ "$(cat "$CACHE/src/coredns.done" 2>/dev/null)" != "$COREDNS_VERSION" ]; the
   echo "$COREDNS_VERSION" > "$CACHE/src/coredns.done"
 fi
 
-# --- 6. Gateway API definitions ---------------------------------------------------------
-if [ "$(cat "$CACHE/src/crds.done" 2>/dev/null)" != "$GATEWAY_API_VERSION" ]; then
-  say "Gateway API $GATEWAY_API_VERSION"
-  m=$(cd / && go mod download -json "sigs.k8s.io/gateway-api@$GATEWAY_API_VERSION" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
-  rm -f "$CACHE"/crds/*; cp "$m"/config/crd/standard/gateway.networking.k8s.io_*.yaml "$CACHE/crds/"; chmod u+w "$CACHE"/crds/*
-  echo "$GATEWAY_API_VERSION" > "$CACHE/src/crds.done"
-fi
+# --- 6. Definitions: of the Gateway API, and of the Prometheus operator for the test of the role `observability` -------
+definitions() { # definitions FOLDER MODULE VERSION FILE...: files of a Go module
+  local folder=$1 module=$2 version=$3 m; shift 3
+  [ "$(cat "$CACHE/src/$folder.done" 2>/dev/null)" != "$version" ] || return 0
+  say "definitions of $module $version"
+  m=$(cd / && go mod download -json "$module@$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  mkdir -p "$CACHE/$folder"; rm -f "$CACHE/$folder"/*
+  ( cd "$m" && cp $* "$CACHE/$folder/" ); chmod u+w "$CACHE/$folder"/*
+  echo "$version" > "$CACHE/src/$folder.done"
+}
+definitions crds sigs.k8s.io/gateway-api "$GATEWAY_API_VERSION" 'config/crd/standard/gateway.networking.k8s.io_*.yaml'
+definitions operator-crds github.com/prometheus-operator/prometheus-operator "$PROMETHEUS_OPERATOR_VERSION" \
+  'example/prometheus-operator-crd/monitoring.coreos.com_'{podmonitors,prometheusrules,alertmanagerconfigs}.yaml
 
 # --- 7. Base images ------------------------------------------------------------------------
 if [ ! -f "$CACHE/images/pause.tar" ]; then

@@ -18,6 +18,7 @@ TRAEFIK_VERSION=v3.7.15
 TRAEFIK_WHEEL_SHA256=1308728055151e4e6ab4e08826e865cd05ee4f438b25a010871117b133dced34   # linux x86_64
 GATEWAY_API_VERSION=v1.6.3
 COREDNS_VERSION=v1.15.0
+PROMETHEUS_OPERATOR_VERSION=v0.85.0                          # its definitions alone
 
 # Addresses. They sit on a bridge device of their own, so nothing here depends
 # on, or listens on, the machine's own network addresses.

@@ -1,7 +1,7 @@
 /** An app that is live on the test cluster, the command line as people use it, Ansible, and users who ask through the router. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -77,6 +77,21 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
       const place = { cwd: join(repository, 'ansible'), env };
       const ran = await endOf(spawn(join(tools, 'ansible-playbook'), [playbook, ...given, ...args], place));
       return { ...ran, recap: recapOf(ran.out) };
+    },
+    /** What Ansible makes of a template of the role in this folder. */
+    async render(role: string, template: string, variables: object): Promise<string> {
+      const made = join(shell.cwd, 'rendered');
+      const task = [
+        '--module-name',
+        'ansible.builtin.template',
+        '--args',
+        `src=templates/${template} dest=${made} mode=0600`,
+      ];
+      const own = { ansible_python_interpreter: '{{ ansible_playbook_python }}' };
+      const given = ['--extra-vars', '@defaults/main.yml', '--extra-vars', JSON.stringify({ ...own, ...variables })];
+      const where = ['--inventory', 'here,', '--connection', 'local', 'all'];
+      await promisify(execFile)(join(tools, 'ansible'), [...where, ...task, ...given], { cwd: role, env });
+      return readFile(made, 'utf8');
     },
   };
 }

@@ -10,16 +10,18 @@ import { aShell } from './shell.rig.ts';
 
 export const repository = join(import.meta.dirname, '../../..');
 
+/** Where the build of the cluster puts its programs and definitions. */
+export const kubeCache = process.env['HEADGATE_KUBE_CACHE'] ?? join(homedir(), '.cache/headgate-kube');
+
 /** With the kubectl that the cluster was built with. */
 export const kubectlEnv = {
   ...process.env,
-  PATH: [
-    join(process.env['HEADGATE_KUBE_CACHE'] ?? join(homedir(), '.cache/headgate-kube'), 'bin'),
-    process.env['PATH'],
-  ].join(delimiter),
+  PATH: [join(kubeCache, 'bin'), process.env['PATH']].join(delimiter),
 };
 
 type Cluster = {
+  /** `taken`: somebody lent it. */
+  readonly mode: 'full' | 'nonode' | 'control' | 'taken';
   readonly run: string;
   readonly kubeconfig: string;
   readonly gateways: readonly string[];

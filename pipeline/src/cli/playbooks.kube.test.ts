@@ -1,7 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startNats } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { load } from 'js-yaml';
 import { connect } from 'nats';
 import { aLiveApp, anAnsibleShell, until } from './ansible.rig.ts';
+import { kubeCache, readCluster, repository } from './cluster.rig.ts';
 
 const withQueue = (nats: string) => (namespace: string) =>
   `app: ratings
@@ -109,14 +113,12 @@ describe('switch.yml and rollback.yml', () => {
   }, 240_000);
 });
 
+const role = join(repository, 'ansible/roles/observability');
+
 describe('observability.yml', () => {
   test('gives Grafana one dashboard, says so before, and changes nothing a second time', async () => {
     await using app = await anAnsibleShell(withQueue('nats://nats:4222'));
-    const variables = {
-      observability_app: 'ratings',
-      observability_namespace: app.namespace,
-      observability_has_operator: false,
-    };
+    const variables = { ...observing(app.namespace), observability_has_operator: false };
     const play = (...args: string[]) => app.play('observability.yml', variables, ...args);
     const boards = async () =>
       JSON.parse(await app.kubectl(['get', 'configmaps', '-l', 'grafana_dashboard=1', '-o', 'json'])).items;
@@ -135,3 +137,82 @@ describe('observability.yml', () => {
     expect(JSON.parse(data['headgate.json'])).toMatchObject({ uid: 'headgate', title: 'Headgate' });
   }, 120_000);
 });
+
+// Whoever lent a cluster may have an operator of their own there, which would lose its definitions.
+const ofOurs = readCluster().mode === 'full' ? describe : describe.skip;
+
+ofOurs('observability.yml, where the definitions of the Prometheus operator are', () => {
+  const definitions = ['--filename', join(kubeCache, 'operator-crds')];
+  let app: Awaited<ReturnType<typeof anAnsibleShell>>;
+
+  beforeAll(async () => {
+    app = await anAnsibleShell(withQueue('nats://nats:4222'));
+    await app.everywhere(['apply', '--server-side', ...definitions]);
+    // It fails at once where there is no condition yet.
+    const waiting = ['wait', '--for=condition=Established', '--timeout=1s', ...definitions];
+    const isThere = () =>
+      app.everywhere(waiting).then(
+        () => true,
+        () => false,
+      );
+    await until(isThere);
+  }, 120_000);
+  afterAll(async () => {
+    await app?.everywhere(['delete', '--ignore-not-found', ...definitions]);
+    await app?.[Symbol.asyncDispose]();
+  }, 120_000);
+
+  test('gives it only what they know: the server would drop the rest and say nothing', async () => {
+    const objects = await app.render(role, 'operator.yml.j2', observing(app.namespace));
+
+    const said = await app.kubectl(['apply', '--dry-run=server', '--validate=strict', '--filename', '-'], objects);
+
+    expect(said.trim().split('\n')).toHaveLength(4);
+  }, 60_000);
+
+  test('says what it would make, makes it, and changes nothing a second time', async () => {
+    const play = (...args: string[]) => app.play('observability.yml', observing(app.namespace), '--diff', ...args);
+    const kinds = 'podmonitors,prometheusrules,alertmanagerconfigs';
+    const objects = async (): Promise<readonly Made[]> =>
+      JSON.parse(await app.kubectl(['get', kinds, '--output', 'json'])).items;
+
+    const checked = await play('--check');
+    const before = await objects();
+    const [made, again] = [await play(), await play()];
+
+    expect([checked, made, again].map(({ code, recap }) => [code, recap['changed']])).toEqual([
+      [0, 2],
+      [0, 2],
+      [0, 0],
+    ]);
+    expect(before).toEqual([]);
+    const found = await objects();
+    const names = found.map(({ kind, metadata: { name } }) => `${kind} ${name}`);
+    expect(names).toEqual([
+      'PodMonitor headgate-controller',
+      'PodMonitor headgate-ratings',
+      'PrometheusRule headgate',
+      'AlertmanagerConfig headgate',
+    ]);
+    for (const name of names) expect([checked.out, made.out]).toEqual([containing(name), containing(name)]);
+    expect(found[2]?.spec).toEqual(load(await readFile(join(role, 'files/rules.yml'), 'utf8')));
+    expect(found[3]?.spec).toMatchObject({
+      receivers: [{ pagerdutyConfigs: [{ description: '{{ .CommonAnnotations.summary }}' }] }],
+    });
+
+    await app.kubectl(['patch', 'prometheusrule', 'headgate', '--type=merge', '--patch', '{"spec":{"groups":[]}}']);
+    const differing = await play('--check');
+
+    expect([differing.code, differing.recap['changed']]).toEqual([0, 1]);
+    expect(differing.out).toMatch(/^\+.*alert: HeadgateRolledBack$/m);
+    expect((await objects())[2]?.spec).toEqual({ groups: [] });
+  }, 400_000);
+});
+
+type Made = { readonly kind: string; readonly metadata: { readonly name: string }; readonly spec: object };
+
+const containing = (words: string) => expect.stringContaining(words);
+
+function observing(namespace: string): object {
+  return { observability_app: 'ratings', observability_namespace: namespace };
+}

@@ -3,7 +3,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { load } from 'js-yaml';
-import { playHarness, provideHarness } from '../ci/harness.rig.ts';
+import { playHarness, whyWithoutHarness } from '../ci/harness.rig.ts';
 import { edit } from '../src/demo/versions.ts';
 import { repository } from './commands.ts';
 import { commit, type Hosts, handler, type OpenHosts } from './hosts.ts';
@@ -16,8 +16,8 @@ const outputMaxBytes = 64 * 1_048_576;
 
 /** A commit becomes a release through the lines of the workflow, as GitHub's runner starts them, and through the Jenkinsfile, as Groovy runs it. */
 export async function throughCi(report: Report, _scope: Scope, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
-  if (!(await provideHarness('the Jenkinsfile is not played')))
-    throw new Error('no Groovy to play the Jenkinsfile with');
+  const lacking = await whyWithoutHarness();
+  if (lacking !== undefined) throw new Error(lacking);
   await using hosts = await openHosts('c');
   const { a, head } = hosts;
   const first = await aWorkspace(a, staging);

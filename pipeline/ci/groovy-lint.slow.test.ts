@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { provide } from './provide.rig.ts';
+import { unless, whyWithout } from './provide.rig.ts';
 
 const repository = join(import.meta.dirname, '../..');
 
-const withJava = (await provide({ java: 'default-jre-headless' }, 'the Jenkinsfile is not linted')) ? test : test.skip;
+const withJava = unless(await whyWithout({ java: 'default-jre-headless' }), test);
 
 /** What `npm run lint:groovy` says, not in colour; a stage of a declarative pipeline may repeat what another one says. */
 async function lint(...files: readonly string[]): Promise<string> {

@@ -3,16 +3,16 @@ import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { onPath } from '@headgate/rollout/servers';
-import { provide } from './provide.rig.ts';
+import { whyWithout } from './provide.rig.ts';
 
 export type Happened = Readonly<Record<string, unknown>> & { readonly kind: string };
 
 const packages = { groovy: 'groovy', java: 'default-jre-headless' };
 const outputMaxBytes = 64 * 1_048_576;
 
-/** Installs what the harness needs. @returns false where it cannot */
-export function provideHarness(leftOut: string): Promise<boolean> {
-  return provide(packages, leftOut);
+/** Installs what the harness needs. @returns why it could not */
+export function whyWithoutHarness(): Promise<string | undefined> {
+  return whyWithout(packages);
 }
 
 /**

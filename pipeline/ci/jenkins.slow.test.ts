@@ -8,11 +8,12 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import { targetOf, targets } from '../src/deploy/delivery.ts';
 import { revise } from '../src/deploy/revise.ts';
-import { playHarness, provideHarness } from './harness.rig.ts';
+import { playHarness, whyWithoutHarness } from './harness.rig.ts';
+import { unless } from './provide.rig.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const jenkinsfile = join(import.meta.dirname, '../Jenkinsfile');
-const withGroovy = (await provideHarness('the Jenkinsfile is not executed')) ? describe : describe.skip;
+const withGroovy = unless(await whyWithoutHarness(), describe);
 
 async function isThere(path: string): Promise<boolean> {
   return access(path).then(
@@ -21,7 +22,7 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell (skipped where it cannot be installed)', () => {
+withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell', () => {
   let workspace: string;
   beforeEach(async () => {
     workspace = await mkdtemp(join(tmpdir(), 'headgate-jenkins-'));

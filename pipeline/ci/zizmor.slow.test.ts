@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { provide } from './provide.rig.ts';
+import { unless, whyWithout } from './provide.rig.ts';
 
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, '../..');
@@ -31,7 +31,7 @@ async function zizmor(): Promise<string> {
   return program;
 }
 
-const withPip = (await provide({ pip3: 'python3-pip' }, 'zizmor does not look at the workflows')) ? test : test.skip;
+const withPip = unless(await whyWithout({ pip3: 'python3-pip' }), test);
 
 withPip(
   'zizmor has nothing to say about the workflows and the action',

@@ -1,10 +1,10 @@
 import { describe } from '@jest/globals';
-import { provide } from '../../ci/provide.rig.ts';
+import { unless, whyWithout } from '../../ci/provide.rig.ts';
 import { describeImageBuilder } from './image.contract.ts';
 import { openImageBuilder } from './image.ts';
 
-const withBuildah = (await provide({ buildah: 'buildah' }, 'buildah builds nothing')) ? describe : describe.skip;
+const withBuildah = unless(await whyWithout({ buildah: 'buildah' }), describe);
 
-withBuildah('with buildah (skipped where it cannot be installed)', () => {
+withBuildah('with buildah', () => {
   describeImageBuilder('buildah', (base) => openImageBuilder('buildah', { base }));
 });

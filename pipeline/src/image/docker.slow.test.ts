@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type RunningServer, running, tied } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { provide } from '../../ci/provide.rig.ts';
+import { unless, whyWithout } from '../../ci/provide.rig.ts';
 import { describeImageBuilder } from './image.contract.ts';
 import { openImageBuilder } from './image.ts';
 
 const run = promisify(execFile);
 const packages = { docker: 'docker.io', dockerd: 'docker.io' };
-const withDocker =
-  (await provide(packages, 'docker builds nothing')) && process.getuid?.() === 0 ? describe : describe.skip;
+const withoutRoot = process.getuid?.() === 0 ? undefined : 'only root may start a daemon of docker';
+const withDocker = unless(withoutRoot ?? (await whyWithout(packages)), describe);
 
-withDocker('with docker (skipped where it cannot be installed, and without root)', () => {
+withDocker('with docker', () => {
   let daemon: RunningServer;
   beforeAll(async () => {
     daemon = await startDaemon();

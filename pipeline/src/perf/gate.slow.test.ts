@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRegistry } from '@headgate/rollout/servers';
 import { expect, test } from '@jest/globals';
-import { provide } from '../../ci/provide.rig.ts';
+import { whyWithout } from '../../ci/provide.rig.ts';
 import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
 import { readRequests } from '../image/test/requests.ts';
@@ -12,7 +12,7 @@ import { comparePerf, requireNotSlower, verdictLines } from './gate.ts';
 
 const repository = join(import.meta.dirname, '../../..');
 const signal = AbortSignal.timeout(110_000);
-const hasHey = await provide({ hey: 'hey' }, 'nothing is cross-checked by hey');
+const hasHey = (await whyWithout({ hey: 'hey' })) === undefined;
 const common = { replicas: 1, probe: undefined };
 const services = {
   proxy: { ...common, port: 8080, env: { PATH_PREFIX: '/api' }, pulls: [] },

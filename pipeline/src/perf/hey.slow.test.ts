@@ -1,10 +1,10 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { provide } from '../../ci/provide.rig.ts';
+import { unless, whyWithout } from '../../ci/provide.rig.ts';
 import { heyCheck } from './hey.ts';
 
-const withHey = (await provide({ hey: 'hey' }, 'nothing is cross-checked by hey')) ? test.concurrent : test.skip;
+const withHey = unless(await whyWithout({ hey: 'hey' }), test.concurrent);
 
 /** What the real hey says of a server that does this. */
 async function checked(listener: RequestListener): Promise<readonly string[]> {

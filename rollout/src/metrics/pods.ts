@@ -1,5 +1,5 @@
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
-import type { Condition } from '../platform/kubernetes/conditions.ts';
+import { type Condition, conditionOf } from '../platform/kubernetes/conditions.ts';
 import { kinds, podProxyPath } from '../platform/kubernetes/kinds.ts';
 import { countersAt } from '../traffic/replicas.ts';
 import type { Source } from './scrape.ts';
@@ -24,10 +24,17 @@ export type Pod = KubeObject & {
   };
 };
 
+/** `isReady`: its Services send it requests. */
+type PodSource = Source & { readonly isReady: boolean };
+
 /** All pods that run, ready or not: a proxy that is not ready still counts what it answers. */
-export async function findPods(place: PodPlace, signal: AbortSignal): Promise<readonly Source[]> {
+export async function findPods(place: PodPlace, signal: AbortSignal): Promise<readonly PodSource[]> {
   const pods = await listPods(place, signal);
-  return pods.map((pod) => ({ name: pod.metadata.name, counters: (within) => textOf(pod, place, within) }));
+  return pods.map((pod) => ({
+    name: pod.metadata.name,
+    isReady: conditionOf(pod.status?.conditions, 'Ready')?.status === 'True',
+    counters: (within) => textOf(pod, place, within),
+  }));
 }
 
 /** Those that have an address and have not ended. */

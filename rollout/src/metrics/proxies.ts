@@ -1,7 +1,7 @@
 /** What the proxies of the lanes count themselves: all that reached them, by weight or by pin alike. */
 import { type Lane, lanes } from '../lane.ts';
 import type { Counted, CountsIn } from './counts.ts';
-import type { Sample } from './exposition.ts';
+import { type Sample, samplesOf } from './exposition.ts';
 import type { Totals } from './metrics.ts';
 
 /** Pinned requests are among the weighted ones: the proxies do not tell them apart. */
@@ -15,6 +15,17 @@ export function proxyCounts(app: string): CountsIn {
 
 function countedIn(sample: Sample, lane: Lane): readonly Counted[] {
   return outcomesOf(sample).map((what) => ({ lane, way: 'weighted', what, sample }));
+}
+
+/**
+ * All that one proxy has answered, in its own counters' text.
+ *
+ * @throws Error if it counts no requests
+ */
+export function requestsIn(text: string): number {
+  const counted = samplesOf(text).filter((sample) => sample !== undefined && outcomesOf(sample).includes('requests'));
+  if (counted.length === 0) throw new Error('its page of counters has no headgate_requests_total');
+  return counted.reduce((sum, sample) => sum + (sample?.value ?? 0), 0);
 }
 
 /** What a sample of a proxy counts; nothing for all others. */

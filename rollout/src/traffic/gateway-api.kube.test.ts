@@ -12,7 +12,7 @@ import { makeGatewayRoute, targetOf, writeRouteAs } from './gateway-route.rig.ts
 import type { HttpRoute } from './http-route.ts';
 import { laneServices } from './lane-services.ts';
 import { findReplicas } from './replicas.ts';
-import { type Answered, keepSending, settled } from './sending.rig.ts';
+import { type Answered, keepSending, sendingOf, settled } from './sending.rig.ts';
 import { describeTrafficRouter } from './traffic.contract.ts';
 import type { TrafficRouter } from './traffic.ts';
 
@@ -40,7 +40,7 @@ async function inForce(router: TrafficRouter, weights: Weights): Promise<void> {
 withGateway('a gateway', () => {
   describeTrafficRouter('gateway-api', async () => {
     const rig = await openRig();
-    return { ...rig, send: (headers) => rig.send(headers ? { headers } : {}) };
+    return { ...rig, ...sendingOf(rig) };
   });
 });
 

@@ -19,7 +19,7 @@ import { hostHeader } from './host-header.ts';
 import type { HttpRoute } from './http-route.ts';
 import type { Replica } from './replicas.ts';
 import { type Place, patchRouteObject, readRouteObject } from './route-object.ts';
-import { watchStandstill } from './standstill.ts';
+import { closedAfterMs, watchStandstill } from './standstill.ts';
 import type { TrafficDone, TrafficRouter, TrafficSeen } from './traffic.ts';
 import { checkSplit } from './weights.ts';
 import { fieldManager, writerOf } from './writer.ts';
@@ -41,7 +41,6 @@ export type GatewayApiTarget = {
 /** Every replica of a gateway may write the status in between, and the resourceVersion with it. */
 const writesMax = 20;
 const replicaMaxMs = 1_000;
-const stillMs = 2_000;
 
 export function openGatewayApiTraffic(target: GatewayApiTarget): TrafficRouter {
   const { names, fence } = target;
@@ -159,7 +158,7 @@ function agree(read: RouteRead, looks: readonly Look[], still: number): TrafficS
     if (counted?.kind === 'strange') return pending(`replica ${name} of the gateway cannot be counted: ${counted.why}`);
   const behind = looks.filter(({ mark }) => mark !== markOf(read)).map(({ name }) => name);
   if (behind.length > 0) return pending(`not yet in replica ${behind.join(', ')} of the gateway`);
-  if (still < stillMs) return pending('a lane without weight was counted a request less than 2 s ago');
+  if (still < closedAfterMs) return pending('a lane without weight was counted a request less than 2 s ago');
   return { kind: 'agreed', weights: read.weights, pins: read.pins };
 }
 

@@ -36,6 +36,8 @@ export interface GatewayRig extends AsyncDisposable {
   undisturbed<T>(run: () => Promise<T>): Promise<T>;
   /** Requests that each lane's server has had. */
   readonly had: Record<Lane, number>;
+  /** Those that it has answered. */
+  readonly answered: Record<Lane, number>;
   /** Lanes whose server answers everything with 500. */
   readonly broken: Set<Lane>;
 }
@@ -50,8 +52,9 @@ export async function startGatewayRig(entries: 'gateways' | 'ingresses'): Promis
   const { client } = namespace;
   const app = 'ratings';
   const had = { blue: 0, green: 0 };
+  const answered = { blue: 0, green: 0 };
   const broken = new Set<Lane>();
-  const start = (lane: Lane) => startLane(lane, had, broken);
+  const start = (lane: Lane) => startLane(lane, { had, answered, broken });
   const servers = { blue: await start('blue'), green: await start('green') };
   const names = laneServices(app);
   await makeService(client, `${app}-closed`);
@@ -75,6 +78,7 @@ export async function startGatewayRig(entries: 'gateways' | 'ingresses'): Promis
     app,
     host,
     had,
+    answered,
     broken,
     send: ({ replica = 0, ...options } = {}) =>
       send(typeof replica === 'string' ? replica : cluster[entries][replica]!, host, agent, options),
@@ -134,11 +138,17 @@ function portOf(server: Server): number {
 }
 
 /** On the node's own address. `/503` answers with that status, `/slow/<ms>` after that time, `/close` ends the connection instead. */
-async function startLane(lane: Lane, had: Record<Lane, number>, broken: ReadonlySet<Lane>): Promise<Server> {
+async function startLane(
+  lane: Lane,
+  { had, answered, broken }: Pick<GatewayRig, 'had' | 'answered' | 'broken'>,
+): Promise<Server> {
   const server = createServer(async (incoming, response) => {
     had[lane] += 1;
     const [, how, ms] = (incoming.url ?? '').split('/');
     response.setHeader('Headgate-Lane', lane);
+    response.once('close', () => {
+      answered[lane] += 1;
+    });
     if (how === 'close') return void incoming.socket.destroy();
     if (how === 'hang') return;
     if (how === 'slow') await sleep(Number(ms));
@@ -161,7 +171,8 @@ async function setEndpoints(client: KubeClient, service: string, port: number, i
     metadata: { name: service, labels: { 'kubernetes.io/service-name': service } },
     addressType: 'IPv4',
     ports: [{ name: 'http', port }],
-    endpoints: isUp ? [{ addresses: ['10.111.0.1'], conditions: { ready: true, serving: true } }] : [],
+    // As of a Service whose selector finds no pod.
+    endpoints: isUp ? [{ addresses: ['10.111.0.1'], conditions: { ready: true, serving: true } }] : null,
   };
   await client.apply(kinds.EndpointSlice, slice, AbortSignal.timeout(10_000));
 }

@@ -10,7 +10,7 @@ import { newPair } from './ingress-nginx/new-pair.ts';
 import { type IngressNginxTarget, openIngressNginxTraffic } from './ingress-nginx.ts';
 import { laneServices } from './lane-services.ts';
 import { findReplicas } from './replicas.ts';
-import { keepSending, settled } from './sending.rig.ts';
+import { keepSending, sendingOf, settled } from './sending.rig.ts';
 import { describeTrafficRouter } from './traffic.contract.ts';
 import type { TrafficRouter } from './traffic.ts';
 
@@ -21,7 +21,7 @@ const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 const blueAll = weightsFor('blue', percent(100));
 const green = (share: number): Weights => weightsFor('green', percent(share));
 
-function targetOf({ client, app }: GatewayRig, fence = 0): IngressNginxTarget {
+function targetOf({ client, app, answered }: GatewayRig, fence = 0): IngressNginxTarget {
   const place = { client: client.in('gateway'), service: 'traefik', ports: ingressPorts, way: 'direct' } as const;
   return {
     client,
@@ -30,6 +30,7 @@ function targetOf({ client, app }: GatewayRig, fence = 0): IngressNginxTarget {
     names: { app, services: laneServices(app), closed: `${app}-closed` },
     fence: () => fence,
     replicas: (within) => findReplicas(place, within),
+    proxiesOf: async (lane) => [{ name: lane, isReady: true, requests: async () => answered[lane] }],
   };
 }
 
@@ -56,7 +57,7 @@ withGateway('a gateway', () => {
     'ingress-nginx',
     async () => {
       const rig = await openRig();
-      return { ...rig, send: (headers) => rig.send(headers ? { headers } : {}) };
+      return { ...rig, ...sendingOf(rig) };
     },
     {
       pinToBoth: 'its annotations pin to the canary',

@@ -1,7 +1,8 @@
 /**
  * Weights and pins by the canary annotations of ingress-nginx: a main Ingress that the live lane has, and a canary for the other one
  * (ingress-nginx/pair.ts). A controller says nothing of what it has read, so each replica of the data plane is asked by requests that only
- * the new configuration answers in the new way.
+ * the new configuration answers in the new way; and a lane that nobody leads to counts as closed when its proxies have answered nothing in
+ * the last 2 s.
  */
 import { HeadgateError } from '../errors.ts';
 import { sameWeights } from '../lane.ts';
@@ -9,7 +10,9 @@ import type { KubeClient, KubeObject, PatchStep } from '../platform/kubernetes/c
 import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { askAll, inForce } from './ingress-nginx/ask.ts';
+import { type ProxiesOf, watchClosing } from './ingress-nginx/closed.ts';
 import {
+  closedLanes,
   type Ingress,
   type IngressNames,
   nextState,
@@ -38,11 +41,13 @@ export type IngressNginxTarget = {
   readonly fence: () => number;
   /** All replicas of the data plane. */
   readonly replicas: (signal: AbortSignal) => Promise<readonly Replica[]>;
+  readonly proxiesOf: ProxiesOf;
 };
 
 const writesMax = 10;
 export function openIngressNginxTraffic(target: IngressNginxTarget): TrafficRouter {
   const { names, fence } = target;
+  const closing = watchClosing(target.proxiesOf);
   let last: PairState | undefined;
   let confirmed = '';
 
@@ -69,21 +74,6 @@ export function openIngressNginxTraffic(target: IngressNginxTarget): TrafficRout
     return (await patchPair(target, pair, wanted, signal)) === 'written';
   }
 
-  /** What the Ingresses themselves say against an agreement. */
-  function objection(pair: Pair, read: PairRead): TrafficSeen | undefined {
-    if (read.kind === 'unfit') return pending(read.why);
-    const { state } = read;
-    const manager = managerOf(pair);
-    const isForeign =
-      manager !== fieldManager && (last === undefined || !sameWeights(weightsOf(last), weightsOf(state)));
-    if (isForeign && (last !== undefined || read.fence !== undefined))
-      return { kind: 'foreign', weights: weightsOf(state), pins: state.pins, manager };
-    if (read.fence === undefined) return pending('Headgate has not written the ingresses yet');
-    if (read.fence !== fence())
-      return pending(`driver ${read.fence} has written the ingresses, and this is ${fence()}`);
-    return read.whole ? undefined : pending('the annotations of the canary do not belong together');
-  }
-
   return {
     async setWeights(weights, signal) {
       signal.throwIfAborted();
@@ -101,7 +91,7 @@ export function openIngressNginxTraffic(target: IngressNginxTarget): TrafficRout
       signal.throwIfAborted();
       const [pair, replicas] = await Promise.all([readObjects(target, signal), target.replicas(signal)]);
       const read = readPair(pair.main, pair.canary, names);
-      const against = objection(pair, read);
+      const against = objection(pair, read, { last, fence: fence() });
       if (against !== undefined || read.kind === 'unfit') return against ?? pending('unfit');
       const key = JSON.stringify([versionsOf(pair), replicas.map(({ name }) => name)]);
       if (confirmed !== key) {
@@ -109,12 +99,32 @@ export function openIngressNginxTraffic(target: IngressNginxTarget): TrafficRout
         if (seen.kind === 'behind') return pending(seen.why);
         confirmed = seen.kind === 'shown' ? key : ''; // Questions reach a lane, so what was shown is not asked again.
       }
+      // After the questions, which are requests too.
+      const why = await closing.whyOpen(closedLanes(read.state), signal);
+      if (why !== undefined) return pending(why);
       return { kind: 'agreed', weights: weightsOf(read.state), pins: read.state.pins };
     },
   };
 }
 
 type Pair = { readonly main: Ingress; readonly canary: Ingress };
+
+/** What the Ingresses themselves say against an agreement. */
+function objection(
+  pair: Pair,
+  read: PairRead,
+  { last, fence }: { readonly last: PairState | undefined; readonly fence: number },
+): TrafficSeen | undefined {
+  if (read.kind === 'unfit') return pending(read.why);
+  const { state } = read;
+  const manager = managerOf(pair);
+  const isForeign = manager !== fieldManager && (last === undefined || !sameWeights(weightsOf(last), weightsOf(state)));
+  if (isForeign && (last !== undefined || read.fence !== undefined))
+    return { kind: 'foreign', weights: weightsOf(state), pins: state.pins, manager };
+  if (read.fence === undefined) return pending('Headgate has not written the ingresses yet');
+  if (read.fence !== fence) return pending(`driver ${read.fence} has written the ingresses, and this is ${fence}`);
+  return read.whole ? undefined : pending('the annotations of the canary do not belong together');
+}
 
 function pending(why: string): TrafficSeen {
   return { kind: 'pending', why };

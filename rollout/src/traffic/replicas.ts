@@ -52,11 +52,14 @@ export function portIn({ ports }: EndpointSlice, name: string): number | undefin
 
 export type EndpointSlice = KubeObject & {
   readonly ports?: readonly { readonly name?: string; readonly port?: number }[];
-  readonly endpoints?: readonly {
-    readonly addresses: readonly string[];
-    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
-    readonly targetRef?: { readonly kind?: string; readonly name?: string };
-  }[];
+  /** `null` where a selector finds nobody. */
+  readonly endpoints?:
+    | readonly {
+        readonly addresses: readonly string[];
+        readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
+        readonly targetRef?: { readonly kind?: string; readonly name?: string };
+      }[]
+    | null;
 };
 
 function replicasOf(slice: EndpointSlice, { client, ports, way }: ReplicaPlace): readonly Replica[] {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayRig } from './gateway.rig.ts';
+import type { TrafficRig } from './traffic.contract.ts';
 import type { TrafficRouter, TrafficSeen } from './traffic.ts';
 
 /** What it says until it is not pending any more; everything that was pending, in order. */
@@ -13,6 +14,14 @@ export async function settled(
     if (why.at(-1) !== seen.why) why.push(seen.why);
   }
   throw new Error(`still pending: ${why.join('; ')}`);
+}
+
+/** Requests as the contract of a router sends them. */
+export function sendingOf(rig: Pick<GatewayRig, 'send'>): Required<Pick<TrafficRig, 'send' | 'sendSlow'>> {
+  return {
+    send: (headers) => rig.send(headers ? { headers } : {}),
+    sendSlow: (ms) => rig.send({ path: `/slow/${ms}` }),
+  };
 }
 
 export type Answered = Awaited<ReturnType<GatewayRig['send']>> & { readonly at: number };

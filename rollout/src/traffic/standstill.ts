@@ -1,5 +1,8 @@
 /** Counters that must stand still before a lane counts as closed. */
 
+/** For so long. */
+export const closedAfterMs = 2_000;
+
 /** Remembers since when each counter has not moved. `nowMs` is a monotonic clock. */
 export interface Standstill {
   /** For how long each of these has been seen at its present value, in ms: the shortest of all, 0 for a counter that is new. */

@@ -10,6 +10,8 @@ type Answer = { readonly status: number; readonly lane: string | undefined };
 export interface TrafficRig extends AsyncDisposable {
   readonly router: TrafficRouter;
   send(headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** A request that takes its lane so long. Absent: nobody waits for those that are under way. */
+  sendSlow?(ms: number): Promise<Answer>;
   /** Takes the endpoints of a lane away. */
   stop(lane: Lane): Promise<void>;
   /** Runs this again when the data plane has begun anew meanwhile, as others' changes make one that is shared do. Absent: it is not shared. */
@@ -24,6 +26,8 @@ export type Cannot = {
   readonly pinToBoth?: string;
   /** A lane with weight fails on its own: without endpoints it is left out. */
   readonly failAlone?: string;
+  /** A weight of 0 is waited for until the lane stands still. */
+  readonly standStill?: string;
 };
 
 /** Every implementation of `TrafficRouter` passes this, the fake included. */
@@ -175,12 +179,46 @@ export function describeTrafficRouter(name: string, open: () => Promise<TrafficR
       expect(Math.abs(green - (requests * share) / 100)).toBeLessThanOrEqual(1);
     });
 
+    if (cannot.standStill === undefined) {
+      test('weight 0 is agreed with when the lane has answered nothing for 2 s, requests that were under way included', async () => {
+        await inForce(weightsFor('green', percent(50)));
+        const ended = Array.from({ length: 4 }, async () => {
+          const answer = await rig.sendSlow?.(1_500);
+          return { ...answer, at: performance.now() };
+        });
+        await sleep(200); // They are on their way.
+
+        await inForce(weightsFor('blue', percent(100)));
+        const agreedAt = performance.now();
+
+        const answers = await Promise.all(ended);
+        const last = Math.max(...answers.flatMap(({ lane, at }) => (lane === 'green' ? [at] : [])));
+        expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+        expect(agreedAt - last).toBeGreaterThanOrEqual(1_500); // Its client hears it later than it is counted.
+      });
+    } else {
+      test(`weight 0 is agreed with at once (${cannot.standStill})`, async () => {
+        await inForce(weightsFor('green', percent(50)));
+        await rig.router.setWeights(weightsFor('blue', percent(100)), signal());
+
+        expect(await rig.router.observe(signal())).toMatchObject({ kind: 'agreed' });
+      });
+    }
+
     test('a lane at weight 0 without an endpoint changes nothing for the other', async () => {
       await inForce(weightsFor('blue', percent(100)));
       await rig.stop('green');
 
       for (let n = 0; n < 20; n++) expect(await rig.send()).toEqual({ status: 200, lane: 'blue' });
       await agreed(weightsFor('blue', percent(100)));
+    });
+
+    test('a lane that has no endpoint yet is closed beside the other one', async () => {
+      await rig.stop('green');
+
+      await inForce(weightsFor('blue', percent(100)));
+
+      for (let n = 0; n < 20; n++) expect(await rig.send()).toEqual({ status: 200, lane: 'blue' });
     });
 
     const failure = cannot.failAlone ?? 'fails under its own mark';

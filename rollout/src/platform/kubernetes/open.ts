@@ -8,7 +8,7 @@ import { type KubernetesTarget, openKubernetesWorkload } from '../../workload/ku
 import type { Platform } from '../platform.ts';
 import type { KubeClient } from './client.ts';
 import { openEvents } from './events.ts';
-import { adminPortBeside, laneSelector } from './lane-names.ts';
+import { adminPortBeside, laneSelector, marks } from './lane-names.ts';
 import { queueAddress } from './queue-address.ts';
 import { remembering } from './remembering.ts';
 import { isRouted } from './routed.ts';
@@ -31,11 +31,12 @@ export function openKubernetesPlatform(
   invariant(kubernetes !== undefined, `Cannot open ${app} on a cluster as its spec names none`);
   const isDirect = isRouted(env);
   const way = isDirect ? 'direct' : 'proxy';
-  const port = adminPortBeside(Object.values(services).find((service) => service.port !== undefined)?.port);
+  const [proxy, served] = Object.entries(services).find(([, service]) => service.port !== undefined) ?? [];
+  const port = adminPortBeside(served?.port);
   const existing = queued?.existing;
   let driver = 0;
   const fence = () => driver;
-  const proxies = { labels: `headgate.dev/app=${app}`, port };
+  const proxies = { labels: `${marks.app}=${app},${marks.service}=${proxy}`, port };
   const queue =
     queued && openJetStreamQueue({ app, services, existing, url: () => queueAddress(queued.url, client, env) });
   const target: KubernetesTarget = {

@@ -1,16 +1,19 @@
+import type { Lane } from '../../lane.ts';
 import { weightedIn } from '../../metrics/counts.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { findPods } from '../../metrics/pods.ts';
-import { proxyCounts } from '../../metrics/proxies.ts';
+import { proxyCounts, requestsIn } from '../../metrics/proxies.ts';
 import { openScrapedMetrics } from '../../metrics/scrape.ts';
 import { gatewayPlaces, traefikAlways, traefikCounts } from '../../metrics/traefik.ts';
 import type { KubernetesSpec } from '../../spec.ts';
 import { openGatewayApiTraffic } from '../../traffic/gateway-api.ts';
+import type { LaneProxy } from '../../traffic/ingress-nginx/closed.ts';
 import { openIngressNginxTraffic } from '../../traffic/ingress-nginx.ts';
 import { laneServices } from '../../traffic/lane-services.ts';
 import { findReplicas, type ReplicaPlace } from '../../traffic/replicas.ts';
 import type { TrafficRouter } from '../../traffic/traffic.ts';
 import type { KubeClient } from './client.ts';
+import { marks } from './lane-names.ts';
 import { remembering } from './remembering.ts';
 
 export type RoutingTarget = {
@@ -53,8 +56,10 @@ export function openRouting(target: RoutingTarget): { readonly traffic: TrafficR
       const sources = (signal: AbortSignal) =>
         findPods({ client: counting.client.in(kubernetes.namespace), ...target.proxies, way: target.way }, signal);
       const names = { app, services, closed: `${app}-closed` };
+      const proxiesOf = (lane: Lane, signal: AbortSignal) => laneProxies(target, lane, signal);
+      const pair = { main: route, canary: `${route}-canary`, names };
       return {
-        traffic: openIngressNginxTraffic({ client, main: route, canary: `${route}-canary`, names, fence, replicas }),
+        traffic: openIngressNginxTraffic({ client, ...pair, fence, replicas, proxiesOf }),
         metrics: openScrapedMetrics({
           what: `the proxies of ${app}`,
           sources,
@@ -64,6 +69,20 @@ export function openRouting(target: RoutingTarget): { readonly traffic: TrafficR
       };
     }
   }
+}
+
+async function laneProxies(
+  { kubernetes, client, way, proxies }: RoutingTarget,
+  lane: Lane,
+  signal: AbortSignal,
+): Promise<readonly LaneProxy[]> {
+  const labels = `${proxies.labels},${marks.lane}=${lane}`;
+  const pods = await findPods({ client: client.in(kubernetes.namespace), labels, port: proxies.port, way }, signal);
+  return pods.map(({ name, isReady, counters }) => ({
+    name,
+    isReady,
+    requests: async (within) => requestsIn(await counters(within)),
+  }));
 }
 
 function placeOf({ client, kubernetes, way }: RoutingTarget): ReplicaPlace {

@@ -104,5 +104,5 @@ function wherein(
 
 async function hasEndpoints({ client }: Asking, service: string, signal: AbortSignal): Promise<boolean> {
   const slices = await slicesOf(client, service, signal);
-  return slices.some(({ endpoints = [] }) => endpoints.some(({ conditions }) => conditions?.ready !== false));
+  return slices.some(({ endpoints }) => endpoints?.some(({ conditions }) => conditions?.ready !== false));
 }

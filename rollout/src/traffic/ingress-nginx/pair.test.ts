@@ -3,7 +3,15 @@ import fc from 'fast-check';
 import { closedWeights, lanes, type Pin, percent, type Weights, weightsFor } from '../../lane.ts';
 import { laneServices } from '../lane-services.ts';
 import { newPair } from './new-pair.ts';
-import { canaryAnnotations, nextState, type PairState, readPair, unsupportedPins, weightsOf } from './pair.ts';
+import {
+  canaryAnnotations,
+  closedLanes,
+  nextState,
+  type PairState,
+  readPair,
+  unsupportedPins,
+  weightsOf,
+} from './pair.ts';
 
 const names = { app: 'ratings', services: laneServices('ratings'), closed: 'ratings-closed' };
 const annotation = (key: string): string => `nginx.ingress.kubernetes.io/canary${key}`;
@@ -114,6 +122,19 @@ describe('pins', () => {
     if (why === undefined) expect(found).toBeUndefined();
     else expect(found).toMatch(why);
   });
+});
+
+test.each<{ state: Omit<PairState, 'pins'>; pinned?: Pin['lane']; closed: readonly string[] }>([
+  { state: { main: undefined, canary: 'green', weight: 0 }, closed: ['blue', 'green'] },
+  { state: { main: 'blue', canary: 'green', weight: 0 }, closed: ['green'] },
+  { state: { main: 'blue', canary: 'green', weight: 1 }, closed: [] },
+  { state: { main: 'blue', canary: 'green', weight: 100 }, closed: ['blue'] },
+  { state: { main: 'blue', canary: 'green', weight: 0 }, pinned: 'blue', closed: ['green'] },
+  { state: { main: 'blue', canary: 'green', weight: 0 }, pinned: 'green', closed: [] },
+])('closedLanes() of $state with a pin to $pinned is $closed', ({ state, pinned, closed }) => {
+  const pins = pinned === undefined ? [] : [{ header: 'X-Variant', value: 'b', lane: pinned }];
+
+  expect(closedLanes({ ...state, pins })).toEqual(closed);
 });
 
 test('newPair() is closed, whole and without a pin', () => {

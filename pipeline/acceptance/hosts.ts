@@ -25,6 +25,8 @@ export interface Hosts extends AsyncDisposable {
   load(perSecond: number): Promise<Load>;
   /** On a cluster: what runs in the lanes, in a text that any touch changes. */
   objects?(): Promise<string>;
+  /** On a cluster: what was done to the app between two moments (ms since the epoch), by the API server's audit log. */
+  effects?(from: number, to: number): Promise<readonly string[]>;
   /** On a cluster: how often a Deployment of the app got other pods, by the API server's own count. */
   rolled?(): Promise<number>;
 }

@@ -2,7 +2,7 @@ import { edit } from '../src/demo/versions.ts';
 import { acted, failures, git, type Ran, type Where } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
-import type { Scope } from './scope.ts';
+import { casesOf, type Scope } from './scope.ts';
 import type { OpenStage } from './stage.ts';
 
 /** Results of pure steps go through the registry, so that another host finds them. */
@@ -14,7 +14,7 @@ const env = { HEADGATE_CACHE_KEY: 'a secret that the hosts share' };
  */
 export async function killedDelivery(
   report: Report,
-  { runs }: Scope,
+  { runs, share }: Scope,
   _open: OpenStage,
   openHosts: OpenHosts,
 ): Promise<void> {
@@ -22,12 +22,24 @@ export async function killedDelivery(
   await deliver(hosts.a, { env });
   await edit(hosts.a, limitOf(101));
   await commit(hosts.a, 'to see how long it takes');
-  const before = await hosts.rolled?.();
-  const whole = await deliver(hosts.a, { env });
-  const rolls = ((await hosts.rolled?.()) ?? 0) - (before ?? 0);
-  report.check(`a delivery that nobody kills takes ${whole.ms} ms`, whole.code === 0, failures(whole));
-  const moments = [...boundaries(whole), ...Array.from({ length: runs }, () => after(Math.random() * whole.ms))];
-  for (const [k, moment] of moments.entries()) await trial(report, hosts, { limit: 102 + k, moment, rolls });
+  const { ran: whole, effects } = await audited(hosts, () => deliver(hosts.a, { env }));
+  const told = `${failures(whole)} ${effects}`;
+  report.check(`a delivery that nobody kills takes ${whole.ms} ms`, whole.code === 0, told);
+  const random = Array.from({ length: runs }, () => after(Math.random() * whole.ms));
+  const moments = casesOf([...boundaries(whole), ...random], share);
+  for (const [k, moment] of moments.entries()) await trial(report, hosts, { limit: 102 + k, moment, effects });
+}
+
+/** With what it did to the app, where that is counted: by the audit log, and by how often pods were replaced. */
+async function audited<T>(
+  { effects, rolled }: Hosts,
+  act: () => Promise<T>,
+): Promise<{ readonly ran: T; readonly effects: string }> {
+  const [from, before] = [Date.now(), await rolled?.()];
+  const ran = await act();
+  const [done, after] = [await effects?.(from, Date.now()), await rolled?.()];
+  const rolls = before === undefined || after === undefined ? [] : [`${after - before} rolls`];
+  return { ran, effects: [...(done ?? []), ...rolls].join(', ') };
 }
 
 type Moment = { readonly name: string; readonly kill: () => Pick<Where, 'killed' | 'killedAt'> };
@@ -52,26 +64,27 @@ function limitOf(limit: number) {
   return { file: handler, find: to(limit - 1), replace: to(limit) };
 }
 
-/** `rolls`: how often Deployments get other pods in a delivery that nobody disturbs, where that is counted. */
-type Trial = { readonly limit: number; readonly moment: Moment; readonly rolls: number };
+/** `effects`: those of a delivery that nobody disturbs. */
+type Trial = { readonly limit: number; readonly moment: Moment; readonly effects: string };
 
-async function trial(report: Report, hosts: Hosts, { limit, moment, rolls }: Trial): Promise<void> {
+async function trial(report: Report, hosts: Hosts, { limit, moment, effects }: Trial): Promise<void> {
   const { a, b, head } = hosts;
   await edit(a, limitOf(limit));
   const id = await commit(a, `limit ${limit}`);
   await git(b, 'pull', '--quiet');
-  const before = (await hosts.rolled?.()) ?? 0;
-  const killed = await deliver(a, { env, ...moment.kill() });
-  const next = await deliver(b, { env });
-  const rolled = ((await hosts.rolled?.()) ?? 0) - before;
+  const { ran, effects: done } = await audited(
+    hosts,
+    async () => [await deliver(a, { env, ...moment.kill() }), await deliver(b, { env })] as const,
+  );
+  const [killed, next] = ran;
   const { history, live, lanes } = await head();
   const releases = history.filter((one) => one.commit === id).map(({ outcome }) => outcome);
   const twice = repeated(killed, next);
   const isEnded = next.code === 0 && live !== undefined && lanes[live]?.commit === id;
-  const told = `first: ${acted(killed)}; then: ${acted(next)}; releases: ${releases.join()}; ${rolled} rolls of ${rolls} ${failures(next)}`;
+  const told = `first: ${acted(killed)}; then: ${acted(next)}; releases: ${releases.join()}; ${done} ${failures(next)}`;
   report.check(
     `killed ${moment.name}, and ended by another host`,
-    isEnded && releases.join() === 'promoted' && twice === '' && rolled === rolls,
+    isEnded && releases.join() === 'promoted' && twice === '' && done === effects,
     `${twice}${told}`,
   );
 }

@@ -143,7 +143,7 @@ start kube-apiserver kube kube-apiserver \
   --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$RUN/pki/sa.pub" --service-account-signing-key-file "$RUN/pki/sa.key" \
   --kubelet-client-certificate "$RUN/pki/kubelet-client.crt" --kubelet-client-key "$RUN/pki/kubelet-client.key" \
   --kubelet-certificate-authority "$RUN/pki/ca.crt" --kubelet-preferred-address-types InternalIP \
-  --audit-policy-file "$RUN/audit.yaml" --audit-log-path "$RUN/logs/audit.log" --audit-log-maxsize 100 --audit-log-maxbackup 1 \
+  --audit-policy-file "$RUN/audit.yaml" --audit-log-path "$RUN/logs/audit.log" --audit-log-maxsize 300 --audit-log-maxbackup 1 \
   --profiling=false --enable-priority-and-fairness=false
 # The container runtime starts meanwhile.
 if [ "$mode" = full ]; then

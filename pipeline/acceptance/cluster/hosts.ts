@@ -6,6 +6,7 @@ import { userRequest } from '../../src/perf/ledger.ts';
 import { startLoad } from '../../src/perf/open-loop.ts';
 import { clearing } from '../clearing.ts';
 import { type Hosts, twoClones } from '../hosts.ts';
+import { effectsOf } from './audit.ts';
 import { openGround } from './ground.ts';
 import { objectsOf } from './objects.ts';
 import { accounts, appText, clear, type Driver, enterCluster, furnish, hostOf } from './stage.ts';
@@ -39,6 +40,7 @@ export async function openClusterHosts(state: string, driver: Driver): Promise<H
       head: () => readHead(journal, spec.app, AbortSignal.timeout(5_000)),
       load: async (perSecond) => startLoad({ origin, headers: { host: hostOf(ground) }, perSecond, make: userRequest }),
       objects: () => objectsOf(ground),
+      effects: (from, to) => effectsOf(namespace, from, to),
       async rolled() {
         const revisions = 'jsonpath={.items[*].metadata.annotations.deployment\\.kubernetes\\.io/revision}';
         const of = ['--selector', 'headgate.dev/lane'];

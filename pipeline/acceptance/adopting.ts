@@ -12,7 +12,7 @@ export async function adopting(report: Report): Promise<void> {
   await using stage = await openClusterStage(
     '  latency: rollback\n  steps: [50%]\n  bake: 6s\n  watch: 2s\n  keepWarm: 10m\n',
     'controller',
-    { queue: foreignQueue, stand: standForeign },
+    { before: { queue: foreignQueue, stand: standForeign } },
   );
   const running = await stage.images('v1');
   await runForeign(stage, running);

@@ -15,6 +15,7 @@ import { deliverAgain } from './deliver-again.ts';
 import { heldBack } from './held-back.ts';
 import { type OpenHosts, openHosts } from './hosts.ts';
 import { idle } from './idle.ts';
+import { ingress } from './ingress.ts';
 import { interruptedDemo } from './interrupted-demo.ts';
 import { interruptedTests } from './interrupted-tests.ts';
 import { jobs } from './jobs.ts';
@@ -70,6 +71,7 @@ const parts = {
   'never-starts': neverStarts,
   'lane-life': laneLife,
   'status-start': statusStart,
+  ingress,
   'held-back': heldBack,
   'other-writer': otherWriter,
   adopting,
@@ -88,6 +90,7 @@ const needCluster: readonly string[] = [
   'never-starts',
   'lane-life',
   'status-start',
+  'ingress',
   'held-back',
   'other-writer',
   'adopting',
@@ -100,7 +103,7 @@ const onlyAsked: readonly string[] = ['perf-record'];
 type Place = { readonly stage: OpenStage; readonly hosts: OpenHosts };
 
 const clusterWith = (driver: Driver): Place => ({
-  stage: (release) => openClusterStage(release, driver),
+  stage: (release, router) => openClusterStage(release, driver, router && { router }),
   hosts: (state) => openClusterHosts(state, driver),
 });
 

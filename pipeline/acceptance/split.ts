@@ -1,10 +1,11 @@
 import { lanes, openPlatform, type Platform } from '@headgate/rollout';
+import type { Exchange } from '../src/perf/open-loop.ts';
 import type { Report } from './report.ts';
 import type { Scope } from './scope.ts';
 import type { OpenStage, Stage } from './stage.ts';
 
-const requests = 5_000;
-const perSecond = 400;
+/** What is asked at one weight. */
+type Asked = { readonly weight: number; readonly requests: number; readonly perSecond: number };
 
 /** The observed split of HTTP and of messages handled, at each weight: one request off is what round robin may be. */
 export async function split(report: Report, _scope: Scope, open: OpenStage): Promise<void> {
@@ -20,13 +21,19 @@ export async function split(report: Report, _scope: Scope, open: OpenStage): Pro
   for (const [step, weight] of [5, 25, 50].entries()) {
     if (step > 0) await stage.run('step');
     await stage.until(({ release }) => release?.state.phase.kind === 'holding' && release.state.phase.step === step);
-    await atWeight(stage, ports, weight, report);
+    await atWeight(stage, ports, { weight, requests: 5_000, perSecond: 400 }, report);
   }
   await stage.run('rollback');
   report.check('the release is rolled back by hand', (await releasing.ended).code === 11);
 }
 
-async function atWeight(stage: Stage, ports: Platform, weight: number, report: Report): Promise<void> {
+/** Nobody else asks meanwhile. @returns what was asked */
+export async function atWeight(
+  stage: Pick<Stage, 'load'>,
+  ports: Platform,
+  { weight, requests, perSecond }: Asked,
+  report: Report,
+): Promise<readonly Exchange[]> {
   const before = await delivered(ports);
   const load = stage.load(perSecond);
   await new Promise((resolve) => setTimeout(resolve, (1_000 * requests) / perSecond));
@@ -43,6 +50,7 @@ async function atWeight(stage: Stage, ports: Platform, weight: number, report: R
     offMessages <= 1 && all === exchanges.length,
     `${messages} of ${all}`,
   );
+  return exchanges;
 }
 
 async function delivered(ports: Platform): Promise<{ blue: number; green: number }> {

@@ -40,8 +40,11 @@ export interface Stage extends AsyncDisposable, Omit<Commands, typeof Symbol.dis
   standStill(releasing: Running): Promise<Still>;
 }
 
-/** `release` is the block of headgate.yaml that matters. */
-export type OpenStage = (release: string) => Promise<Stage>;
+/** What carries the weights on a cluster. */
+export type Router = NonNullable<Spec['kubernetes']>['traffic']['kind'];
+
+/** `release` is the block of headgate.yaml that matters. `router`: the Gateway API unless given; the local platform has a router of its own. */
+export type OpenStage = (release: string, router?: Router) => Promise<Stage>;
 
 export const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate');
 

@@ -13,6 +13,8 @@ import { buildNats, buildPostgres } from './server-images.ts';
 export type Cluster = {
   readonly kubeconfig: string;
   readonly gateways: readonly string[];
+  /** The same replicas, where they serve Ingresses. */
+  readonly ingresses: readonly string[];
   readonly gatewayApis: readonly string[];
   readonly registry: string;
 };

@@ -3,13 +3,13 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { openRecords } from '@headgate/rollout';
+import { openRecords, type Spec } from '@headgate/rollout';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
 import { pushImage } from '../../src/registry/client.ts';
 import { clearing } from '../clearing.ts';
 import { bin, openCommands, repository, standStill } from '../commands.ts';
-import { cache, readSpec, type Stage, stageAt } from '../stage.ts';
+import { cache, type Router, readSpec, type Stage, stageAt } from '../stage.ts';
 import { driverRoles, forget, variablesOf } from './account.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 import { objectsOf } from './objects.ts';
@@ -36,9 +36,15 @@ export interface ClusterStage extends Stage {
 export type Driver = 'controller' | 'cli';
 
 /** What stands before bootstrap does, and what headgate.yaml says of it. */
-export type Before = { readonly queue: string; readonly stand: (ground: Ground) => Promise<void> };
+type Before = { readonly queue: string; readonly stand: (ground: Ground) => Promise<void> };
 
-export async function openClusterStage(release: string, driver: Driver, before?: Before): Promise<ClusterStage> {
+type Special = { readonly before?: Before; readonly router?: Router };
+
+export async function openClusterStage(
+  release: string,
+  driver: Driver,
+  { before, router }: Special = {},
+): Promise<ClusterStage> {
   await enterCluster();
   process.env['HEADGATE_POD_NETWORK'] = '1';
   const namespace = `acceptance-${process.pid}`;
@@ -47,7 +53,7 @@ export async function openClusterStage(release: string, driver: Driver, before?:
   const sources = join(repository, '.headgate', `acceptance-${process.pid}`);
   await mkdir(sources, { recursive: true });
   const file = join(folder, 'headgate.yaml');
-  await writeFile(file, `${appText(namespace, driver, before?.queue)}release:\n${release}`);
+  await writeFile(file, `${appText(namespace, driver, { queue: before?.queue, router })}release:\n${release}`);
   for (const service of ['proxy', 'rating']) {
     const manifests = join('services', service, 'deploy');
     await cp(join(repository, manifests), join(folder, manifests), { recursive: true });
@@ -101,8 +107,9 @@ export async function accounts(ground: Ground, app: string, { folder, driver }: 
 
 /** The one command that is given by an administrator. */
 async function bootstrap(ground: Ground, file: string): Promise<void> {
-  const entrance = ['--gateway', 'gateway/main', '--host', hostOf(ground), '--path', '/api'];
-  await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...entrance]);
+  const { entrance } = routers[routerOf(await readSpec(file))];
+  const users = ['--host', hostOf(ground), '--path', '/api'];
+  await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...entrance, ...users]);
 }
 
 export async function clear(ground: Ground, folders: readonly string[]): Promise<void> {
@@ -130,7 +137,8 @@ async function stageOn(
   const { driver: env, person } = await accounts(ground, spec.app, { folder, driver });
   const records = openRecords(spec, folder);
   const commands = openCommands({ file, app: spec.app, records, env: person, pace });
-  const [origin = ''] = cluster.gateways;
+  const gateways = cluster[routers[routerOf(spec)].addresses];
+  const [origin = ''] = gateways;
   const address = await kubectl(['get', 'service', 'nats', '-o', 'jsonpath={.spec.clusterIP}']);
   const nats = `nats://${address}:4222`;
   const repositories = `${cluster.registry}/ratings`;
@@ -155,7 +163,7 @@ async function stageOn(
     kubectl,
     watch: ground.watch,
     namespace,
-    gateways: cluster.gateways,
+    gateways,
     processesOf: (...selection) => processesOf(ground, selection),
     async [Symbol.asyncDispose]() {
       commands[Symbol.dispose]();
@@ -192,8 +200,21 @@ async function startController({ cluster, kubectl }: Ground, folder: string): Pr
   await kubectl(['rollout', 'status', 'deployment/headgate-controller', '--timeout=120s']);
 }
 
+/** For each router: how bootstrap is told of it, the listener of the gateway's replicas, and where that is. */
+const routers = {
+  'gateway-api': { entrance: ['--gateway', 'gateway/main'], listener: 'web', addresses: 'gateways' },
+  'ingress-nginx': { entrance: ['--ingress-class', 'nginx'], listener: 'nginx', addresses: 'ingresses' },
+} as const satisfies Record<Router, object>;
+
+function routerOf({ kubernetes }: Spec): Router {
+  if (kubernetes === undefined) throw new Error('its headgate.yaml names no cluster');
+  return kubernetes.traffic.kind;
+}
+
+type AppWords = { readonly queue?: string | undefined; readonly router?: Router | undefined };
+
 /** headgate.yaml as far as its release. */
-export function appText(namespace: string, driver: Driver, queue?: string): string {
+export function appText(namespace: string, driver: Driver, { queue, router = 'gateway-api' }: AppWords = {}): string {
   return `app: ratings
 services:
   proxy:
@@ -212,8 +233,8 @@ queue: { jetstream: nats://nats:4222${queue === undefined ? '' : `, ${queue}`} }
 kubernetes:
   namespace: ${namespace}
   traffic:
-    gateway-api: { route: ratings }
-    replicas: { namespace: gateway, service: traefik, listener: web, metrics: traefik }
+    ${router}: { route: ratings }
+    replicas: { namespace: gateway, service: traefik, listener: ${routers[router].listener}, metrics: traefik }
   driver: ${driver}
 `;
 }

@@ -96,6 +96,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     { exits: { perf: 1 }, result: 'FAILURE', last: 'perf' },
     { exits: { perf: 10 }, result: 'UNSTABLE', last: 'perf' },
     { exits: { production: 11 }, result: 'FAILURE', last: 'production' },
+    { exits: { production: 13 }, result: 'FAILURE', last: 'production' },
     { exits: { production: 14 }, result: 'FAILURE', last: 'production' },
   ])('after $exits it is $result, nothing follows, and the reports are kept', async ({ exits, result, last }) => {
     await headgate(exits);

@@ -14,6 +14,8 @@ def call(Map options = [:], String args) {
     unstable("headgate ${args}: cannot tell")
   } else if (code == 14) {
     error("headgate ${args}: ROLLBACK FAILED, page somebody")
+  } else if (code == 13) {
+    error("headgate ${args}: the rolling update failed, and live serves what it had")
   } else if (code != 0) {
     error("headgate ${args} ended with ${code}")
   }

@@ -36,6 +36,7 @@ export const exitCodes = {
   UNSIGNED: 12,
   QUARANTINED: 11,
   ROLLED_BACK: 11,
+  UPDATE_FAILED: 13,
   UNAPPROVED: 20,
   HELD: 4,
 } as const satisfies Record<string, number>;

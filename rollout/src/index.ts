@@ -45,7 +45,7 @@ export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export type { Act } from './policy/look.ts';
 export { newestIn } from './policy/newest.ts';
 export { isExpected, isOver } from './policy/phase.ts';
-export type { Head, Release, ReleaseRequest } from './policy/release.ts';
+export { failureOfEnd, type Head, type Release, type ReleaseRequest } from './policy/release.ts';
 export type { OtherSettings } from './policy/settings.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
 export { explain } from './report/explain.ts';

@@ -1,4 +1,4 @@
-import { type Handled, type Records, readHead } from '@headgate/rollout';
+import { exitCodes, failureOfEnd, type Handled, type Records, readHead } from '@headgate/rollout';
 import type { CiHost } from '../host/host.ts';
 import { type Ears, type Ending, type Told, tellEnding } from '../report/ending.ts';
 import { type EndedRelease, tellRelease } from '../report/release.ts';
@@ -57,8 +57,8 @@ export async function tellHandled(handled: Handled, { app, journal, shell, rolle
   );
   const end = await endOf(one, app).catch(() => undefined); // A promoted one that is still watched has none yet.
   if (end === undefined) return;
-  const { text, commit, isBack } = end;
-  const exitCode = isBack ? 11 : 0; // Of the release, whatever whoever asked for its way back makes of it.
+  const { text, commit, failure } = end;
+  const exitCode = failure ? exitCodes[failure] : 0; // Of the release, whatever whoever asked for its way back makes of it.
   await tell({ what: 'release', exitCode, release, text, commit, byDriver: !rolled }, app, { host, shell });
 }
 
@@ -66,11 +66,17 @@ export async function tellHandled(handled: Handled, { app, journal, shell, rolle
 export async function endOf(
   { journal, release }: Pick<EndedRelease, 'journal' | 'release'>,
   app: App,
-): Promise<(Pick<Ending, 'commit' | 'text'> & { readonly isBack: boolean; readonly isRolling: boolean }) | undefined> {
+): Promise<
+  | (Pick<Ending, 'commit' | 'text'> & {
+      readonly failure: ReturnType<typeof failureOfEnd>;
+      readonly isRolling: boolean;
+    })
+  | undefined
+> {
   const head = await readHead(journal, app.spec.app, AbortSignal.timeout(tellMaxMs.calm));
   const ended = head.history.find(({ id }) => id === release);
   if (ended === undefined) return undefined;
-  const isBack = ended.outcome === 'rolledBack';
-  const text = `release ${release} ${isBack ? 'was rolled back' : 'is promoted'}: ${ended.text}`;
-  return { commit: ended.commit, text, isBack, isRolling: ended.strategy === 'rolling' };
+  const failure = failureOfEnd(ended);
+  const text = `release ${release} ${failure ? 'was rolled back' : 'is promoted'}: ${ended.text}`;
+  return { commit: ended.commit, text, failure, isRolling: ended.strategy === 'rolling' };
 }

@@ -1,6 +1,8 @@
 import {
   both,
   type Emit,
+  exitCodes,
+  failureOfEnd,
   type Handled,
   type Hands,
   isExpected,
@@ -103,6 +105,9 @@ export async function conclude(handled: Handled, telling: Telling, wantedBack: b
   return exitCode;
 }
 
+/** What holds again after the way back. */
+const restored = { ROLLED_BACK: 'traffic is where it was', UPDATE_FAILED: 'live serves what it had' } as const;
+
 /** Exit code of an act, and its last line. */
 export function finish(handled: Handled, shell: Shell, wantedBack: boolean): number {
   switch (handled.kind) {
@@ -119,14 +124,14 @@ export function finish(handled: Handled, shell: Shell, wantedBack: boolean): num
       shell.err(`${paint(shell, 'yellow', handled.text)}\n`);
       return 4;
     case 'interrupted':
-      shell.err('interrupted; the candidate is at 0 %, the next command goes on from there\n');
+      shell.err(`interrupted; ${handled.text}, the next command goes on from there\n`);
       return 130;
     case 'ended': {
       const end = handled.head.history.find(({ id }) => id === handled.release);
-      const back = end?.outcome === 'rolledBack';
-      const words = back ? `was rolled back, traffic is where it was: ${end.text}` : 'is promoted';
-      shell.out(`release ${handled.release} ${paint(shell, back ? 'red' : 'green', words)}\n`);
-      return back && !wantedBack ? 11 : 0;
+      const failure = end && failureOfEnd(end);
+      const words = failure ? `was rolled back, ${restored[failure]}: ${end.text}` : 'is promoted';
+      shell.out(`release ${handled.release} ${paint(shell, failure ? 'red' : 'green', words)}\n`);
+      return failure && !wantedBack ? exitCodes[failure] : 0;
     }
   }
 }

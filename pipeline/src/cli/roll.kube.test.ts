@@ -80,8 +80,9 @@ describe('headgate roll', () => {
     const { code, out } = await app.headgate('roll', `proxy=${app.image.missing}`, '--reason', 'a bad one');
 
     const after = await app.state();
-    expect([code, recapOf(out)]).toEqual([11, expect.objectContaining({ failed: 1, rescued: 1 })]);
+    expect([code, recapOf(out)]).toEqual([13, expect.objectContaining({ failed: 1, rescued: 1 })]);
     expect(out).toContain('Lane blue is as it was before');
+    expect(out).toMatch(/^release 3 was rolled back, live serves what it had: /m);
     expect([after.template, after.pods, after.configMaps]).toEqual([before.template, before.pods, before.configMaps]);
     expect(users.failed).toEqual([]);
     // The logs of pods, which say the password.

@@ -58,7 +58,7 @@ describe('headgate run deliver with strategy: rolling', () => {
     expect(await app.state()).toEqual(after);
   }, 240_000);
 
-  test('brings live back from what does not come up, says why, and exits 11 then and ever after', async () => {
+  test('brings live back from what does not come up, says why, and exits 13 then and 11 ever after', async () => {
     const before = await app.state();
     await edit(app.cwd, {
       file: `${manifests}/deployment.yaml`,
@@ -73,7 +73,11 @@ describe('headgate run deliver with strategy: rolling', () => {
     const again = await deliver();
 
     expect(planned.out).toMatch(/release .*roll \w{8} into lane blue in place of \w{8}/);
-    expect([bad.code, bad.out]).toEqual([11, expect.stringContaining('Rolling update 3 was rolled back')]);
+    expect([bad.code, bad.out]).toEqual([
+      13,
+      expect.stringContaining('Rolling update 3 was rolled back, live serves what it had: '),
+    ]);
+    expect((await app.headgate('wait', '--release', '3')).code).toBe(13);
     expect((await app.state()).template).toEqual(before.template);
     expect(await readFile(join(app.cwd, 'out/roll/report.txt'), 'utf8')).toContain('secret "nobody-has-it" not found');
     expect(why.out).toMatch(/^rolling update 3 \(\w{8}\) was rolled back after .*\ncommit \w{7}, by /);

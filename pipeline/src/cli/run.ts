@@ -153,7 +153,7 @@ async function tellRun(host: CiHost, told: Told, app: App, shell: Shell): Promis
   const text = ends[last]?.text ?? sentenceOf(record); // The better sentence.
   const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.
   const driven = ends.filter((end) => end !== undefined && !end.isRolling);
-  const byDriver = exitCode === 0 ? driven.length > 0 : driven.some((end) => end?.isBack);
+  const byDriver = exitCode === 0 ? driven.length > 0 : driven.some((end) => end?.failure);
   const release = ended[last]?.release;
   await tell({ what: target, exitCode, text, commit, release, byDriver }, app, { host, shell });
   if (begun === undefined) return;

@@ -5,7 +5,7 @@ import { flag, paint, type Shell, type Subcommand, text, word } from './shell.ts
 
 export const command: Subcommand = {
   usage: '[--for promoted|ended|ready] [--release <n>] [--timeout <seconds>]',
-  help: 'For scripts: exits 0 when the release is promoted, 11 when it was rolled back, 4 when the time is up. With --for ready: 0 when every instance of the live lane is ready and a request is answered through it, 1 with the reason as soon as one cannot come up.',
+  help: 'For scripts: exits 0 when the release is promoted, 11 when it was rolled back (a rolling update: 13), 4 when the time is up. With --for ready: 0 when every instance of the live lane is ready and a request is answered through it, 1 with the reason as soon as one cannot come up.',
   options: {
     ...appOptions,
     for: { type: 'string', help: 'promoted, ended (default) or ready' },

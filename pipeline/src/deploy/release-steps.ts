@@ -14,7 +14,7 @@ export type RevisionSeen = { readonly revision: string } & ({ kind: 'live' } | {
 export interface Releaser {
   /** Whether the revision that the images make is live already. */
   observe(images: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RevisionSeen>;
-  /** @throws {HeadgateError} `ROLLED_BACK`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
+  /** @throws {HeadgateError} `ROLLED_BACK`, `UPDATE_FAILED`, `ROLLBACK_FAILED`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
   release(images: Readonly<Record<string, string>>, log: (line: string) => void, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import {
+  failureOfEnd,
   firstOf,
   type Handled,
   type Hands,
@@ -119,12 +120,15 @@ function refuseUnlessPromoted(handled: Handled): void {
   if (handled.kind === 'interrupted') throw new Error('the release was interrupted; the next run goes on with it');
   if (handled.kind !== 'ended') return;
   const end = handled.head.history.find(({ id }) => id === handled.release);
-  if (end?.outcome !== 'rolledBack') return;
+  if (end === undefined) return;
+  const failure = failureOfEnd(end);
+  if (failure === undefined) return;
   const [what, more] =
-    end.strategy === 'rolling'
-      ? ['Rolling update', 'out/roll/report.txt has events and logs of what did not come up']
-      : ['Release', hint];
-  throw new HeadgateError('ROLLED_BACK', `${what} ${end.id} was rolled back, traffic is where it was: ${end.text}`, {
-    hint: more,
-  });
+    failure === 'UPDATE_FAILED'
+      ? [
+          `Rolling update ${end.id} was rolled back, live serves what it had`,
+          'out/roll/report.txt has events and logs of what did not come up',
+        ]
+      : [`Release ${end.id} was rolled back, traffic is where it was`, hint];
+  throw new HeadgateError(failure, `${what}: ${end.text}`, { hint: more });
 }

@@ -33,7 +33,8 @@ export type Handled =
   | { readonly kind: 'done'; readonly head: Head; readonly text: string }
   | { readonly kind: 'nothing' | 'superseded'; readonly text: string }
   | { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string }
-  | { readonly kind: 'interrupted'; readonly head: Head };
+  /** `text`: what is left behind. */
+  | { readonly kind: 'interrupted'; readonly head: Head; readonly text: string };
 
 /** How often somebody who waits looks at the journal. */
 export const pollMs = 150;
@@ -43,6 +44,11 @@ export const quietMs = 2_000;
 /** The controller alone drives: everybody else writes wishes and waits. */
 export function hasController({ spec }: Hands): boolean {
   return spec.kubernetes?.driver === 'controller';
+}
+
+/** A driver was told to go: what it drove is safe without one. */
+export function interruptedAt(head: Head): Handled {
+  return { kind: 'interrupted', head, text: 'the candidate is at 0 %' };
 }
 
 export function headOf({ ports, spec, signal }: Hands): Promise<Head> {

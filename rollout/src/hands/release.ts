@@ -11,7 +11,17 @@ import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
 import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
-import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs, systemNow } from './hands.ts';
+import {
+  addWish,
+  type Handled,
+  type Hands,
+  hasController,
+  headOf,
+  interruptedAt,
+  pollMs,
+  quietMs,
+  systemNow,
+} from './hands.ts';
 import { waitFor } from './wait.ts';
 
 /** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
@@ -158,7 +168,7 @@ async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string |
     await makeRoom(hands, order.request, head);
     hands.say(`release ${head.release.id} has no driver; going on with it first`);
     const before = await driveOver(hands, lease);
-    if (before.kind === 'interrupted') return { kind: 'interrupted', head: before.head };
+    if (before.kind === 'interrupted') return interruptedAt(before.head);
   }
   let begun: Begun = { kind: 'wait', text: '' };
   const driven = await driveOver(hands, lease, async (book) => {
@@ -172,7 +182,7 @@ async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string |
 }
 
 function ended(driven: Driven, begun: Begun): Handled {
-  if (driven.kind === 'interrupted') return { kind: 'interrupted', head: driven.head };
+  if (driven.kind === 'interrupted') return interruptedAt(driven.head);
   switch (begun.kind) {
     case 'begun':
       return { kind: 'ended', head: driven.head, release: begun.head.release?.id ?? 0 };

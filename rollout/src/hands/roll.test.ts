@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readHead } from '../engine/book.ts';
 import { readStatus } from '../engine/status.ts';
 import { aPlatform, handsOn } from '../engine.rig.ts';
+import { HeadgateError } from '../errors.ts';
 import { openMemoryJournal } from '../journal/memory.ts';
 import { instant } from '../lane.ts';
 import { emptyHead, type Head } from '../policy/release.ts';
@@ -105,6 +106,59 @@ test('roll() brings live back when it does not come up, and the revision does no
   expect((await live.seen()).revision).toBe(one.id);
   expect(again).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
   expect((await live.head()).lanes.blue?.id).toBe(one.id);
+});
+
+test('roll() fails as for a pager where what live had does not come up again, until somebody brings it back', async () => {
+  await using live = await aLiveLane();
+  const { workload } = live;
+  const failure = { reason: 'quota', message: 'exceeded quota', logLines: [] } as const;
+
+  const failed = roll(live.hands, aRequest(two), async (rolled, signal) => {
+    await live.sets(rolled, signal);
+    await workload.setRevision('blue', one, signal);
+    workload.crash('blue', 'proxy', failure);
+    return false;
+  });
+
+  await expect(failed).rejects.toMatchObject({
+    code: 'ROLLBACK_FAILED',
+    message: expect.stringContaining('exceeded quota'),
+  });
+  expect(await live.head()).toMatchObject({ rolling: { id: 2 }, history: [] });
+  await workload.setRevision('blue', two, AbortSignal.timeout(1_000)); // What crashed is forgotten with its revision.
+  const back = await unroll(live.hands, { release: 2, reason: 'the quota is raised' });
+  expect(back).toMatchObject({ kind: 'ended', head: { rolling: undefined, history: [{ outcome: 'rolledBack' }] } });
+}, 30_000);
+
+test('roll() fails as for a pager where what live had cannot be set', async () => {
+  await using live = await aLiveLane();
+  const refused = new HeadgateError('CLUSTER_REFUSED', 'patch deployments is forbidden', { hint: 'ask' });
+  const workload = { ...live.workload, setRevision: () => Promise.reject(refused) };
+  const hands = { ...live.hands, ports: { ...live.ports, workload } };
+
+  const failed = roll(hands, aRequest(two), async (rolled, signal) => {
+    await live.sets(rolled, signal);
+    return false;
+  });
+
+  await expect(failed).rejects.toMatchObject({
+    code: 'ROLLBACK_FAILED',
+    message: expect.stringContaining('is forbidden'),
+  });
+});
+
+test('roll() that is told to go sets what live had, and does not say that it was seen', async () => {
+  await using live = await aLiveLane();
+  const told = new AbortController();
+
+  const handled = await roll({ ...live.hands, signal: told.signal }, aRequest(two), async (rolled, signal) => {
+    await live.sets(rolled, signal);
+    told.abort();
+    return false;
+  });
+
+  expect(handled).toMatchObject({ kind: 'interrupted', text: 'live gets back what it had' });
+  expect([(await live.seen()).revision, (await live.head()).quarantined]).toEqual([one.id, []]);
 });
 
 test('roll() believes what it sees, and not that it was carried out', async () => {

@@ -8,6 +8,7 @@ import type { Lane } from '../lane.ts';
 import { refuseRenamed, refuseStale } from '../policy/begin.ts';
 import { type BegunRoll, beginRoll, endRoll, type RollEnd, type RollRequest } from '../policy/roll.ts';
 import type { Revision } from '../revision.ts';
+import type { Workload } from '../workload/workload.ts';
 import { drivingWith, type Handled, type Hands, headOf, pollMs, systemNow } from './hands.ts';
 import { settled } from './settled.ts';
 
@@ -24,7 +25,7 @@ const lossMaxMs = 10_000;
 /**
  * Rolls a revision into the live lane under the app's lock, by the hand of `apply`. From and to are in the journal before anything is
  * changed; what it says afterwards is what was seen, whatever `apply` answers.
- * @throws {HeadgateError} `LOCK_HELD`; `STEP_FAILED` if live itself could not be repaired; `ROLLBACK_FAILED`
+ * @throws {HeadgateError} `LOCK_HELD`; `STEP_FAILED` if live itself could not be repaired; `ROLLBACK_FAILED` if live does not have, or does not serve, what it had
  */
 export async function roll(hands: Hands, request: RollRequest, apply: ApplyRoll): Promise<Handled> {
   return locked(hands, (lease) => rollWith(lease, hands, request, apply));
@@ -135,19 +136,32 @@ type Failed = {
 };
 
 /** Whoever applied may have gone back already, or have died in between. */
-async function goBack(hands: Hands, { lease, book, begun: { lane, before }, why }: Failed): Promise<Handled> {
-  const { workload } = hands.ports;
-  if ((await workload.observe(lane, lease.lost)).revision !== before.id)
-    await workload.setRevision(lane, before, lease.lost);
+async function goBack(hands: Hands, failed: Failed): Promise<Handled> {
+  const { lease, book, begun, why } = failed;
   const isTold = hands.signal.aborted; // There is no time to wait: the pods of the former revision come back by themselves.
-  const seeing = { workload, lane, revision: before.id, timeoutMs: settleMaxMs };
-  const lack = isTold ? undefined : await settled(seeing, lease.lost);
-  if (lack !== undefined) {
-    throw new HeadgateError('ROLLBACK_FAILED', `Cannot bring the live lane back to ${before.id.slice(0, 8)}: ${lack}`, {
+  try {
+    await bringBack(hands.ports.workload, failed, isTold);
+  } catch (cause) {
+    if (lease.lost.aborted) throw cause;
+    const name = begun.before.id.slice(0, 8);
+    const lack = cause instanceof Error ? cause.message : String(cause);
+    // Whatever it is: live holds some of what did not come up, and somebody must know.
+    throw new HeadgateError('ROLLBACK_FAILED', `Cannot bring the live lane back to ${name}: ${lack}`, {
       hint: 'page somebody; `headgate rollback` tries it again',
+      cause,
     });
   }
-  return close(book, lease, { outcome: 'rolledBack', text: why, isBad: !isTold });
+  const ended = await close(book, lease, { outcome: 'rolledBack', text: why, isBad: !isTold });
+  return isTold ? { kind: 'interrupted', head: book.head, text: 'live gets back what it had' } : ended;
+}
+
+async function bringBack(workload: Workload, { lease, begun }: Failed, isTold: boolean): Promise<void> {
+  const { lane, before } = begun;
+  if ((await workload.observe(lane, lease.lost)).revision !== before.id)
+    await workload.setRevision(lane, before, lease.lost);
+  if (isTold) return;
+  const lack = await settled({ workload, lane, revision: before.id, timeoutMs: settleMaxMs }, lease.lost);
+  if (lack !== undefined) throw new Error(lack);
 }
 
 async function close(book: Book, lease: Lease, end: RollEnd): Promise<Handled> {

@@ -7,7 +7,7 @@ import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
-import { type Handled, type Hands, hasController, headOf, pollMs, systemNow } from './hands.ts';
+import { type Handled, type Hands, hasController, headOf, interruptedAt, pollMs, systemNow } from './hands.ts';
 
 /**
  * Waits until a release is promoted or has ended; drives it itself when nobody does and no controller will. A rolling update is waited
@@ -65,7 +65,7 @@ export async function driveOn(hands: Hands, acquired: Lease, wish: string): Prom
   await using lease = acquired;
   const before = (await headOf(hands)).release?.state.phase;
   const driven = await driveOver(hands, lease);
-  if (driven.kind === 'interrupted') return { kind: 'interrupted', head: driven.head };
+  if (driven.kind === 'interrupted') return interruptedAt(driven.head);
   const answer = driven.head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };
   const after = driven.head.release?.state.phase;

@@ -154,6 +154,12 @@ export type Ended = {
   readonly text: string;
 };
 
+/** What its end fails with where it went back; `undefined`: it did not. No gate stops a rolling update: users met what did not come up. */
+export function failureOfEnd({ outcome, strategy }: Pick<Ended, 'outcome' | 'strategy'>) {
+  if (outcome !== 'rolledBack') return undefined;
+  return strategy === 'rolling' ? 'UPDATE_FAILED' : 'ROLLED_BACK';
+}
+
 /** Another revision on its way into the live lane itself, instance by instance. Its number is one of the releases'. */
 export type Rolling = {
   readonly id: number;

@@ -106,7 +106,7 @@ function told(report: Report, heard: readonly Heard[]): void {
 async function planBesideStopped(report: Report, folder: string, state: string): Promise<void> {
   await headgate({ cwd: folder }, 'cluster', 'down');
   const blind = await headgate({ cwd: folder }, 'run', 'deliver', '--skip-check', '--plan');
-  const named = /^\? imagetest:rating .*local platform, .* must run$/m.test(blind.all);
+  const named = /^\? publish .*local platform, .* must run$/m.test(blind.all);
   report.check('a plan beside a stopped platform names what it cannot see', blind.code === 0 && named, blind.all);
   const running = await findSupervisor(state, AbortSignal.timeout(5_000));
   report.check('and starts nothing', running === undefined);

@@ -37,7 +37,7 @@ createServer((_, answer) => answer.end('fine')).listen(Number(ADMIN_PORT), HOST)
 const users = createServer((_, answer) => answer.writeHead(200, { 'headgate-lane': HEADGATE_LANE, 'headgate-revision': HEADGATE_REVISION }).end('hello'));
 users.listen(Number(PORT), HOST);
 console.log('the password is', process.env.DB_PASSWORD);
-process.on('SIGTERM', () => users.close(() => process.exit(0)));
+process.on('SIGTERM', () => setTimeout(() => users.close(() => process.exit(0)), 500));
 `;
 
 const nobodyHas = `sha256:${'0'.repeat(64)}`;

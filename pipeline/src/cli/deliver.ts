@@ -115,7 +115,7 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const staging =
     before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
   const builder = env['HEADGATE_BUILDER'] || 'oci';
-  const live = against ?? (await (mayBeBlind ? liveIfSeen(app, target, shell) : liveImages(app, signal)));
+  const live = await (mayBeBlind ? liveIfSeen(app, target, shell) : liveImages(app, signal));
   const cached = cacheFolder(shell);
   const baseKey = await baseKeyOf(spec, { builder, cacheFolder: baseFolder({ cache: cached }) }, signal);
   const sharing = sharingOf(registry, shell);
@@ -128,7 +128,7 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
   const pipeline = defineDelivery(place, releaser, {
-    ...{ environment: app.environment, check, staging, compare: against && true, sign, asking },
+    ...{ environment: app.environment, check, staging, against, sign, asking },
   });
   const cache = cacheFor(place, sharing);
   const copy = change.commit === undefined ? undefined : journalCopyOf(sharing); // Without a commit it is nobody else's run.

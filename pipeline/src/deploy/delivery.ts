@@ -17,8 +17,8 @@ export type DeliveryOptions = {
   readonly check: boolean;
   /** Releases into the environment `staging`, where there is one: production then comes after it and after the performance gate. */
   readonly staging?: Releaser | undefined;
-  /** Plays the performance gate even without an environment `staging`. */
-  readonly compare?: boolean | undefined;
+  /** Images by service that the performance gate takes for the old version, instead of what is live. It is played without a staging too. */
+  readonly against?: Place['live'];
   /** Published images are signed; `secret` names the key, in PEM. */
   readonly sign?: { readonly secret: string } | undefined;
   /** Asks the app's approvers, where it has some, before the release. */
@@ -32,7 +32,7 @@ export type DeliveryOptions = {
 export function defineDelivery(
   place: Place,
   releaser: Releaser,
-  { environment, check, staging, compare = staging !== undefined, sign, asking }: DeliveryOptions,
+  { environment, check, staging, against, sign, asking }: DeliveryOptions,
 ): Pipeline {
   const first = check ? [checkStep()] : [];
   const services = Object.keys(place.spec.services);
@@ -41,7 +41,8 @@ export function defineDelivery(
   const signed = sign === undefined ? [] : [signStep(place, publish, sign)];
   const staged = staging === undefined ? [] : [releaseStep('staging', { publish, releaser: staging, after: signed })];
   // A first release has nothing to be slower than.
-  const compared = compare && place.live !== undefined ? [perfStep(place, publish, staged)] : [];
+  const old = against ?? (staging && place.live);
+  const compared = old === undefined ? [] : [perfStep({ ...place, live: old }, publish, staged)];
   const before = [...signed, ...staged, ...compared];
   const asked =
     asking === undefined || place.spec.approvers.length === 0

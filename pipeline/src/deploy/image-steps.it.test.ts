@@ -8,7 +8,7 @@ import { aBench, type Bench } from '../pipeline.rig.ts';
 import { made, record, text } from '../plan/schema.ts';
 import { resolveTag } from '../registry/client.ts';
 import { type Step, step } from '../step.ts';
-import { imageBuild, type imageTest, publishedTag, publishStep } from './image-steps.ts';
+import { imageBuild, imageTest, publishedTag, publishStep } from './image-steps.ts';
 import type { Place } from './place.ts';
 
 const shop = `app: shop
@@ -132,6 +132,9 @@ async function publishing(address: string) {
   return {
     root: bench.root,
     run: (options: Parameters<Bench['run']>[1] = {}) => bench.run([image, tested, publish], options),
+    /** What the real test of the image would do beside these live versions. */
+    planTest: async (live: Place['live']) =>
+      (await bench.plan([image, imageTest({ ...place, live }, 'web', image)]))[1],
     [Symbol.asyncDispose]: async () => {
       await bench[Symbol.asyncDispose]();
       await rm(cache, { recursive: true });
@@ -150,6 +153,21 @@ test('what is published has a name in the registry, so that none clears it away'
   const { manifests } = JSON.parse(await readFile(join(ground.root, 'out/images/web/index.json'), 'utf8'));
   const of = manifests[0].digest;
   expect(await resolveTag(`${address}/shop/web`, publishedTag(of), AbortSignal.timeout(5_000))).toBe(of);
+});
+
+test('an image is not taken for tested because the registry has it: it is where it is live', async () => {
+  await using registry = await startRegistry();
+  const address = new URL(registry.url).host;
+  await using ground = await publishing(address);
+  await ground.run(); // Without its test, as anybody may push who has the rights.
+  const { manifests } = JSON.parse(await readFile(join(ground.root, 'out/images/web/index.json'), 'utf8'));
+  const name = `${address}/shop/web`;
+  const own = `${name}@${manifests[0].digest}`;
+  const untested = { step: 'imagetest:web', kind: 'would-act', diff: `test ${manifests[0].digest}` };
+
+  expect(await ground.planTest(undefined)).toEqual(untested);
+  expect(await ground.planTest({ web: `${name}@sha256:${'b'.repeat(64)}` })).toEqual(untested);
+  expect(await ground.planTest({ web: own })).toEqual({ step: 'imagetest:web', kind: 'nothing-to-do' });
 });
 
 test('a registry that is away for a moment makes publishing flaky, and fails none', async () => {

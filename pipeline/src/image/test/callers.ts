@@ -23,9 +23,14 @@ export async function callHttp(
   const url = `${base}/${path.join('/')}${query === '' ? '' : `?${query}`}`;
   const payload =
     body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  return await fetched(url, { method: method.toUpperCase(), ...payload }, signal);
+}
+
+/** Asks as anybody would. */
+export async function fetched(url: string, init: RequestInit, signal: AbortSignal): Promise<Reply> {
   const within = withDeadline(signal, answerMaxMs);
   try {
-    const response = await fetch(url, { method: method.toUpperCase(), signal: within, ...payload });
+    const response = await fetch(url, { ...init, signal: within });
     return { status: response.status, body: parse(await response.text()) };
   } catch {
     signal.throwIfAborted();

@@ -1,7 +1,7 @@
-/** Checks of a service that takes HTTP and asks workers, with the test as the worker. */
-import { callHttp, startResponder } from './callers.ts';
+/** Checks of a service that takes HTTP: with the test as the worker that it asks, or, where nobody pulls, by its probe. */
+import { callHttp, fetched, startResponder } from './callers.ts';
 import { isOk, untilTrue, whileRunning } from './instance.ts';
-import { type CheckPlan, expectNone, type Finding, failed, passed } from './report.ts';
+import { type CheckPlan, expectNone, type Finding, failed, passed, skipped } from './report.ts';
 import type { RecordedRequest } from './requests.ts';
 import type { Trial } from './test-image.ts';
 import { drainsUnderLoad, staysSmall } from './under-load.ts';
@@ -10,10 +10,13 @@ import { drainsUnderLoad, staysSmall } from './under-load.ts';
 export function proxyChecks(trial: Trial): readonly CheckPlan[] {
   const { instance } = trial;
   const drain = { graceMs: trial.request.graceMs, goesOn: false };
-  return [
+  const asking: readonly CheckPlan[] = [
     { name: 'answers through the subject', find: (signal) => answers(trial, signal) },
     { name: 'answers 503 while NATS is gone', find: (signal) => answersWithoutNats(trial, signal) },
     { name: 'recovers when NATS is back', find: (signal) => recovers(trial, signal) },
+  ];
+  return [
+    ...(subjectsOf(trial.ground).length === 0 ? [] : asking),
     {
       name: 'stays within 200 MB under load',
       find: (signal) => whileAnswered(trial, { delayMs: 0, signal }, (send) => staysSmall({ instance, send }, signal)),
@@ -31,7 +34,7 @@ const lane = 'blue';
 /** Each subject that some worker pulls: lower-case method and path, joined by dots. */
 async function answers({ ground, instance }: Trial, signal: AbortSignal): Promise<Finding> {
   await using _responder = await startResponder(ground, lane, { delayMs: 0 });
-  const subjects = Object.values(ground.app.services).flatMap(({ pulls }) => pulls);
+  const subjects = subjectsOf(ground);
   const problems: string[] = [];
   for (const subject of subjects) {
     const { status, body } = await callHttp(instance.http, aRequest(subject), signal);
@@ -66,17 +69,29 @@ async function recovers({ ground, instance }: Trial, signal: AbortSignal): Promi
 
 /** With a worker that takes `delayMs`, so that as many milliseconds of requests are in flight. */
 async function whileAnswered(
-  { ground, instance }: Trial,
+  { ground, instance, request }: Trial,
   { delayMs, signal }: { delayMs: number; signal: AbortSignal },
   look: (send: () => Promise<number>) => Promise<Finding>,
 ): Promise<Finding> {
-  await using _responder = await startResponder(ground, lane, { delayMs });
-  const asked = aRequest(someSubject(ground));
-  return await look(async () => (await callHttp(instance.http, asked, signal)).status);
+  const [subject] = subjectsOf(ground);
+  if (subject !== undefined) {
+    await using _responder = await startResponder(ground, lane, { delayMs });
+    const asked = aRequest(subject);
+    return await look(async () => (await callHttp(instance.http, asked, signal)).status);
+  }
+  const probe = request.services[request.service]?.probe;
+  if (probe === undefined) return skipped('the service has no probe in headgate.yaml, so nothing is asked of it');
+  const url = new URL(probe, instance.http).href;
+  return await look(async () => (await fetched(url, {}, signal)).status);
 }
 
-function someSubject({ app: { services } }: Trial['ground']): string {
-  return Object.values(services).flatMap(({ pulls }) => pulls)[0] ?? 'get.nothing';
+/** That workers pull; none where the app has no queue. */
+function subjectsOf({ app: { services } }: Trial['ground']): readonly string[] {
+  return Object.values(services).flatMap(({ pulls }) => pulls);
+}
+
+function someSubject(ground: Trial['ground']): string {
+  return subjectsOf(ground)[0] ?? 'get.nothing';
 }
 
 function aRequest(subject: string): RecordedRequest {

@@ -63,6 +63,7 @@ export async function deliverAgain(report: Report): Promise<void> {
       chain === 'image:rating imagetest:rating publish',
       chain,
     );
+    await stopped(report, folder);
     const why = await headgate({ cwd: folder }, 'why', 'image:rating');
     report.check('and why names the file', why.all.trimEnd().endsWith(`\n    file ${edit.file}`), why.all.trim());
     told(report, ear.heard.slice(before));
@@ -79,6 +80,15 @@ export async function deliverAgain(report: Report): Promise<void> {
     await stopSupervisor(state, AbortSignal.timeout(60_000));
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Jenkins and others show which case failed. */
+async function stopped(report: Report, folder: string): Promise<void> {
+  const junit = await readFile(join(folder, 'out/junit/pipeline.xml'), 'utf8');
+  const stops = [...junit.matchAll(/classname="[^"]*\.release" name="([^"]*)" [^>]*><failure/g)].map(
+    ([, name]) => name,
+  );
+  report.check('JUnit says what stopped the release', stops.join() === 'a person', stops.join());
 }
 
 /** What the commit, from both jobs, and the webhook heard of a release that was rolled back. */

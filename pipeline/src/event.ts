@@ -1,4 +1,5 @@
 /** What happens in a run, as data. Journal, console and machines read this one stream; nobody asks the engine. */
+import type { Gate } from '@headgate/rollout';
 
 /** A remark about a place in the sources, for people who look at a change. */
 export type Annotation = {
@@ -75,6 +76,8 @@ export type RunEvent = { readonly at: number } & (
   /** A line of a step's log. The only kind that the journal leaves out: the log holds it. */
   | { readonly kind: 'step.line'; readonly step: string; readonly line: string }
   | { readonly kind: 'annotation'; readonly step: string; readonly note: Annotation }
+  /** Something that the step's subject had to pass. */
+  | { readonly kind: 'gate'; readonly step: string; readonly gate: Gate }
   | {
       readonly kind: 'step.cached';
       readonly step: string;

@@ -1,4 +1,5 @@
 /** What a pipeline is made of, as its author writes it. */
+import type { Gate } from '@headgate/rollout';
 import type { Annotation } from './event.ts';
 import type { Change } from './host/host.ts';
 import { nothing, type Schema } from './plan/schema.ts';
@@ -26,6 +27,8 @@ export interface LookContext<Given> {
 export interface RunContext<Given> extends LookContext<Given> {
   /** From 1. */
   readonly attempt: number;
+  /** Tells of something that the step's subject had to pass: a case of its own in JUnit, whatever becomes of the step. */
+  gate(gate: Gate): void;
   /** Empty folder of this step, absolute, gone when the step has ended. */
   readonly workDir: string;
 }

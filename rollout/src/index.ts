@@ -49,6 +49,7 @@ export { failureOfEnd, type Head, type Release, type ReleaseRequest } from './po
 export type { OtherSettings } from './policy/settings.ts';
 export { consumerName, streamName, subjectPrefix } from './queue/names.ts';
 export { explain } from './report/explain.ts';
+export { type Gate, gatesOf } from './report/gates.ts';
 export { falseAlarms, observedText, type Trial, trialText } from './report/observed.ts';
 export { picture } from './report/picture.ts';
 export { plot } from './report/plot.ts';

@@ -171,13 +171,13 @@ function lazyReleaser(app: App, releasing: Commission, shell: Shell): Releaser {
   const { spec, options } = app;
   return {
     observe: (images, signal) => observeRelease(openJournal(app).journal, { ...releasing, spec }, images, signal),
-    async release(images, log, signal) {
+    async release(images, told, signal) {
       await using ports = await openPorts(app, shell);
       const emit: Emit = (occurrence) => {
-        if (isForPeople(occurrence)) log(lineOf(occurrence, shell));
+        if (isForPeople(occurrence)) told.log(lineOf(occurrence, shell));
       };
       await using hands = handsFor(app, ports, shell, emit);
-      await openReleaser(hands, { ...releasing, spec, options }).release(images, log, signal);
+      await openReleaser(hands, { ...releasing, spec, options }).release(images, told, signal);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { canonicalJson } from '@headgate/rollout';
+import { canonicalJson, type Gate } from '@headgate/rollout';
 import { comparePerf, perfDefaults, requireNotSlower, verdictLines } from '../perf/gate.ts';
 import { type Step, step } from '../step.ts';
 import { imageTestCode, type Publish, requestsOf } from './image-steps.ts';
@@ -10,12 +10,15 @@ export const releaseStepsCode = [import.meta.url, ...imageTestCode, ...modulesIn
 
 export type RevisionSeen = { readonly revision: string } & ({ kind: 'live' } | { kind: 'absent'; diff: string });
 
+/** Hears what is done, and at its end what the release had to pass. */
+export type Listener = { log(line: string): void; gate(gate: Gate): void };
+
 /** Releases the published images and answers once the release has ended. */
 export interface Releaser {
   /** Whether the revision that the images make is live already. */
   observe(images: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RevisionSeen>;
   /** @throws {HeadgateError} `ROLLED_BACK`, `UPDATE_FAILED`, `ROLLBACK_FAILED`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
-  release(images: Readonly<Record<string, string>>, log: (line: string) => void, signal: AbortSignal): Promise<void>;
+  release(images: Readonly<Record<string, string>>, told: Listener, signal: AbortSignal): Promise<void>;
 }
 
 /** What publish gave: it is the first of the needs of all that comes after it. */
@@ -34,7 +37,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
       asked: async ({ root }) => ({ values: { requests: await requestsOf(place, root) } }),
     },
     timeoutMs: 2 * perfDefaults.rounds * perfDefaults.roundMs * 2 + 300_000,
-    run: async ({ out, root, workDir, log, signal }) => {
+    run: async ({ out, root, workDir, log, gate, signal }) => {
       const images = imagesOf(out);
       if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
       const { app, services } = spec;
@@ -51,6 +54,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
       };
       const verdict = await comparePerf({ ...asked, ...perfDefaults }, signal);
       for (const line of verdictLines(verdict)) log(line);
+      for (const one of verdict.gates) gate(one);
       requireNotSlower(verdict);
     },
   });
@@ -69,6 +73,6 @@ export function releaseStep(
       const seen = await releaser.observe(imagesOf(out), signal);
       return seen.kind === 'live' ? { kind: 'done', values: undefined } : seen;
     },
-    run: ({ out, log, signal }) => releaser.release(imagesOf(out), log, signal),
+    run: ({ out, log, gate, signal }) => releaser.release(imagesOf(out), { log, gate }, signal),
   });
 }

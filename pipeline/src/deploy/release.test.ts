@@ -33,6 +33,7 @@ async function withJournal(head: object, use: (journal: Journal, folder: string)
   }
 }
 
+const deaf = { log: () => {}, gate: () => {} };
 const signal = () => AbortSignal.timeout(5_000);
 const releaseOf = (phase: string) => ({
   id: 7,
@@ -109,7 +110,7 @@ test('openReleaser() refuses to roll without Ansible before anything is on recor
     const releasing = { spec: onCluster, root, env: { PATH: '' }, options: [], change, reason: 'a merge' };
     const releaser = openReleaser(hands, { ...releasing, verifyKey: undefined, onEnd: () => {}, onBegun: undefined });
 
-    const released = releaser.release(images('b'), () => {}, signal());
+    const released = releaser.release(images('b'), deaf, signal());
 
     await expect(released).rejects.toMatchObject({ code: 'TOOL_MISSING' });
     expect(await journal.read(signal())).toEqual(before);
@@ -130,7 +131,7 @@ test('openReleaser() fails as held once the deadline has passed, and leaves the 
     const releasing = { spec, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
     const releaser = openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined });
 
-    const released = releaser.release(images('a'), () => {}, signal());
+    const released = releaser.release(images('a'), deaf, signal());
 
     await expect(released).rejects.toMatchObject({
       code: 'HELD',

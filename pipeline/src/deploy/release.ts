@@ -1,12 +1,14 @@
 import {
   failureOfEnd,
   firstOf,
+  gatesOf,
   type Handled,
   type Hands,
   type Head,
   HeadgateError,
   isOver,
   readHead,
+  readStory,
   roll,
   type Spec,
   short,
@@ -34,18 +36,29 @@ export type Releasing = Rendering & {
   readonly onBegun: ((release: number) => void) | undefined;
 };
 
+const readMaxMs = 30_000;
+
 /** Releases through the app's engine, in this process or behind whoever drives; or rolls into the live lane, where the app says so. */
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   return {
     observe: (images, signal) => observeRelease(hands.ports.journal, releasing, images, signal),
-    async release(images, log, signal) {
+    async release(images, { log, gate }, signal) {
       const own = { ...hands, say: log, signal: firstOf([hands.signal, signal]) };
       const handled = await carryOut(own, releasing, images);
-      if (handled.kind === 'ended') releasing.onEnd(handled.release);
+      if (handled.kind === 'ended') {
+        releasing.onEnd(handled.release);
+        for (const one of await readGates(hands, handled)) gate(one);
+      }
       if (handled.kind === 'begun') releasing.onBegun?.(handled.release);
       refuseUnlessPromoted(handled);
     },
   };
+}
+
+/** An ending is told whether or not its evidence can be read. */
+async function readGates({ ports }: Hands, { head, release }: Extract<Handled, { kind: 'ended' }>) {
+  const story = await readStory(ports, release, AbortSignal.timeout(readMaxMs)).catch(() => undefined);
+  return gatesOf(head, story, release);
 }
 
 async function carryOut(

@@ -45,3 +45,14 @@ export function randomFrom(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
+
+export const percentiles = [
+  ['p50', 0.5],
+  ['p95', 0.95],
+  ['p99', 0.99],
+] as const;
+
+/** A neighbour that happens to disturb one side in some rounds does not reach nearly all of them. */
+export function isSteady(rounds: number, all: number): boolean {
+  return rounds >= all - Math.floor(all / 16);
+}

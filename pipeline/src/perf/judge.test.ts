@@ -118,6 +118,10 @@ describe('judgePerf()', () => {
     const verdict = judgePerf(replay(1, { ...calm, capacity: 0.95 }), perfRule);
 
     expect(verdict).toMatchObject({ kind: 'slower', why: ['950 of 1000 requests/s were answered'] });
+    expect(verdict.gates.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name)).toEqual(['rate']);
+    expect(verdict.gates.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['errors', 'p99, limit', 'standstill', 'p95']),
+    );
   });
 
   test('fails on errors', () => {

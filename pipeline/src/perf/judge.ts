@@ -3,7 +3,9 @@
  * Three answers: a busy machine must neither fail a good version nor pass a bad one.
  */
 
-import { interval, percentile, sorted } from './interval.ts';
+import type { Gate } from '@headgate/rollout';
+import { absoluteGates } from './absolute.ts';
+import { interval, isSteady, percentile, percentiles, sorted } from './interval.ts';
 
 /** Latencies of one kind of request, from the intended time of sending, in ms. */
 export type Timings = Readonly<Record<string, readonly number[]>>;
@@ -75,6 +77,8 @@ export type PerfVerdict = {
   readonly why: readonly string[];
   /** New over old, with 95 % bounds for all of them together, below and above. */
   readonly ratios: readonly Ratio[];
+  /** Each rule by itself; none where there was too little to judge. */
+  readonly gates: readonly Gate[];
   readonly rounds: { readonly all: number; readonly calm: number };
 };
 
@@ -86,70 +90,25 @@ export function judgePerf(rounds: readonly Round[], rule: PerfRule): PerfVerdict
   const counts = { all: rounds.length, calm: calm.length };
   if (calm.length < rule.roundsMin) {
     const why = `only ${calm.length} of ${rounds.length} rounds passed without a standstill of the machine or busy neighbours; ${rule.roundsMin} are needed`;
-    return { kind: 'cannotTell', why: [why], ratios: [], rounds: counts };
+    const gate = { name: 'calm rounds', outcome: 'undecided', text: why } as const;
+    return { kind: 'cannotTell', why: [why], ratios: [], gates: [gate], rounds: counts };
   }
   const metrics = metricsOf(calm, rule);
   const judged = metrics.map((metric) => judgeMetric(metric, missMax / metrics.length));
   const ratios = judged.map(({ ratio }) => ratio);
-  const absolute = absoluteFaults(calm, rule);
-  const slower = [...absolute.faults, ...judged.flatMap(({ slower: words }) => words)];
-  if (slower.length > 0) return { kind: 'slower', why: slower, ratios, rounds: counts };
-  const open = [...absolute.doubts, ...judged.flatMap(({ open: words }) => words)];
-  if (open.length > 0) return { kind: 'cannotTell', why: open, ratios, rounds: counts };
-  return { kind: 'notSlower', why: ['every interval ends below its limit'], ratios, rounds: counts };
+  const gates = [...absoluteGates(calm, rule), ...judged.map(({ gate }) => gate)];
+  const words = (outcome: Gate['outcome']) => gates.filter((gate) => gate.outcome === outcome).map(({ text }) => text);
+  const found = { ratios, gates, rounds: counts };
+  const [slower, open] = [words('failed'), words('undecided')];
+  if (slower.length > 0) return { kind: 'slower', why: slower, ...found };
+  if (open.length > 0) return { kind: 'cannotTell', why: open, ...found };
+  return { kind: 'notSlower', why: ['every interval ends below its limit'], ...found };
 }
 
 /** Whether a round says something about the versions, and not about who else was there. */
 export function isCalm({ machine }: Round, { stillMaxMs, othersMax }: PerfRule): boolean {
   return [machine.before, machine.after].every(({ stillMs, others }) => stillMs < stillMaxMs && others < othersMax);
 }
-
-/** What needs no comparison to be bad; and what the old version does as well, which says more about the machine. */
-function absoluteFaults(rounds: readonly Round[], rule: PerfRule): { faults: string[]; doubts: string[] } {
-  const [before, after] = [pool(rounds.map((round) => round.before)), pool(rounds.map((round) => round.after))];
-  const faults: string[] = [];
-  const doubts: string[] = [];
-  if (after.achieved < rule.achievedMin) {
-    const words = `${Math.round(after.achieved * after.askedPerSecond)} of ${after.askedPerSecond} requests/s were answered`;
-    // Who cannot take the rate cannot in any round.
-    const short = rounds.filter(
-      ({ after: { achievedPerSecond: is, askedPerSecond } }) => is < rule.achievedMin * askedPerSecond,
-    );
-    if (isSteady(short.length, rounds.length)) faults.push(words);
-    else doubts.push(`${words}, but only in ${short.length} of ${rounds.length} rounds too few`);
-  }
-  if (after.errors > rule.errorsMax) faults.push(`${(after.errors * 100).toFixed(2)} % of the requests failed`);
-  for (const [name, part] of percentiles) {
-    const [was, is] = [percentile(before.ms, part), percentile(after.ms, part)];
-    if (is <= rule.msMax[name]) continue;
-    const words = `${name} is ${is.toFixed(0)} ms, the limit ${rule.msMax[name]} ms`;
-    // Where the old version is near its limit too, the machine may have added the rest.
-    if (was > rule.msMax[name] / 2) doubts.push(`${words}, and the old version has ${was.toFixed(0)} ms here`);
-    else faults.push(words);
-  }
-  const [worstWas, worstIs] = [before.ms.at(-1) ?? 0, after.ms.at(-1) ?? 0];
-  if (worstIs >= rule.freezeMs && worstIs >= 2 * worstWas)
-    faults.push(
-      `it stood still: one answer took ${worstIs.toFixed(0)} ms, the slowest of the old version ${worstWas.toFixed(0)} ms`,
-    );
-  return { faults, doubts };
-}
-
-function pool(sides: readonly Side[]) {
-  const sum = (of: (side: Side) => number) => sides.reduce((total, side) => total + of(side), 0);
-  return {
-    askedPerSecond: sides[0]?.askedPerSecond ?? 0,
-    achieved: sum((side) => side.achievedPerSecond) / sum((side) => side.askedPerSecond),
-    errors: sum(({ errors }) => errors) / sum(({ requests }) => requests),
-    ms: sorted(sides.flatMap(({ timings }) => Object.values(timings).flat())),
-  };
-}
-
-const percentiles = [
-  ['p50', 0.5],
-  ['p95', 0.95],
-  ['p99', 0.99],
-] as const;
 
 type Metric = {
   readonly what: string;
@@ -217,20 +176,12 @@ function geometric(logs: readonly number[]): number {
   return Math.exp(logs.reduce((sum, one) => sum + one, 0) / logs.length);
 }
 
-function judgeMetric({ what, limit, logs, isFew }: Metric, miss: number) {
+function judgeMetric({ what, limit, logs, isFew }: Metric, miss: number): { ratio: Ratio; gate: Gate } {
   const [low, mid, high] = interval(logs, miss);
   const ratio = { what, low: Math.exp(low), mid: Math.exp(mid), high: Math.exp(high) };
-  const words = `${what} is ${ratio.mid.toFixed(2)} times the old one (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}), and may be ${limit.toFixed(2)}`;
+  const text = `${what} is ${ratio.mid.toFixed(2)} times the old one (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}), and may be ${limit.toFixed(2)}`;
   const isSlower = ratio.low > limit && isSteady(logs.filter((log) => log > 0).length, logs.length);
   const reached = isFew ? ratio.mid : ratio.high;
-  return {
-    ratio,
-    slower: isSlower ? [words] : [],
-    open: !isSlower && !(reached <= limit) ? [words] : [], // Not a number is no pass either.
-  };
-}
-
-/** A neighbour that happens to disturb one side in some rounds does not reach nearly all of them. */
-function isSteady(rounds: number, all: number): boolean {
-  return rounds >= all - Math.floor(all / 16);
+  const isPassed = reached <= limit; // Not a number is no pass either.
+  return { ratio, gate: { name: what, outcome: isSlower ? 'failed' : isPassed ? 'passed' : 'undecided', text } };
 }

@@ -1,20 +1,22 @@
-import { unreachable } from '@headgate/rollout';
+import { type Gate, unreachable } from '@headgate/rollout';
 import { isFlaky, type RunRecord, type StepRecord } from './record.ts';
 
-/** A run as JUnit XML, which every CI host reads: one case per step. What XML cannot hold is left out. */
+/** A run as JUnit XML, which every CI host reads: one case per step, and one per gate of a step. What XML cannot hold is left out. */
 export function junitOf({ pipeline, steps, ms, startedAt }: RunRecord): string {
-  const failures = steps.filter(({ end }) => end.kind === 'failed').length;
-  const skipped = steps.filter(({ end }) => end.kind === 'skipped' || end.kind === 'unstarted').length;
+  const gates = steps.flatMap((step) => step.gates);
+  const ended = (...outcomes: readonly Gate['outcome'][]) => gates.filter(({ outcome }) => outcomes.includes(outcome));
+  const failures = steps.filter(({ end }) => end.kind === 'failed').length + ended('failed').length;
+  const left = steps.filter(({ end }) => end.kind === 'skipped' || end.kind === 'unstarted').length;
   const facts = attributes({
     name: pipeline,
-    tests: steps.length,
+    tests: steps.length + gates.length,
     failures,
     errors: steps.filter(({ end }) => end.kind === 'running').length,
-    skipped,
+    skipped: left + ended('undecided').length,
     time: (ms / 1_000).toFixed(3),
     timestamp: new Date(startedAt).toISOString().slice(0, 19),
   });
-  const cases = steps.map((step) => caseOf(pipeline, step)).join('');
+  const cases = steps.map((step) => caseOf(pipeline, step) + gatesOf(pipeline, step)).join('');
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n<testsuite${facts}>\n${cases}</testsuite>\n</testsuites>\n`;
 }
 
@@ -27,6 +29,29 @@ function caseOf(pipeline: string, step: StepRecord): string {
     isFlaky(step) ? `<flakyFailure${attributes({ message, type: kind })}/>` : '',
   );
   return `<testcase${facts}>${propertiesOf(step)}${earlier.join('')}${bodyOf(step)}</testcase>\n`;
+}
+
+/** Beside their step, so that whoever reads the report sees which of them was in the way. */
+function gatesOf(pipeline: string, { id, gates }: StepRecord): string {
+  return gates
+    .map(({ name, outcome, text }) => {
+      const facts = attributes({ classname: `${pipeline}.${id}`, name, time: '0.000' });
+      return `<testcase${facts}>${verdictOf(outcome, text)}</testcase>\n`;
+    })
+    .join('');
+}
+
+function verdictOf(outcome: Gate['outcome'], text: string): string {
+  switch (outcome) {
+    case 'passed':
+      return `<system-out>${escaped(text)}</system-out>`;
+    case 'failed':
+      return `<failure${attributes({ message: text, type: 'GATE' })}/>`;
+    case 'undecided':
+      return `<skipped${attributes({ message: `cannot tell: ${text}` })}/>`;
+    default:
+      return unreachable(outcome);
+  }
 }
 
 function propertiesOf(step: StepRecord): string {

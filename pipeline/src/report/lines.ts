@@ -26,6 +26,7 @@ function linesOf(event: RunEvent): readonly string[] {
       return [formatStart(event), ...formatLast(event)];
     case 'step.start':
     case 'step.line':
+    case 'gate': // In JUnit; what was in the way, the step says when it fails.
       return [];
     case 'intent':
       return [row('>', event.step, event.what)];

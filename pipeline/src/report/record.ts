@@ -1,3 +1,4 @@
+import type { Gate } from '@headgate/rollout';
 import type { Annotation, Failure, Original, Outcome, RunEvent } from '../event.ts';
 import type { Reporter } from './report.ts';
 
@@ -21,6 +22,8 @@ export type StepRecord = {
   readonly id: string;
   readonly end: StepEnd;
   readonly notes: readonly Annotation[];
+  /** Of its last attempt. */
+  readonly gates: readonly Gate[];
   /** Failures of attempts before the last. */
   readonly retries: readonly Failure[];
 };
@@ -63,7 +66,7 @@ export function recordReporter(whenOver: (record: RunRecord) => void): Reporter 
 
 function begin(event: Extract<RunEvent, { kind: 'run.start' }>): RunRecord {
   const { run, pipeline, commit, dirty, actor, resumed, at, steps } = event;
-  const empty = { end: { kind: 'unstarted' }, notes: [], retries: [] } as const;
+  const empty = { end: { kind: 'unstarted' }, notes: [], gates: [], retries: [] } as const;
   return {
     run,
     pipeline,
@@ -106,7 +109,9 @@ type StepEvent = Exclude<
 function followStep(step: StepRecord, event: StepEvent): StepRecord {
   switch (event.kind) {
     case 'step.start':
-      return { ...step, end: { kind: 'running' } };
+      return { ...step, end: { kind: 'running' }, gates: [] };
+    case 'gate':
+      return { ...step, gates: [...step.gates, event.gate] };
     case 'annotation':
       return { ...step, notes: [...step.notes, event.note] };
     case 'step.retry':

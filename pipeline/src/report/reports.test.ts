@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Gate } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
 import type { RunEvent } from '../event.ts';
 import { filesReporter } from './files.ts';
@@ -66,6 +67,24 @@ describe('junitOf()', () => {
     expect(xml).toMatch(/<failure message="failed: words" type="COMMAND">try words\nwords\nthe last line<\/failure>/);
   });
 
+  test('has a case for every gate of the last attempt, and says which was in the way', () => {
+    const start = { kind: 'step.start', step: 'publish', attempt: 1, key: undefined, changed: undefined } as const;
+    const gate = (name: string, outcome: Gate['outcome']) =>
+      ({ kind: 'gate', step: 'publish', gate: { name, outcome, text: `${name} & more` } }) as const;
+    const told = [start, gate('latency', 'failed'), start, gate('health', 'passed'), gate('errors', 'failed')];
+    const events = [...told, gate('lag', 'undecided')].map((event) => ({ at: 1, ...event }));
+
+    const xml = junitOf(recordOf([...aRun().slice(0, -1), ...events]));
+
+    const name = (gate: string) => `<testcase classname="deliver-ratings.publish" name="${gate}" time="0.000">`;
+    expect(xml).toContain('tests="7" failures="2" errors="1" skipped="1"');
+    expect(xml).toContain(`${name('health')}<system-out>health &amp; more</system-out></testcase>`);
+    expect(xml).toContain(`${name('errors')}<failure message="errors &amp; more" type="GATE"/></testcase>`);
+    expect(xml).toContain(`${name('lag')}<skipped message="cannot tell: lag &amp; more"/></testcase>`);
+    expect(xml).not.toContain(name('latency'));
+    expect(tagsOf(xml)).toContain('testcase');
+  });
+
   test.each(hostileTexts)('stays one well-formed document whatever a step says: %j', (text) => {
     const xml = junitOf(recordOf(aRun(text)));
 
@@ -79,15 +98,15 @@ describe('junitOf()', () => {
 function tagsOf(xml: string): readonly string[] {
   const open: string[] = [];
   const names: string[] = [];
-  for (const [, end, name = '', alone] of xml.matchAll(/<(\/?)(\w+)(?:\s+[\w:]+="[^"<]*")*\s*(\/?)>/g)) {
+  for (const [, end, name = '', alone] of xml.matchAll(/<(\/?)([\w-]+)(?:\s+[\w:]+="[^"<]*")*\s*(\/?)>/g)) {
     if (end === '/') expect(open.pop()).toBe(name);
     else names.push(name);
     if (end !== '/' && alone !== '/') open.push(name);
   }
   expect(open).toEqual([]);
-  expect(xml.replaceAll(/<(\/?)(\w+)(?:\s+[\w:]+="[^"<]*")*\s*(\/?)>/g, '').replace(/^<\?xml[^>]*>/, '')).not.toMatch(
-    /[<>]/,
-  );
+  expect(
+    xml.replaceAll(/<(\/?)([\w-]+)(?:\s+[\w:]+="[^"<]*")*\s*(\/?)>/g, '').replace(/^<\?xml[^>]*>/, ''),
+  ).not.toMatch(/[<>]/);
   return names;
 }
 

@@ -76,10 +76,11 @@ async function once<T>(attempt: Attempt, number: number, work: (context: Context
   const workDir = join(session.folders.work, fileName(step.id));
   await rm(workDir, { recursive: true, force: true });
   await mkdir(workDir, { recursive: true });
+  const gate: Context['gate'] = (one) => session.emit({ kind: 'gate', step: step.id, gate: one });
   try {
     return await bounded(step, session.signal, async (signal) => {
       await using shell = await openShell({ root: session.workspace.root, env: attempt.env, spool, signal });
-      return await work({ ...lookContext(attempt, shell, signal), attempt: number, workDir });
+      return await work({ ...lookContext(attempt, shell, signal), attempt: number, gate, workDir });
     });
   } finally {
     await rm(workDir, { recursive: true, force: true });

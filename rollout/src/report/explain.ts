@@ -73,14 +73,18 @@ export function ownLines(verdict: Verdict, settings: JudgeSettings): readonly st
     .map(({ line }) => line);
 }
 
-function ruleLines({ rules }: Verdict, { alpha, own }: JudgeSettings): readonly { name: RuleName; line: string }[] {
+type RuleLine = { readonly name: RuleName; readonly words: string; readonly line: string };
+
+/** Each rule of a verdict: what it looks at, in words, and a line with these and what it says. */
+export function ruleLines({ rules }: Verdict, { alpha, own }: JudgeSettings): readonly RuleLine[] {
   const counted = rules.filter(({ name }) => isCounted(name, own));
   const weights = ruleWeights(counted.map(({ name }) => name));
   return rules.map((rule) => {
     const weight = weights[counted.indexOf(rule)];
     const part =
       weight === undefined ? 'dry run, not counted' : `alone it rolls back at ${Math.round(1 / (alpha * weight))}:1`;
-    return { name: rule.name, line: `${wordsFor(rule.name).padEnd(34)} ${said(rule, part)}` };
+    const name = wordsFor(rule.name);
+    return { name: rule.name, words: name, line: `${name.padEnd(34)} ${said(rule, part)}` };
   });
 }
 

@@ -3,7 +3,10 @@ import { storyOf } from '../engine/story.ts';
 import { defaultJudge } from '../judge/judge.ts';
 import { countsOnly } from '../judge/sample.ts';
 import type { EvidenceEntry } from '../policy/evidence.ts';
+import type { Reason } from '../policy/phase.ts';
+import type { Ended, Head } from '../policy/release.ts';
 import { explain, stateName } from './explain.ts';
+import { gatesOf } from './gates.ts';
 import { plot } from './plot.ts';
 import type { Story } from './story.ts';
 import { strip } from './strip.ts';
@@ -42,6 +45,53 @@ function aStory({ failing = 10, seconds = 30, latencySlow = false, watched = 0, 
   if (story === undefined) throw new Error('it has a start');
   return story;
 }
+
+/** That release as the journal has it once it is over. */
+function aHead(outcome: Ended['outcome'], reason?: Reason['kind'], strategy: Ended['strategy'] = 'canary'): Head {
+  const phase =
+    reason === undefined ? { kind: 'promoted' } : { kind: 'rolledBack', reason: { kind: reason, text: '' } };
+  const ended = { id: 7, outcome, strategy, text: 'as it ended' };
+  return { history: [ended], release: { id: 7, state: { phase } } } as unknown as Head;
+}
+
+const told = (head: Head, story: Story | undefined) =>
+  gatesOf(head, story, 7).map(({ name, outcome }) => `${name} ${outcome}`);
+
+describe('gatesOf()', () => {
+  test('names the rule that stopped a release, and says of no other that it was passed', () => {
+    const gates = gatesOf(aHead('rolledBack', 'verdict'), aStory({ latencySlow: true, seconds: 40 }), 7);
+
+    expect(gates).toContainEqual({ name: 'requests failed', outcome: 'failed', text: 'as it ended' });
+    expect(gates.filter(({ outcome }) => outcome === 'failed')).toHaveLength(1);
+    expect(gates.find(({ name }) => name === 'answers slower')).toMatchObject({ outcome: 'undecided' });
+    expect(gates[0]).toMatchObject({ name: 'health', outcome: 'passed' });
+  });
+
+  test('has each rule of the comparison and of the watch passed in a release that was promoted', () => {
+    const gates = told(aHead('promoted'), aStory({ failing: 0, watched: 20 }));
+
+    expect(gates).toEqual(
+      expect.arrayContaining(['health passed', 'requests failed passed', 'watch: requests failed passed']),
+    );
+    expect(gates.every((gate) => gate.endsWith(' passed'))).toBe(true);
+  });
+
+  test.each<{ reason: Reason['kind']; stop: string }>([
+    { reason: 'start', stop: 'health' },
+    { reason: 'unready', stop: 'health' },
+    { reason: 'person', stop: 'a person' },
+    { reason: 'deadline', stop: 'deadline' },
+  ])('names what stopped a release by $reason, and no rule', ({ reason, stop }) => {
+    const gates = told(aHead('rolledBack', reason), aStory({ failing: 0 }));
+
+    expect(gates.filter((gate) => gate.endsWith('failed'))).toEqual([`${stop} failed`]);
+  });
+
+  test('has a rolling update come up, or not', () => {
+    expect(told(aHead('promoted', undefined, 'rolling'), undefined)).toEqual(['health passed']);
+    expect(told(aHead('rolledBack', undefined, 'rolling'), undefined)).toEqual(['health failed']);
+  });
+});
 
 describe('explain()', () => {
   test('says what was decided, and of every rule its odds, what it must reach and what it saw', () => {

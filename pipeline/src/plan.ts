@@ -3,8 +3,8 @@ import { exitCodes, withDeadline } from '@headgate/rollout';
 import type { StepCache } from './cache/cache.ts';
 import { openFolderCache } from './cache/folder.ts';
 import type { Pipeline } from './pipeline.ts';
-import { type PlannedStep, planPure } from './plan/decide.ts';
-import { closure } from './plan/graph.ts';
+import { type PlannedStep, planPure, untaken } from './plan/decide.ts';
+import { chosen } from './plan/graph.ts';
 import { parseValues, valuesOf } from './run/attempt.ts';
 import { secretOf } from './run/effect.ts';
 import { effectEnvironment } from './run/environment.ts';
@@ -19,7 +19,10 @@ import type { EffectStep, PureStep, Step } from './step.ts';
 
 export type { PlannedStep } from './plan/decide.ts';
 
-export type PlanOptions = Pick<RunOptions, 'root' | 'change' | 'env' | 'secrets' | 'targets' | 'cache' | 'signal'>;
+export type PlanOptions = Pick<
+  RunOptions,
+  'root' | 'change' | 'env' | 'secrets' | 'targets' | 'from' | 'only' | 'cache' | 'signal'
+>;
 
 /** An effect looks at the world for no longer than this. */
 const observeMaxMs = 30_000;
@@ -49,8 +52,10 @@ export async function plan(pipeline: Pipeline, options: PlanOptions): Promise<re
     skipped: new Map(),
   };
   const planned: PlannedStep[] = [];
-  for (const step of closure(pipeline.steps, options.targets ?? pipeline.steps.map(({ id }) => id))) {
-    planned.push(await planStep(step, planner));
+  const { steps, taken } = chosen(pipeline.steps, options.targets ?? pipeline.steps.map(({ id }) => id), options);
+  for (const step of steps) {
+    const one = await planStep(step, planner);
+    planned.push(taken.has(step.id) ? untaken(one) : one);
   }
   return planned;
 }

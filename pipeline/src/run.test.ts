@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError } from '@headgate/rollout';
@@ -71,6 +71,133 @@ describe('run()', () => {
 
     expect([outcome, exitCode, got]).toEqual(['done', 0, 'hello (say hello)']);
     expect(Object.keys(steps)).toEqual(['read', 'say']);
+  });
+
+  describe('of a part of a pipeline', () => {
+    /** read -> publish -> release, and notes beside them. */
+    const parts = () => {
+      const notes: string[] = [];
+      const world = { published: false, released: '' };
+      const read = step('read', {
+        kind: 'pure',
+        inputs: { files: ['in.txt'] },
+        outputs: { files: ['out/read.txt'], values: record({ words: text }) },
+        run: async ({ root }) => {
+          notes.push('read');
+          const words = await readFile(join(root, 'in.txt'), 'utf8');
+          await mkdir(join(root, 'out'), { recursive: true });
+          await writeFile(join(root, 'out/read.txt'), words);
+          return { words };
+        },
+      });
+      const publish = step('publish', {
+        kind: 'effect',
+        needs: [read],
+        outputs: { values: record({ words: text }) },
+        observe: ({ out }) =>
+          world.published ? { kind: 'done', values: out.read } : { kind: 'absent', diff: `publish ${out.read.words}` },
+        run: ({ out }) => {
+          notes.push('publish');
+          world.published = true;
+          return out.read;
+        },
+      });
+      const release = step('release', {
+        kind: 'effect',
+        needs: [publish],
+        observe: ({ out }) => ({ kind: 'absent', diff: `release ${out.publish.words}` }),
+        run: ({ out }) => {
+          notes.push('release');
+          world.released = out.publish.words;
+        },
+      });
+      return { steps: [read, publish, release, pure('aside', notes)] as readonly Step[], notes, world };
+    };
+
+    test('only: does one step alone, with what its needs left', async () => {
+      await using bench = await aBench({ 'in.txt': 'one' });
+      const { steps, notes, world } = parts();
+      await bench.run(steps, { targets: ['publish'] });
+      await rm(join(bench.root, 'out/read.txt'));
+      notes.length = 0;
+
+      const planned = await bench.plan(steps, { only: 'release' });
+      const result = await bench.run(steps, { only: 'release' });
+
+      expect(planned.map(({ step: id, kind }) => `${id} ${kind}`)).toEqual([
+        'read cached',
+        'publish nothing-to-do',
+        'release would-act',
+      ]);
+      expect([result.exitCode, notes, world.released]).toEqual([0, ['release'], 'one']);
+      expect(kinds(result.steps)).toEqual({ read: 'cached', publish: 'done', release: 'done' });
+      expect(await readFile(join(bench.root, 'out/read.txt'), 'utf8')).toBe('one');
+    });
+
+    test.each([
+      { left: 'nothing', first: [], lacks: 'read', would: 'run: never run' },
+      { left: 'a result that is none of these sources', first: ['publish'], lacks: 'read', would: 'run: file in.txt' },
+      { left: 'no effect', first: ['read'], lacks: 'publish', would: 'publish one' },
+    ])(
+      'only: and from: are refused by name where a need has left $left, and do nothing',
+      async ({ first, lacks, would }) => {
+        await using bench = await aBench({ 'in.txt': 'one' });
+        const { steps, notes } = parts();
+        if (first.length > 0) await bench.run(steps, { targets: first });
+        if (would.includes('file')) await bench.write({ 'in.txt': 'two' });
+        notes.length = 0;
+
+        for (const part of [{ only: 'release' }, { from: 'release', targets: ['release'] }]) {
+          const planned = await bench.plan(steps, part);
+          const { exitCode, of } = await bench.run(steps, part);
+
+          expect(planned.find(({ kind }) => kind === 'missing')).toEqual({ step: lacks, kind: 'missing', why: would });
+          expect([exitCode, of('step.fail').map(({ failure }) => failure.message)]).toEqual([
+            12,
+            [`Cannot take what "${lacks}" left as there is nothing: it would ${would}`],
+          ]);
+          expect([notes, of('intent')]).toEqual([[], []]);
+        }
+      },
+    );
+
+    test('from: leaves what comes before alone, and does the rest', async () => {
+      await using bench = await aBench({ 'in.txt': 'one' });
+      const { steps, notes } = parts();
+      await bench.run(steps, { targets: ['read'] });
+      notes.length = 0;
+
+      const { exitCode } = await bench.run(steps, { from: 'publish' });
+
+      expect([exitCode, notes.filter((note) => !/aside/.test(note))]).toEqual([0, ['publish', 'release']]);
+      expect(notes).toContain('+aside');
+    });
+
+    test('resume: false does the one step anew, and still takes what its needs left', async () => {
+      await using bench = await aBench({ 'in.txt': 'one' });
+      const { steps, notes } = parts();
+      await bench.run(steps);
+      notes.length = 0;
+
+      await bench.run(steps, { only: 'release', resume: false });
+      await bench.run(steps, { only: 'read', resume: false });
+
+      expect(notes).toEqual(['release', 'read']);
+    });
+
+    test.each([
+      { part: { from: 'read', only: 'release' }, says: 'must not also go from "read"' },
+      { part: { only: 'nothing' }, says: 'current value is "nothing"' },
+      { part: { from: 'release', targets: ['publish'] }, says: 'current value is "release"' },
+    ])('$part is refused', async ({ part, says }) => {
+      await using bench = await aBench({ 'in.txt': 'one' });
+
+      await expect(bench.run(parts().steps, part)).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining(says),
+      });
+      await expect(bench.plan(parts().steps, part)).rejects.toMatchObject({ code: 'USAGE' });
+    });
   });
 
   test('runs no more steps at a time than it may, and as many', async () => {

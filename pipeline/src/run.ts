@@ -12,7 +12,7 @@ import { Teller } from './journal/teller.ts';
 import { fetchTold, isOnRecord, readTold } from './journal/told.ts';
 import { joined, lastOf, turnsIn } from './journal/turns.ts';
 import type { Pipeline } from './pipeline.ts';
-import { closure } from './plan/graph.ts';
+import { chosen, type Part } from './plan/graph.ts';
 import type { Reporter } from './report/report.ts';
 import type { Needs } from './run/attempt.ts';
 import { usableCores } from './run/cores.ts';
@@ -27,7 +27,11 @@ import type { Step } from './step.ts';
 
 export type { StepResult } from './run/session.ts';
 
-export type RunOptions = {
+/**
+ * `from`: what this step needs must be there already, by the cache or by looking, and is not done; it and all that `targets` bring along besides are.
+ * `only`: the same, and it alone is done.
+ */
+export type RunOptions = Part & {
   /** Absolute folder of the workspace. Notes go to `.headgate` in it, logs to `out/logs`. */
   readonly root: string;
   readonly change: Change;
@@ -68,7 +72,7 @@ const interruptedExitCode = 130;
  */
 export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunResult> {
   const begun = performance.now();
-  const steps = closure(pipeline.steps, options.targets ?? pipeline.steps.map(({ id }) => id));
+  const { steps, taken } = chosen(pipeline.steps, options.targets ?? pipeline.steps.map(({ id }) => id), options);
   const redact = redactor(options.secrets ?? {});
   const state = join(options.root, '.headgate');
   const id = runId(pipeline, options);
@@ -86,6 +90,7 @@ export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunR
     workspace: await Workspace.open(options.root, memory),
     cache: options.cache ?? openFolderCache(join(state, 'cache')),
     readCache: options.resume !== false,
+    taken,
     code: pipeline.code,
     env: options.env,
     secrets: options.secrets ?? {},

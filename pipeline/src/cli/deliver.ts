@@ -20,6 +20,7 @@ import { observeRelease, openReleaser, type Releasing } from '../deploy/release.
 import type { Releaser } from '../deploy/release-steps.ts';
 import type { CiHost } from '../host/host.ts';
 import { machineKey } from '../image/base.ts';
+import type { Part } from '../plan/graph.ts';
 import { type PlannedStep, plan } from '../plan.ts';
 import { parsePinned } from '../registry/client.ts';
 import type { EndedRelease } from '../report/release.ts';
@@ -41,6 +42,8 @@ export type Delivery = {
   readonly reason: string;
   /** Steps at a time; as many as the machine lets it unless given. */
   readonly concurrency?: number | undefined;
+  /** As in `RunOptions`. */
+  readonly part?: Part;
   /** Whoever runs this says yes to the release by it, where the app has approvers. */
   readonly approve?: boolean;
   /** The app in its environment `staging`, if there is one and it is not the one that is delivered to. */
@@ -133,7 +136,8 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const cache = cacheFor(place, sharing);
   const copy = change.commit === undefined ? undefined : journalCopyOf(sharing); // Without a commit it is nobody else's run.
   const targets = stepsOf(target, pipeline);
-  return { pipeline, options: { root, change, env, cache, copy, secrets: secretsOf(env), targets, signal } };
+  const { part } = delivery;
+  return { pipeline, options: { root, change, env, cache, copy, secrets: secretsOf(env), targets, ...part, signal } };
 }
 
 /** A base image that is named is all that its digest says, for this kind of machine. @throws {HeadgateError} `USAGE` */

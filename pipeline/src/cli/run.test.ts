@@ -33,6 +33,31 @@ test('run deliver --plan tells every step, starts no server and leaves no file',
   expect(await readdir(shell.cwd, { recursive: true })).toEqual(before);
 });
 
+test('run --only and --from do nothing that comes before, and plans say so', async () => {
+  await using shell = await aShell();
+  await makeVersion(repository, shell.cwd, []);
+  await writeFile(join(shell.cwd, 'headgate.yaml'), readFileSync(join(repository, 'headgate.yaml'), 'utf8'));
+  const run = (...args: readonly string[]) => shell.run('run', 'deliver', '--skip-check', ...args);
+  const why = 'run: never run';
+
+  const plan = await run('--only', 'publish', '--plan', '--json');
+  const refused = await run('--only', 'imagetest:proxy');
+  const both = await run('--only', 'publish', '--from', 'publish');
+
+  expect(JSON.parse(plan.out)).toEqual([
+    { step: 'image:proxy', kind: 'missing', why },
+    { step: 'imagetest:proxy', kind: 'blocked', by: ['image:proxy'] },
+    { step: 'image:rating', kind: 'missing', why },
+    { step: 'imagetest:rating', kind: 'blocked', by: ['image:rating'] },
+    { step: 'publish', kind: 'blocked', by: ['imagetest:proxy', 'imagetest:rating'] },
+  ]);
+  expect([refused.code, refused.out]).toEqual([
+    12,
+    expect.stringContaining('Cannot take what "image:proxy" left as there is nothing'),
+  ]);
+  expect(both.code).toBe(64);
+});
+
 test.each([['0'], ['2.5'], ['all']])('run --concurrency %s exits 64', async (given) => {
   await using shell = await aShell({ 'headgate.yaml': readFileSync(join(repository, 'headgate.yaml'), 'utf8') });
 

@@ -19,11 +19,16 @@ import { presenter } from './present.ts';
 import { count, flag, type Shell, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
-  usage: 'check|images|publish|staging|perf|production|deliver [--plan]',
+  usage: 'check|images|publish|staging|perf|production|deliver [--plan] [--from <step>] [--only <step>]',
   help: 'Runs a target and everything before it: check, images (build and image test), publish, staging and perf where headgate.yaml has that environment, production. What has not changed is not done again.',
   options: {
     ...appOptions,
     plan: { type: 'boolean', help: 'say what would be done, and why; start and do nothing' },
+    from: {
+      type: 'string',
+      help: 'a step: what it needs must be done already and is left alone; it and the rest of the target are run',
+    },
+    only: { type: 'string', help: 'a step: the same, and it alone is run' },
     'skip-check': { type: 'boolean', help: 'leave out lint and unit tests' },
     'hand-over': {
       type: 'boolean',
@@ -68,6 +73,7 @@ export const command: Subcommand = {
       approve: flag(call, 'approve'),
       reason: text(call, 'reason') ?? 'a run of deliver',
       concurrency: count(call, 'concurrency'),
+      part: { from: text(call, 'from'), only: text(call, 'only') },
       staging,
     };
     if (flag(call, 'plan')) {

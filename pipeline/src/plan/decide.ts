@@ -12,9 +12,18 @@ export type PlannedStep = { readonly step: string } & (
   /** Depends on what these steps will give. Equal outputs may still mean that nothing is done. */
   | { readonly kind: 'blocked'; readonly by: readonly string[] }
   | { readonly kind: 'skipped'; readonly why: string }
+  /** What it left is to be taken, and there is nothing: the run is refused. */
+  | { readonly kind: 'missing'; readonly why: string }
   /** What it would look at does not run or does not answer. */
   | { readonly kind: 'unseen'; readonly why: string }
 );
+
+/** A step that may not be carried out. */
+export function untaken(planned: PlannedStep): PlannedStep {
+  const { step } = planned;
+  if (planned.kind === 'would-run') return { step, kind: 'missing', why: `run: ${planned.changed.join(', ')}` };
+  return planned.kind === 'would-act' ? { step, kind: 'missing', why: planned.diff } : planned;
+}
 
 export type PureFacts = {
   /** Needs whose outputs are not known yet. */

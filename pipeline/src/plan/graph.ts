@@ -30,6 +30,31 @@ export function ordered<Node extends GraphNode>(pipeline: string, nodes: readonl
   });
 }
 
+/** Where a run is to begin, or the one step that it is about. Neither unless given; never both. */
+export type Part = { readonly from?: string | undefined; readonly only?: string | undefined };
+
+/**
+ * The steps of a run, and those of them that it takes as they were left: whatever `from`, or `only`, needs.
+ * @throws {HeadgateError} `USAGE` for an unknown name, for one that `targets` do not bring along, for both at once
+ */
+export function chosen<Node extends GraphNode>(
+  order: readonly Node[],
+  targets: readonly string[],
+  { from, only }: Part,
+): { readonly steps: readonly Node[]; readonly taken: ReadonlySet<string> } {
+  const whole = closure(order, targets);
+  const first = from ?? only;
+  if (first === undefined) return { steps: whole, taken: new Set() };
+  if (from !== undefined && only !== undefined) {
+    throw new HeadgateError('USAGE', `Cannot run only "${only}" as the run must not also go from "${from}"`, {
+      hint: 'leave out one of the two',
+    });
+  }
+  const before = closure(whole, [first]);
+  const taken = new Set(before.map(({ id }) => id).filter((id) => id !== first));
+  return { steps: only === undefined ? whole : before, taken };
+}
+
 /** The named steps and everything they need, in the order given. @throws {HeadgateError} `USAGE` for an unknown name */
 export function closure<Node extends GraphNode>(order: readonly Node[], targets: readonly string[]): readonly Node[] {
   const wanted = new Set(targets);

@@ -77,6 +77,8 @@ function planLine(planned: PlannedStep): string {
       return row('?', step, `depends on what ${planned.by.join(', ')} will give`);
     case 'skipped':
       return row('-', step, planned.why);
+    case 'missing':
+      return row('✗', step, `has left nothing to take: it would ${planned.why}`);
     case 'unseen':
       return row('?', step, planned.why);
     default:

@@ -4,7 +4,7 @@ import type { EffectStep } from '../step.ts';
 import { type Context, type Needs, parseValues, takeOutputs, withAttempts } from './attempt.ts';
 import { effectEnvironment } from './environment.ts';
 import { outputsHash } from './keys.ts';
-import type { Session, StepResult } from './session.ts';
+import { requireUntaken, type Session, type StepResult } from './session.ts';
 import type { LogSpool } from './spool.ts';
 
 /** Looks first, in every attempt: a run that was killed, or is repeated, does nothing twice. */
@@ -32,6 +32,7 @@ async function act(step: EffectStep, context: Context, session: Session) {
     const values = parseValues(step, observed.values);
     return { acted: false, values, hash: outputsHash(values, []) };
   }
+  requireUntaken(step.id, session, observed.diff);
   context.signal.throwIfAborted(); // Told to stop while it looked: begin nothing.
   session.emit({ kind: 'intent', step: step.id, what: observed.diff });
   const { values, hash } = await takeOutputs(step, await step.run({ ...looking, observed }), session);

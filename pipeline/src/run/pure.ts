@@ -4,7 +4,7 @@ import type { PureStep } from '../step.ts';
 import { type Needs, parseValues, takeOutputs, withAttempts } from './attempt.ts';
 import { pureEnvironment } from './environment.ts';
 import { keyOf, outputsHash, readParts } from './keys.ts';
-import { logFile, type Session, type StepResult } from './session.ts';
+import { logFile, requireUntaken, type Session, type StepResult } from './session.ts';
 import type { LogSpool } from './spool.ts';
 
 /** Takes the result from the cache, or makes it and keeps it. `openSpool` begins the step's log anew. */
@@ -16,14 +16,16 @@ export async function runPure(
   const begun = performance.now();
   const parts = await readParts(step, hashesOf(needs), session);
   const key = keyOf(parts);
-  const hit = session.readCache ? await aided(session, 'read', () => fromCache(step, key, session)) : undefined;
+  const isRead = session.readCache || session.taken.has(step.id);
+  const hit = isRead ? await aided(session, 'read', () => fromCache(step, key, session)) : undefined;
   if (hit !== undefined) return hit;
 
-  const spool = openSpool();
-  const env = pureEnvironment(session.env, step.inputs.env);
   // Only told against: what is wrong with the cache has just been said.
   const newest = await session.cache.latest(step.id, session.signal).catch(() => undefined);
   const changed = reasonsToRun(parts, newest?.parts);
+  requireUntaken(step.id, session, `run: ${changed.join(', ')}`);
+  const spool = openSpool();
+  const env = pureEnvironment(session.env, step.inputs.env);
   const { result, attempts } = await withAttempts({ step, needs, key, changed, env, spool, session }, async (context) =>
     takeOutputs(step, await step.run(context), session),
   );

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { HeadgateError } from '@headgate/rollout';
 import type { StepCache } from '../cache/cache.ts';
 import type { Failure, Happening, Original, RunEvent } from '../event.ts';
 import type { Change } from '../host/host.ts';
@@ -29,6 +30,8 @@ export type Session = {
   readonly cache: StepCache;
   /** False: every step is executed, whatever the cache holds. */
   readonly readCache: boolean;
+  /** Steps that are never carried out: what they left is taken, or the run is refused. */
+  readonly taken: ReadonlySet<string>;
   readonly code: readonly string[];
   readonly env: Environment;
   readonly secrets: Readonly<Record<string, string>>;
@@ -40,6 +43,14 @@ export type Session = {
   readonly folders: { readonly logs: string; readonly work: string };
   readonly signal: AbortSignal;
 };
+
+/** @throws {HeadgateError} `REFUSED`, for a step that may not be carried out, with what it would do */
+export function requireUntaken(step: string, { taken }: Pick<Session, 'taken'>, would: string): void {
+  if (!taken.has(step)) return;
+  throw new HeadgateError('REFUSED', `Cannot take what "${step}" left as there is nothing: it would ${would}`, {
+    hint: 'run it first, without --from and --only',
+  });
+}
 
 export type Emit = (happening: Happening) => void;
 

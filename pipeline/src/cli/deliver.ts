@@ -1,25 +1,16 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type Emit,
-  ensureSupervisor,
-  exitCodes,
-  HeadgateError,
-  type Platform,
-  readHead,
-  type Spec,
-} from '@headgate/rollout';
+import { type Emit, ensureSupervisor, exitCodes, type Platform, readHead } from '@headgate/rollout';
 import type { StepCache } from '../cache/cache.ts';
 import { openFolderCache } from '../cache/folder.ts';
 import { layered } from '../cache/layered.ts';
 import { openRegistryCache } from '../cache/registry.ts';
 import { defineDelivery, stepsOf, type Target } from '../deploy/delivery.ts';
 import { openMarks } from '../deploy/marks.ts';
-import { baseFolder, type Place, repositoryOf } from '../deploy/place.ts';
+import { openPlace, type Place, repositoryOf } from '../deploy/place.ts';
 import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
 import type { CiHost } from '../host/host.ts';
-import { machineKey } from '../image/base.ts';
 import type { Part } from '../plan/graph.ts';
 import { type PlannedStep, plan } from '../plan.ts';
 import { parsePinned } from '../registry/client.ts';
@@ -120,13 +111,12 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const builder = env['HEADGATE_BUILDER'] || 'oci';
   const live = await (mayBeBlind ? liveIfSeen(app, target, shell) : liveImages(app, signal));
   const cached = cacheFolder(shell);
-  const baseKey = await baseKeyOf(spec, { builder, cacheFolder: baseFolder({ cache: cached }) }, signal);
   const sharing = sharingOf(registry, shell);
   // Several machines by their registry, which share nothing in it; check has no secret, and needs none.
   if (sharing === undefined && host.kind !== 'local' && namedRegistry(shell) !== undefined && target !== 'check')
     shell.err('HEADGATE_CACHE_KEY is not set: each machine makes and tests again what another one has\n');
   const marks = openMarks(cached, sharing);
-  const place = { spec, root, cache: cached, builder, baseKey, registry, marks, live };
+  const place = await openPlace({ spec, root, cache: cached, builder, registry, marks, live }, signal);
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
@@ -138,21 +128,6 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const targets = stepsOf(target, pipeline);
   const { part } = delivery;
   return { pipeline, options: { root, change, env, cache, copy, secrets: secretsOf(env), targets, ...part, signal } };
-}
-
-/** A base image that is named is all that its digest says, for this kind of machine. @throws {HeadgateError} `USAGE` */
-async function baseKeyOf(
-  { baseImage }: Spec,
-  { builder, cacheFolder }: { builder: string; cacheFolder: string },
-  signal: AbortSignal,
-): Promise<string> {
-  if (baseImage === undefined) return await machineKey({ cacheFolder }, signal);
-  if (builder === 'oci') return `${baseImage} ${process.arch}`;
-  throw new HeadgateError(
-    'USAGE',
-    `Cannot build on "${baseImage}" as only the builder of Headgate itself takes the layers of a base image as they are: current value is "${builder}"`,
-    { hint: 'unset HEADGATE_BUILDER, or leave `image.base` out of headgate.yaml' },
-  );
 }
 
 /** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */

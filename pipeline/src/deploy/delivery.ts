@@ -6,6 +6,9 @@ import { identityOf, type Place } from './place.ts';
 import { perfStep, type Releaser, releaseStep, releaseStepsCode } from './release-steps.ts';
 import { signStep } from './sign-step.ts';
 
+/** Modules whose code Headgate's own steps run: beside your own in the `code` of a pipeline that has some of them, or their results outlive a new Headgate. */
+export const deliverySteps: readonly string[] = [...imageStepsCode, ...releaseStepsCode];
+
 /** What a person may ask for, in order. A target brings everything before it; `deliver` is all that apply. */
 export const targets = ['check', 'images', 'publish', 'staging', 'perf', 'production', 'deliver'] as const;
 export type Target = (typeof targets)[number];
@@ -51,7 +54,7 @@ export function defineDelivery(
   const release = releaseStep('release', { publish, releaser, after: [...before, ...asked] });
   return definePipeline({
     ...identityOf(place.spec.app, { registry: place.registry, environment }),
-    code: [import.meta.url, ...imageStepsCode, ...releaseStepsCode],
+    code: [import.meta.url, ...deliverySteps],
     steps: [
       ...first,
       ...tests.flatMap((test) => [...test.needs.filter(({ id }) => id !== 'check'), test]),

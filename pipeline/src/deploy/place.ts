@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { HeadgateError, type Spec } from '@headgate/rollout';
+import { machineKey } from '../image/base.ts';
 import type { Marks } from './marks.ts';
 
 /** Where a delivery takes place. Paths are absolute. */
@@ -20,6 +21,33 @@ export type Place = {
   /** Images that are live now, by service, pinned; `undefined` before the first release. */
   readonly live: Readonly<Record<string, string>> | undefined;
 };
+
+/**
+ * The place of an app, as its headgate.yaml and this machine have it.
+ * @throws {HeadgateError} `USAGE` for a base image that the builder does not take
+ */
+export async function openPlace(
+  { builder = 'oci', ...given }: Omit<Place, 'builder' | 'baseKey'> & { readonly builder?: string },
+  signal: AbortSignal,
+): Promise<Place> {
+  const baseKey = await baseKeyOf(given.spec, { builder, cacheFolder: baseFolder(given) }, signal);
+  return { ...given, builder, baseKey };
+}
+
+/** A base image that is named is all that its digest says, for this kind of machine. */
+async function baseKeyOf(
+  { baseImage }: Spec,
+  { builder, cacheFolder }: { builder: string; cacheFolder: string },
+  signal: AbortSignal,
+): Promise<string> {
+  if (baseImage === undefined) return await machineKey({ cacheFolder }, signal);
+  if (builder === 'oci') return `${baseImage} ${process.arch}`;
+  throw new HeadgateError(
+    'USAGE',
+    `Cannot build on "${baseImage}" as only the builder of Headgate itself takes the layers of a base image as they are: current value is "${builder}"`,
+    { hint: 'unset HEADGATE_BUILDER, or leave `image.base` out of headgate.yaml' },
+  );
+}
 
 /** Of headgate.yaml; `undefined`: that of the file itself. */
 type Destination = Pick<Place, 'registry'> & { readonly environment: string | undefined };

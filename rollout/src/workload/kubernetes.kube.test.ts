@@ -176,6 +176,17 @@ withPods('with pods', () => {
       { pod: oneContainer({ resources: { requests: { cpu: '90', memory: '1Mi' } } }) },
       'exceeded quota',
     ],
+    [
+      'deadline',
+      'slower than its Deployment allows, by its own probe not yet too late',
+      {
+        rating: 'never-ready',
+        pod: oneContainer({
+          startupProbe: { httpGet: { path: '/readyz', port: 9090 }, periodSeconds: 1, failureThreshold: 60 },
+        }),
+      },
+      'timed out progressing',
+    ],
   ];
   test.each(failures)(
     '%s is known in under 20 s: %s',
@@ -183,6 +194,13 @@ withPods('with pods', () => {
       await using rig = await startKubernetesRig();
       const quota = { metadata: { name: 'small' }, spec: { hard: { 'requests.cpu': '10' } } };
       if (reason === 'quota') await rig.client.create(kinds.ResourceQuota, quota, signal());
+      const hurry = { spec: { progressDeadlineSeconds: 2 } };
+      // The time runs for a new template, not for more of a complete one.
+      if (reason === 'deadline') {
+        await rig.client.merge(kinds.Deployment, 'ratings-green-rating', hurry, signal());
+        await rig.workload.setRevision('green', await podRevision(), signal());
+        await rig.workload.scale('green', { rating: 1 }, signal());
+      }
       await rig.workload.setRevision('green', await podRevision(changed), signal());
       const began = performance.now();
       await rig.workload.scale('green', { rating: 1 }, signal());

@@ -121,7 +121,7 @@ async function stopsAtItsPlace(report: Report, { a, head }: Hosts): Promise<void
       file: handler,
       find: 'const LIMIT_DEFAULT = 104;',
       replace: 'const LIMIT_DEFAULT = 105;',
-      at: 'imagetest:proxy',
+      at: 'publish',
       code: 69,
       env: { HEADGATE_REGISTRY: '127.0.0.1:1/ratings' },
     },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { edit } from '../src/demo/versions.ts';
 import { acted, failures, git, type Ran, type Where } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
@@ -5,8 +6,8 @@ import type { Report } from './report.ts';
 import { casesOf, type Scope } from './scope.ts';
 import type { OpenStage } from './stage.ts';
 
-/** Results of pure steps go through the registry, so that another host finds them. */
-const env = { HEADGATE_CACHE_KEY: 'a secret that the hosts share' };
+/** Results of pure steps go through the registry, so that another host finds them; those of an earlier play, signed by another key, are none. */
+const env = { HEADGATE_CACHE_KEY: randomUUID() };
 
 /**
  * `headgate run deliver` is killed -9 where each step begins and ends, and at random moments; another host ends it, does each effect once and

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { perfDefaults } from '../src/perf/gate.ts';
 import { randomFrom } from '../src/perf/interval.ts';
-import { isCalm, judgePerf, type PerfVerdict, perfRule, type Round, type Side } from '../src/perf/judge.ts';
+import { isSettled, judgePerf, type PerfVerdict } from '../src/perf/judge.ts';
+import { isCalm, perfRule, type Round, roundsMaxOf, type Side } from '../src/perf/rule.ts';
 import type { Report } from './report.ts';
 
 /** Rounds of the very same image on both sides, in quiet and beside a noisy neighbour. */
@@ -52,18 +52,21 @@ const kinds: readonly Kind[] = [
 
 /** The gate's verdicts over recorded rounds: each replay draws its own, and which side of it is the new one. */
 export async function perfReplay(report: Report): Promise<void> {
-  const { rounds } = perfDefaults;
+  const rounds = roundsMaxOf(perfRule);
   const recorded = await readRecorded();
   const { length: quietOnes } = recorded.quiet;
-  report.say(`${rounds} calm rounds each, of ${quietOnes} recorded in quiet and ${recorded.noisy.length} beside noise`);
+  report.say(
+    `up to ${rounds} calm rounds each, of ${quietOnes} recorded in quiet and ${recorded.noisy.length} beside noise`,
+  );
   for (const [row, kind] of kinds.entries()) {
     const verdicts = Array.from({ length: replays }, (_, n) =>
       judgePerf(replay(recorded, kind, { rounds, seed: row * replays + n + 1 }), perfRule),
     );
     const right = verdicts.filter((verdict) => kind.right.includes(verdict.kind));
     const wrong = verdicts.filter((verdict) => !right.includes(verdict));
+    const used = verdicts.map((verdict) => verdict.rounds.calm).sort((a, b) => a - b);
     report.check(
-      `${kind.name}, replayed: ${kind.right.join(' or ')} in ${right.length} of ${replays}`,
+      `${kind.name}, replayed: ${kind.right.join(' or ')} in ${right.length} of ${replays}, after ${used[0]} to ${used.at(-1)} calm rounds, ${used[replays / 2]} in the middle`,
       right.length >= kind.least,
       wrong.map((verdict) => `${verdict.kind}, as ${verdict.why[0]}`).join('; '),
     );
@@ -72,12 +75,12 @@ export async function perfReplay(report: Report): Promise<void> {
 
 function replay(recorded: Recorded, { from, change, once = false }: Kind, size: { rounds: number; seed: number }) {
   const random = randomFrom(size.seed);
-  const one = Math.floor(random() * size.rounds);
+  const one = Math.floor(random() * perfRule.passMin); // After those nothing may be played any more.
   const drawn: Round[] = [];
   const choice = from(recorded);
   const calm = () => drawn.filter((round) => isCalm(round, perfRule)).length;
   // As the gate plays them: those that a neighbour disturbed are played again.
-  while (calm() < size.rounds && drawn.length < 2 * size.rounds) {
+  while (calm() < size.rounds && drawn.length < 2 * size.rounds && !isSettled(drawn, perfRule)) {
     const round = turned(choice[Math.floor(random() * choice.length)], random);
     const isChanged = change !== undefined && (!once || drawn.length === one);
     drawn.push(isChanged ? { ...round, after: change(round.after, random) } : round);

@@ -1,5 +1,5 @@
 import { canonicalJson, type Gate } from '@headgate/rollout';
-import { comparePerf, perfDefaults, requireNotSlower, verdictLines } from '../perf/gate.ts';
+import { comparePerf, perfDefaults, perfTimeoutMs, requireNotSlower, verdictLines } from '../perf/gate.ts';
 import { type Step, step } from '../step.ts';
 import { imageTestCode, type Publish, requestsOf } from './image-steps.ts';
 import { modulesIn } from './modules.ts';
@@ -36,7 +36,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
       values: { live, services: spec.services, ...perfDefaults },
       asked: async ({ root }) => ({ values: { requests: await requestsOf(place, root) } }),
     },
-    timeoutMs: 2 * perfDefaults.rounds * perfDefaults.roundMs * 2 + 300_000,
+    timeoutMs: perfTimeoutMs(perfDefaults),
     run: async ({ out, root, workDir, log, gate, signal }) => {
       const images = imagesOf(out);
       if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');

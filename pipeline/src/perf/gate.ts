@@ -6,9 +6,11 @@ import { type App, type Ground, openGround } from '../image/test/ground.ts';
 import { type Instance, startInstance, untilReady } from '../image/test/instance.ts';
 import type { RecordedRequest } from '../image/test/requests.ts';
 import { heyCheck } from './hey.ts';
-import { judgePerf, type PerfRule, type PerfVerdict, perfRule, type Round } from './judge.ts';
+import { judgePerf, type PerfVerdict } from './judge.ts';
 import type { Method } from './open-loop.ts';
+import { type Priority, raisePriority } from './priority.ts';
 import { type LoadRequest, measureRounds } from './rounds.ts';
+import { type PerfRule, perfRule, type Round, roundsMaxOf } from './rule.ts';
 
 /** Images by service, each `host:port/name@sha256:…`. */
 export type Images = Readonly<Record<string, string>>;
@@ -22,33 +24,56 @@ export type PerfRequest = App & {
   readonly workFolder: string;
   readonly requests: readonly RecordedRequest[];
   readonly perSecond: number;
-  readonly rounds: number;
   readonly roundMs: number;
+  /** Says how many rounds there are at most, and when fewer are enough. */
+  readonly rule: PerfRule;
   readonly say: (line: string) => void;
 };
 
 /** As many requests as tell 20 % on one in twenty from nothing (`npm run acceptance -- perf-replay`); short rounds find gaps between neighbours. */
-export const perfDefaults = { perSecond: 1_000, rounds: 40, roundMs: 2_500 } as const;
+export const perfDefaults = { perSecond: 1_000, roundMs: 2_500, rule: perfRule } as const;
+
+/** As long as it takes where each round is disturbed, with the start of both versions. */
+export function perfTimeoutMs({ roundMs, rule }: Pick<PerfRequest, 'roundMs' | 'rule'>): number {
+  return 2 * roundsMaxOf(rule) * 2 * roundMs + 300_000;
+}
 
 /** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START`, `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE`, `USAGE` */
 export async function comparePerf(request: PerfRequest, signal: AbortSignal): Promise<PerfVerdict> {
-  return judgePerf(await measurePerf({ ...request, rule: perfRule }, signal), perfRule);
+  const { rounds, rule } = await measurePerf({ ...request, crossCheck: true }, signal);
+  return judgePerf(rounds, rule);
 }
 
-/** What `comparePerf` judges. By `rule` a round counts as calm, and others are played again. */
+/** What is judged, and by which rule: with priority it does not matter how busy others are, as they take what is left over. */
+export type Measured = { readonly rounds: readonly Round[]; readonly rule: PerfRule };
+
+/** What `comparePerf` judges; `crossCheck`: hey is asked as well. */
 export async function measurePerf(
-  request: PerfRequest & { readonly rule: PerfRule },
+  request: PerfRequest & { readonly crossCheck: boolean },
   signal: AbortSignal,
-): Promise<readonly Round[]> {
+): Promise<Measured> {
+  const { perSecond, roundMs, say } = request;
   const { often, rare } = loadOf(request.requests);
+  await using priority = await raisePriority();
+  say(wordsOf(priority));
+  const rule = priority.lacking === undefined ? { ...request.rule, othersMax: Number.POSITIVE_INFINITY } : request.rule;
   await using ground = await openGround(request, request, signal);
   await using before = await startVersion(ground, { images: request.before, lane: 'blue' }, request, signal);
   await using after = await startVersion(ground, { images: request.after, lane: 'green' }, request, signal);
-  const { perSecond, rounds, roundMs, rule, say } = request;
   const sides = { before: before.origin, after: after.origin };
-  const measured = await measureRounds({ ...sides, often, rare, perSecond, rounds, roundMs, rule, say }, signal);
-  for (const line of await heyCheck(`${after.origin}${often[0]?.path ?? '/'}`, perSecond, signal)) say(line);
-  return measured;
+  const lead = await priority.lead();
+  const rounds = await measureRounds({ ...sides, often, rare, perSecond, roundMs, rule, say }, signal).finally(() =>
+    lead[Symbol.asyncDispose](),
+  );
+  const url = `${after.origin}${often[0]?.path ?? '/'}`;
+  if (request.crossCheck) for (const line of await heyCheck(url, perSecond, signal)) say(line);
+  return { rounds, rule };
+}
+
+function wordsOf({ lacking }: Priority): string {
+  return lacking === undefined
+    ? 'with real-time priority: others on this machine get what is left over'
+    : `without real-time priority (${lacking}): rounds in which others are busy do not count`;
 }
 
 /** @throws {HeadgateError} `STEP_FAILED`, `PERF_UNDECIDED` */

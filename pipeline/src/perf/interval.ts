@@ -1,10 +1,13 @@
 const resamples = 4_000;
 
+/** Chance that the bound below is too high, and that the one above is too low. */
+export type Miss = { readonly below: number; readonly above: number };
+
 /**
  * Of the mean, by resampling rounds (the studentized bootstrap of Efron): requests within a round depend on each other,
  * rounds do not. Each resample counts in units of its own spread, so that few or wild rounds make the interval wide.
  */
-export function interval(values: readonly number[], miss: number): readonly [number, number, number] {
+export function interval(values: readonly number[], miss: Miss): readonly [number, number, number] {
   const random = randomFrom(1);
   const { floor } = Math; // Looked up once, for it is asked half a million times.
   const own = momentsOf(values);
@@ -15,7 +18,7 @@ export function interval(values: readonly number[], miss: number): readonly [num
     }),
   );
   const at = (part: number) => own.mean - percentile(pulls, part) * own.error;
-  return [at(1 - miss), own.mean, at(miss)];
+  return [at(1 - miss.below), own.mean, at(miss.above)];
 }
 
 /** Mean, and its standard error. */

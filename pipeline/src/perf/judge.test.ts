@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { randomFrom } from './interval.ts';
-import { judgePerf, perfRule, type Round, type Side } from './judge.ts';
+import { isSettled, judgePerf } from './judge.ts';
+import { perfRule, type Round, roundsMaxOf, type Side } from './rule.ts';
 
 const runs = 20;
 const roundSeconds = 5;
@@ -29,7 +30,7 @@ const { cos, exp, log, max, PI, sqrt } = Math;
 function replay(seed: number, world: World, rounds = 20): readonly Round[] {
   const random = randomFrom(seed);
   const normal = () => sqrt(-2 * log(1 - random())) * cos(2 * PI * random());
-  const freezeIn = Math.floor(random() * rounds);
+  const freezeIn = Math.floor(random() * perfRule.passMin); // After those nothing may be played any more.
   const disturbed = () => (world.neighbour && random() < 0.4 ? 1 + 2 * random() : 1) * exp(0.03 * normal());
   const stall = () => (world.neighbour && random() < 0.3 ? 100 + 900 * random() : 20 * random());
   return Array.from({ length: rounds }, (_, index) => {
@@ -73,10 +74,22 @@ function requestOf(n: number, { rare, writes, all }: World): readonly [string, n
   return [`POST /ratings${which}`, which === 0 || all ? 8 * rare : 8];
 }
 
+function worstOf({ timings }: Side): number {
+  return Object.values(timings)
+    .flat()
+    .reduce((worst, ms) => max(worst, ms), 0);
+}
+
+/** Up to the look that tells. */
+function played(rounds: readonly Round[]): readonly Round[] {
+  const after = perfRule.looks.map((look) => rounds.slice(0, look.rounds));
+  return after.find((some) => isSettled(some, perfRule)) ?? rounds;
+}
+
 function verdicts(world: World): Readonly<Record<string, number>> {
   const counts: Record<string, number> = { notSlower: 0, slower: 0, cannotTell: 0 };
   for (let seed = 1; seed <= runs; seed++) {
-    const { kind } = judgePerf(replay(seed, world), perfRule);
+    const { kind } = judgePerf(played(replay(seed, world)), perfRule);
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
   return counts;
@@ -102,6 +115,18 @@ describe('judgePerf()', () => {
 
   test('fails a single standstill of 1 s in every run', () => {
     expect(verdicts({ ...calm, freezeMs: 1_000 })['slower']).toBe(runs);
+  });
+
+  test('fails a standstill of the version under which the sender stopped for a moment, and none of the machine', () => {
+    const rounds = replay(1, { ...calm, freezeMs: 1_000 }, 13);
+    const stopped = (stillMs: number) =>
+      rounds.map((round) => ({
+        ...round,
+        machine: { ...round.machine, after: { stillMs: worstOf(round.after) > 900 ? stillMs : 0, others: 0 } },
+      }));
+
+    expect(judgePerf(stopped(150), perfRule)).toMatchObject({ kind: 'slower', rounds: { all: 13, calm: 12 } });
+    expect(judgePerf(stopped(500), perfRule)).toMatchObject({ kind: 'notSlower', rounds: { all: 13, calm: 12 } });
   });
 
   test('never fails a good version because of a neighbour', () => {
@@ -166,6 +191,22 @@ describe('judgePerf()', () => {
       kind: 'cannotTell',
       rounds: { all: 4, calm: 4 },
     });
+  });
+
+  test('passes nothing that was measured for less than half a minute, and ends what is plainly bad long before', () => {
+    const [good, bad] = [replay(1, calm, 12), replay(1, { ...calm, capacity: 0.8 }, 12)];
+
+    expect(isSettled(good.slice(0, 8), perfRule)).toBe(false);
+    expect(judgePerf(good.slice(0, 8), perfRule)).toMatchObject({ why: ['12 calm rounds are needed to pass'] });
+    expect(isSettled(good, perfRule)).toBe(true);
+    expect(isSettled(bad.slice(0, 5), perfRule)).toBe(false);
+    expect(isSettled(bad.slice(0, 6), perfRule)).toBe(true);
+    expect(isSettled(bad.slice(0, 7), perfRule)).toBe(false); // No look is due.
+  });
+
+  test('its looks share the whole chance to be wrong, the last of them after as many rounds as there may be', () => {
+    expect(perfRule.looks.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
+    expect(perfRule.looks.at(-1)?.rounds).toBe(roundsMaxOf(perfRule));
   });
 
   test('gives equal rounds an equal verdict', () => {

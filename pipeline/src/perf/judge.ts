@@ -4,70 +4,9 @@
  */
 
 import type { Gate } from '@headgate/rollout';
-import { absoluteGates } from './absolute.ts';
-import { interval, isSteady, percentile, percentiles, sorted } from './interval.ts';
-
-/** Latencies of one kind of request, from the intended time of sending, in ms. */
-export type Timings = Readonly<Record<string, readonly number[]>>;
-
-/** One side of a round. */
-export type Side = {
-  readonly askedPerSecond: number;
-  /** Answers within the round, per second. */
-  readonly achievedPerSecond: number;
-  readonly requests: number;
-  /** No answer, or one from 500 up. */
-  readonly errors: number;
-  readonly timings: Timings;
-};
-
-export type Round = {
-  readonly before: Side;
-  readonly after: Side;
-  readonly machine: { readonly before: Machine; readonly after: Machine };
-};
-
-/**
- * What neighbours did to a side while it was measured. What is slow in that moment is slow because of them, and says
- * nothing about a version.
- */
-export type Machine = {
-  /** Longest time that this machine stood still for somebody who asked for nothing but the time. */
-  readonly stillMs: number;
-  /** Part of its processors, 0 to 1, that worked for others in their busiest moment. */
-  readonly others: number;
-};
-
-export type PerfRule = {
-  /** Part of the asked rate that must be achieved. */
-  readonly achievedMin: number;
-  /** Part of the requests that may fail. */
-  readonly errorsMax: number;
-  readonly msMax: { readonly p50: number; readonly p95: number; readonly p99: number };
-  /** No single answer of the new version may take so long if none of the old one does. */
-  readonly freezeMs: number;
-  /** How much slower counts as equal, e.g. 0.1; of the 99th percentile, which swings more, `tolerance99`. */
-  readonly tolerance: number;
-  readonly tolerance99: number;
-  /** Fewer rounds without a standstill say nothing. */
-  readonly roundsMin: number;
-  /** A standstill from this length on spoils a round: it is 2 % of one of 2.5 s, and more than the tolerance of the 95th percentile. */
-  readonly stillMaxMs: number;
-  /** And so do others who are busier than this. */
-  readonly othersMax: number;
-};
-
-export const perfRule: PerfRule = {
-  achievedMin: 0.99,
-  errorsMax: 0.001,
-  msMax: { p50: 50, p95: 200, p99: 400 },
-  freezeMs: 500,
-  tolerance: 0.1,
-  tolerance99: 0.25,
-  roundsMin: 6,
-  stillMaxMs: 50,
-  othersMax: 0.4,
-};
+import { absoluteGates, standstillGate } from './absolute.ts';
+import { interval, isSteady, type Miss, percentile, percentiles, sorted } from './interval.ts';
+import { isCalm, type PerfRule, type Round, type Side } from './rule.ts';
 
 export type Ratio = { readonly what: string; readonly low: number; readonly mid: number; readonly high: number };
 
@@ -75,28 +14,43 @@ export type PerfVerdict = {
   readonly kind: 'notSlower' | 'slower' | 'cannotTell';
   /** Sentences, the weightiest first. */
   readonly why: readonly string[];
-  /** New over old, with 95 % bounds for all of them together, below and above. */
+  /** New over old, with bounds: by the lower ones something is slower, by the upper ones nothing is. */
   readonly ratios: readonly Ratio[];
   /** Each rule by itself; none where there was too little to judge. */
   readonly gates: readonly Gate[];
   readonly rounds: { readonly all: number; readonly calm: number };
 };
 
-/** Chance that any of the lower bounds is too high, and that any of the upper ones is too low. */
+/** Chance that a version is called slower which is not, and that one passes which is slower; over all looks, whichever ends it. */
 const missMax = 0.05;
+
+/** Whether a look is due after the last of these rounds, and tells. */
+export function isSettled(rounds: readonly Round[], rule: PerfRule): boolean {
+  const calm = rounds.filter((round) => isCalm(round, rule));
+  const isDue = calm.at(-1) === rounds.at(-1) && rule.looks.some((look) => look.rounds === calm.length);
+  return isDue && judgePerf(rounds, rule).kind !== 'cannotTell';
+}
 
 export function judgePerf(rounds: readonly Round[], rule: PerfRule): PerfVerdict {
   const calm = rounds.filter((round) => isCalm(round, rule));
   const counts = { all: rounds.length, calm: calm.length };
-  if (calm.length < rule.roundsMin) {
-    const why = `only ${calm.length} of ${rounds.length} rounds passed without a standstill of the machine or busy neighbours; ${rule.roundsMin} are needed`;
+  const least = Math.min(...rule.looks.map((look) => look.rounds));
+  if (calm.length < least) {
+    const why = `only ${calm.length} of ${rounds.length} rounds passed without a standstill of the machine or busy neighbours; ${least} are needed`;
     const gate = { name: 'calm rounds', outcome: 'undecided', text: why } as const;
     return { kind: 'cannotTell', why: [why], ratios: [], gates: [gate], rounds: counts };
   }
   const metrics = metricsOf(calm, rule);
-  const judged = metrics.map((metric) => judgeMetric(metric, missMax / metrics.length));
+  const miss = missMax * shareOf(calm.length, rule);
+  // Any of them makes a version slower, so they share the chance; to pass it must be below the limit in all, where one that is not is enough to refuse it.
+  const judged = metrics.map((metric) => judgeMetric(metric, { below: miss / metrics.length, above: miss }));
   const ratios = judged.map(({ ratio }) => ratio);
-  const gates = [...absoluteGates(calm, rule), ...judged.map(({ gate }) => gate)];
+  const gates = [
+    ...absoluteGates(calm, rule),
+    standstillGate(rounds, rule),
+    ...judged.map(({ gate }) => gate),
+    roundsGate(calm.length, rule),
+  ];
   const words = (outcome: Gate['outcome']) => gates.filter((gate) => gate.outcome === outcome).map(({ text }) => text);
   const found = { ratios, gates, rounds: counts };
   const [slower, open] = [words('failed'), words('undecided')];
@@ -105,9 +59,14 @@ export function judgePerf(rounds: readonly Round[], rule: PerfRule): PerfVerdict
   return { kind: 'notSlower', why: ['every interval ends below its limit'], ...found };
 }
 
-/** Whether a round says something about the versions, and not about who else was there. */
-export function isCalm({ machine }: Round, { stillMaxMs, othersMax }: PerfRule): boolean {
-  return [machine.before, machine.after].every(({ stillMs, others }) => stillMs < stillMaxMs && others < othersMax);
+function roundsGate(calm: number, { passMin }: PerfRule): Gate {
+  const text = `${passMin} calm rounds are needed to pass`;
+  return { name: 'calm rounds', outcome: calm < passMin ? 'undecided' : 'passed', text };
+}
+
+/** Rounds may end between two looks: then it is the later one, which comes no more. */
+function shareOf(calm: number, { looks }: PerfRule): number {
+  return (looks.find(({ rounds }) => rounds >= calm) ?? looks.at(-1))?.share ?? 0;
 }
 
 type Metric = {
@@ -176,7 +135,7 @@ function geometric(logs: readonly number[]): number {
   return Math.exp(logs.reduce((sum, one) => sum + one, 0) / logs.length);
 }
 
-function judgeMetric({ what, limit, logs, isFew }: Metric, miss: number): { ratio: Ratio; gate: Gate } {
+function judgeMetric({ what, limit, logs, isFew }: Metric, miss: Miss): { ratio: Ratio; gate: Gate } {
   const [low, mid, high] = interval(logs, miss);
   const ratio = { what, low: Math.exp(low), mid: Math.exp(mid), high: Math.exp(high) };
   const text = `${what} is ${ratio.mid.toFixed(2)} times the old one (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}), and may be ${limit.toFixed(2)}`;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isCalm, type Machine, type PerfRule, type Round, type Side } from './judge.ts';
+import { isSettled } from './judge.ts';
 import { watchNeighbours } from './neighbours.ts';
 import { type Exchange, type Method, startLoad } from './open-loop.ts';
+import { isCalm, type Machine, type PerfRule, type Round, roundsMaxOf, type Side } from './rule.ts';
 import { watchStillness } from './stillness.ts';
 
 /** A kind of request that is sent again and again. */
@@ -16,8 +17,7 @@ export type Measuring = {
   readonly rare: readonly LoadRequest[];
   readonly perSecond: number;
   readonly roundMs: number;
-  /** Calm ones by `rule`. As many others are played instead of those that are not; then there are as many as there are. */
-  readonly rounds: number;
+  /** Rounds end with the first look that tells. Those that are not calm are played again, as many as there may be calm ones. */
   readonly rule: PerfRule;
   /** Tells how far it is. */
   readonly say: (line: string) => void;
@@ -26,9 +26,9 @@ export type Measuring = {
 const rareEvery = 20;
 /** Sent before the first round, so that caches, compilers and connections are as they are in use. */
 const warmUpMs = 2_000;
-/** Answers that come so much later than the round's end still count as answered in it. */
-const lateMs = 500;
-const restMs = 200;
+/** Answers that come so much later than the round's end, as part of it, still count as answered in it. */
+const latePart = 0.2;
+const restMs = 100;
 
 /** Old, new, new, old, and so on: what drifts on the machine meets both alike. */
 export async function measureRounds(measuring: Measuring, signal: AbortSignal): Promise<readonly Round[]> {
@@ -46,7 +46,8 @@ export async function measureRounds(measuring: Measuring, signal: AbortSignal): 
     await measureSide(origin, { ...measuring, roundMs: warmUpMs }, signal);
   const rounds: Round[] = [];
   const calm = () => rounds.filter((round) => isCalm(round, measuring.rule)).length;
-  while (calm() < measuring.rounds && rounds.length < 2 * measuring.rounds) {
+  const max = roundsMaxOf(measuring.rule);
+  while (calm() < max && rounds.length < 2 * max && !isSettled(rounds, measuring.rule)) {
     const oldFirst = rounds.length % 2 === 0;
     const first = await measure(oldFirst ? measuring.before : measuring.after);
     const second = await measure(oldFirst ? measuring.after : measuring.before);
@@ -57,7 +58,7 @@ export async function measureRounds(measuring: Measuring, signal: AbortSignal): 
       machine: { before: before.machine, after: after.machine },
     });
     const told = [before, after].map(wordsOf).join('; ');
-    measuring.say(`round ${rounds.length}, ${calm()} of ${measuring.rounds} calm: ${told}`);
+    measuring.say(`round ${rounds.length}, ${calm()} of at most ${max} calm: ${told}`);
   }
   return rounds;
 }
@@ -91,7 +92,7 @@ function sideOf(exchanges: readonly Exchange[], { perSecond, roundMs }: { perSec
   const begun = exchanges.reduce((first, { at }) => Math.min(first, at), Number.POSITIVE_INFINITY);
   const due = exchanges.filter(({ at }) => at < begun + roundMs);
   const isGood = ({ status }: Exchange) => status !== undefined && status < 500;
-  const answered = due.filter((one) => isGood(one) && one.at + one.ms <= begun + roundMs + lateMs);
+  const answered = due.filter((one) => isGood(one) && one.at + one.ms <= begun + roundMs * (1 + latePart));
   const timings: Record<string, number[]> = {};
   for (const { method, path, ms } of due) {
     const kind = `${method} ${path}`;

@@ -1,0 +1,86 @@
+/** What a round of the performance gate is, and by which limits it counts. */
+
+/** Latencies of one kind of request, from the intended time of sending, in ms. */
+export type Timings = Readonly<Record<string, readonly number[]>>;
+
+/** One side of a round. */
+export type Side = {
+  readonly askedPerSecond: number;
+  /** Answers within the round, per second. */
+  readonly achievedPerSecond: number;
+  readonly requests: number;
+  /** No answer, or one from 500 up. */
+  readonly errors: number;
+  readonly timings: Timings;
+};
+
+export type Round = {
+  readonly before: Side;
+  readonly after: Side;
+  readonly machine: { readonly before: Machine; readonly after: Machine };
+};
+
+/**
+ * What neighbours did to a side while it was measured. What is slow in that moment is slow because of them, and says
+ * nothing about a version.
+ */
+export type Machine = {
+  /** Longest time that this machine stood still for somebody who asked for nothing but the time. */
+  readonly stillMs: number;
+  /** Part of its processors, 0 to 1, that worked for others in their busiest moment. */
+  readonly others: number;
+};
+
+export type PerfRule = {
+  /** Part of the asked rate that must be achieved. */
+  readonly achievedMin: number;
+  /** Part of the requests that may fail. */
+  readonly errorsMax: number;
+  readonly msMax: { readonly p50: number; readonly p95: number; readonly p99: number };
+  /** No single answer of the new version may take so long if none of the old one does. */
+  readonly freezeMs: number;
+  /** How much slower counts as equal, e.g. 0.1; of the 99th percentile, which swings more, `tolerance99`. */
+  readonly tolerance: number;
+  readonly tolerance99: number;
+  /** When it is asked whether the rounds so far are enough, the last of them when there are as many as there may be. Shares add up to 1. */
+  readonly looks: readonly Look[];
+  /** Calm rounds without which nothing passes, however even the sides are: what happens once in half a minute is to be seen. */
+  readonly passMin: number;
+  /** A standstill from this length on spoils a round: it is 2 % of one of 2.5 s, and more than the tolerance of the 95th percentile. */
+  readonly stillMaxMs: number;
+  /** And so do others who are busier than this. */
+  readonly othersMax: number;
+};
+
+/** After so many calm rounds, with a share of the chance to be wrong: who looks often and stops where it suits is wrong more often. */
+export type Look = { readonly rounds: number; readonly share: number };
+
+export const perfRule: PerfRule = {
+  achievedMin: 0.99,
+  errorsMax: 0.001,
+  msMax: { p50: 50, p95: 200, p99: 400 },
+  freezeMs: 500,
+  tolerance: 0.1,
+  tolerance99: 0.25,
+  looks: [
+    { rounds: 6, share: 0.05 },
+    { rounds: 8, share: 0.05 },
+    { rounds: 12, share: 0.15 },
+    { rounds: 16, share: 0.15 },
+    { rounds: 24, share: 0.2 },
+    { rounds: 40, share: 0.4 },
+  ],
+  passMin: 12,
+  stillMaxMs: 50,
+  othersMax: 0.4,
+};
+
+/** As many calm rounds as there may be. */
+export function roundsMaxOf({ looks }: PerfRule): number {
+  return Math.max(...looks.map(({ rounds }) => rounds));
+}
+
+/** Whether a round says something about the versions, and not about who else was there. */
+export function isCalm({ machine }: Round, { stillMaxMs, othersMax }: PerfRule): boolean {
+  return [machine.before, machine.after].every(({ stillMs, others }) => stillMs < stillMaxMs && others < othersMax);
+}

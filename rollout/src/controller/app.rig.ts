@@ -1,17 +1,19 @@
 /** A small app on the test cluster: a real route, real pods, users, and nobody yet who drives its releases. */
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHead } from '../engine/book.ts';
 import type { Hands } from '../hands/hands.ts';
 import { openKubernetesJournal } from '../journal/kubernetes.ts';
 import { type Lane, lanes } from '../lane.ts';
-import { bootstrapCluster } from '../platform/kubernetes/bootstrap.ts';
+import { bootstrapCluster, bootstrapQueue } from '../platform/kubernetes/bootstrap.ts';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { temporaryNamespace, testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { openKubernetesPlatform } from '../platform/kubernetes/open.ts';
-import { podRepository, pushFakeService } from '../platform/kubernetes/pod-image.rig.ts';
+import { natsModule, podRepository, pushFakeService, pushNatsServer } from '../platform/kubernetes/pod-image.rig.ts';
+import type { Phase } from '../policy/phase.ts';
 import type { Head, ReleaseRequest } from '../policy/release.ts';
 import { makeRevision, templateOf } from '../revision.ts';
 import { orderOf } from '../simulate/named.ts';
@@ -26,8 +28,12 @@ export interface ClusterApp extends AsyncDisposable {
   /** Of whoever asks a controller, and has the rights for anything. */
   readonly hands: Hands;
   head(): Promise<Head>;
+  /** Of its NATS server; `undefined`: it has no queue. */
+  readonly nats: string | undefined;
   /** Waits until this version holds at its weight. @returns its release */
   isHolding(version: string): Promise<number>;
+  /** Waits until this version is in this phase. @returns its release */
+  isAt(version: string, phase: Phase['kind']): Promise<number>;
   /** The same program each time; its environment makes a version of it. */
   version(name: string): Promise<ReleaseRequest>;
   /** How often what releases write has been changed: the lanes' Deployments and the route. */
@@ -38,13 +44,19 @@ export interface ClusterApp extends AsyncDisposable {
 
 const usersEveryMs = 20;
 
-/** `release` is the block of headgate.yaml that matters. */
-export async function openApp(release: string, driver: 'controller' | 'cli' = 'controller'): Promise<ClusterApp> {
+/** `release` is the block of headgate.yaml that matters. With a queue its workers are pods too; its proxies answer by themselves. */
+export async function openApp(
+  release: string,
+  driver: 'controller' | 'cli' = 'controller',
+  { queue = false } = {},
+): Promise<ClusterApp> {
   const namespace = await temporaryNamespace();
   const { client, name } = namespace;
+  const nats = queue ? await startNatsPod(client) : undefined;
   const text = `app: test
-services: { proxy: { source: proxy, port: 8080, replicas: 1, probe: /probe } }
-kubernetes:
+services:
+  proxy: { source: proxy, port: 8080, replicas: 1, probe: /probe }
+${nats === undefined ? '' : queueText(nats)}kubernetes:
   namespace: ${name}
   traffic:
     gateway-api: { route: test }
@@ -57,6 +69,7 @@ ${release}`;
   const through = { kind: 'gateway-api', namespace: 'gateway', name: 'main' } as const;
   const entrance = { through, host, paths: ['/'], frontend: undefined };
   await bootstrapCluster({ spec, entrance, manifests: {}, check: false }, client, signal());
+  await bootstrapQueue(spec, client, false, signal());
   const ports = openKubernetesPlatform(spec, client, {
     env: { HEADGATE_POD_NETWORK: '1' },
     untold: (error) => process.stderr.write(`an Event could not be written: ${error}\n`),
@@ -66,6 +79,13 @@ ${release}`;
   const users = startUsers(host);
   const generationOf = async (kind: typeof kinds.Deployment, of: string) =>
     (await client.get<KubeObject>(kind, of, signal()))?.metadata.generation ?? 0;
+  const isAt: ClusterApp['isAt'] = async (version, phase) => {
+    for (const within = AbortSignal.timeout(300_000); ; await sleep(100, undefined, { signal: within })) {
+      const { release } = await head();
+      const isOf = release?.revision.template.services['proxy']?.env['VERSION'] === version;
+      if (isOf && release.state.phase.kind === phase) return release.id;
+    }
+  };
   return {
     namespace: name,
     client,
@@ -77,27 +97,30 @@ ${release}`;
       actor: 'kim@desk',
       emit: () => {},
       say: () => {},
-      signal: AbortSignal.timeout(420_000),
+      signal: AbortSignal.timeout(600_000),
     },
     head,
-    async isHolding(version) {
-      for (const within = AbortSignal.timeout(300_000); ; await sleep(100, undefined, { signal: within })) {
-        const { release } = await head();
-        const isOf = release?.revision.template.services['proxy']?.env['VERSION'] === version;
-        if (isOf && release.state.phase.kind === 'holding') return release.id;
-      }
-    },
+    nats,
+    isHolding: (version) => isAt(version, 'holding'),
+    isAt,
     async version(version) {
-      const { services } = templateOf(spec);
-      const template = { services: { proxy: { ...services['proxy']!, env: { VERSION: version } } } };
-      const digests = { proxy: await pushFakeService('sound') };
-      const repositories = { proxy: podRepository() };
+      const written = Object.entries(templateOf(spec).services);
+      const ofAll = <T>(value: T) => Object.fromEntries(written.map(([service]) => [service, value]));
+      const services = written.map(
+        ([service, one]) => [service, { ...one, env: { ...one.env, VERSION: version } }] as const,
+      );
+      const template = { services: Object.fromEntries(services) };
+      const digests = ofAll(await pushFakeService('sound'));
+      const repositories = ofAll(podRepository());
       return orderOf(makeRevision({ digests, repositories, template, commit: undefined }));
     },
     async generations() {
-      const [blue = 0, green = 0] = await Promise.all(
-        lanes.map((lane) => generationOf(kinds.Deployment, `test-${lane}-proxy`)),
-      );
+      const ofLane = async (lane: Lane) => {
+        const names = Object.keys(spec.services).map((service) => `test-${lane}-${service}`);
+        const all = await Promise.all(names.map((one) => generationOf(kinds.Deployment, one)));
+        return all.reduce((sum, one) => sum + one); // None ever falls.
+      };
+      const [blue = 0, green = 0] = await Promise.all(lanes.map(ofLane));
       return { blue, green, route: await generationOf(kinds.HTTPRoute, 'test') };
     },
     failed: users.failed,
@@ -109,6 +132,52 @@ ${release}`;
       await namespace[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Workers that take over what live is told to. */
+function queueText(nats: string): string {
+  return `  rating:
+    source: rating
+    replicas: 1
+    pulls: [get.ratings]
+    env: { NATS_MODULE: ${natsModule}, FOLLOWS: sources, HANDLER_MS: '20' }
+queue: { jetstream: '${nats}', adopt: bind }
+`;
+}
+
+/** @returns its address, which leads there from pods and from a machine that is routed to them */
+async function startNatsPod(client: KubeClient): Promise<string> {
+  const [labels, port] = [{ server: 'nats' }, 4222];
+  const container = {
+    name: 'main',
+    image: `${podRepository()}@${await pushNatsServer()}`,
+    readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+    volumeMounts: [{ name: 'data', mountPath: '/data' }],
+  };
+  const pod = { containers: [container], volumes: [{ name: 'data', emptyDir: {} }] };
+  await client.create(kinds.Pod, { metadata: { name: 'nats-0', labels }, spec: pod }, signal());
+  const service = { metadata: { name: 'nats' }, spec: { selector: labels, ports: [{ port }] } };
+  await client.create(kinds.Service, service, signal());
+  const made = await client.get<KubeObject & { readonly spec: { readonly clusterIP: string } }>(
+    kinds.Service,
+    'nats',
+    signal(),
+  );
+  const url = `nats://${made!.spec.clusterIP}:${port}`;
+  const within = AbortSignal.timeout(60_000);
+  while (!(await isListening(made!.spec.clusterIP, port))) await sleep(100, undefined, { signal: within });
+  return url;
+}
+
+async function isListening(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port, timeout: 1_000 });
+  try {
+    return await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'timeout').then(() => false)]);
+  } catch {
+    return false; // Nobody is behind the Service yet.
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** They begin with the first release, as before it nobody answers. */

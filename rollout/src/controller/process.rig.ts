@@ -5,17 +5,38 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tied } from '../platform/local/servers/process.ts';
 
+const built = join(import.meta.dirname, '../../dist');
+
+/** Loads what a controller is made of, as it was built, and begins at the first line of its input: nobody waits for a start. */
+const spareProgram = `
+import { once } from 'node:events';
+const [main, ...parts] = process.argv.slice(1);
+await Promise.all(parts.map((part) => import(part)));
+await once(process.stdin, 'data');
+process.stdin.destroy();
+await import(main);
+`;
+const parts = [
+  'controller/main',
+  'controller/board',
+  'controller/admin',
+  'notify/notifier',
+  'platform/kubernetes/open',
+];
+const spare = ['--input-type=module', '-e', spareProgram, ...parts.map((part) => join(built, `${part}.js`))];
+const fromSource = ['--import', 'tsx', '--conditions=source', join(import.meta.dirname, 'main.ts')];
+
 /** A controller in a process of its own, which is gone when its block ends. */
 export class ControllerProcess implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #over: Promise<unknown>;
   readonly #log: (Readonly<Record<string, unknown>> & { readonly event: string })[] = [];
 
-  constructor(env: Readonly<Record<string, string>>) {
-    const program = ['--import', 'tsx', '--conditions=source', join(import.meta.dirname, 'main.ts')];
-    this.#process = spawn(...tied(process.execPath, program), {
+  /** `isSpare`: it waits until it is told to `begin`. */
+  constructor(env: Readonly<Record<string, string>>, { isSpare = false } = {}) {
+    this.#process = spawn(...tied(process.execPath, isSpare ? spare : fromSource), {
       env: { ...process.env, ADMIN_PORT: '0', ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: [isSpare ? 'pipe' : 'ignore', 'pipe', 'inherit'],
     });
     createInterface(this.#process.stdout!).on('line', (line) => this.#log.push(JSON.parse(line)));
     this.#over = once(this.#process, 'exit');
@@ -43,6 +64,15 @@ export class ControllerProcess implements AsyncDisposable {
       if (!this.isAlive()) throw new Error('the controller has ended before it listened');
       await sleep(20);
     }
+  }
+
+  begin(): void {
+    this.#process.stdin?.end('begin\n');
+  }
+
+  /** As whoever moves a pod does it. */
+  tell(): void {
+    this.#process.kill('SIGTERM');
   }
 
   /** Without a chance to leave anything in order. */

@@ -44,26 +44,52 @@ function service(): void {
   if (env['PORT'] !== undefined) proxy.listen(Number(env['PORT']), env['HOST']);
   let stopping = false;
   let acksLeft = Number(env['ACKS_MAX'] ?? Number.POSITIVE_INFINITY);
-  /** Pulls from its own lane alone, as a worker that knows of no source list. */
-  async function pull(nats: typeof import('nats')): Promise<void> {
+  const appName = env['HEADGATE_APP'];
+  /** The streams that it pulls from: of its own lane alone, unless it `FOLLOWS` the source list. */
+  let sources = [env['SERVICE_STREAM_NAME']!];
+  async function follow(connection: import('nats').NatsConnection): Promise<void> {
+    const key = `$KV.headgate.sources.${appName}.${env['HEADGATE_LANE']}`;
+    const take = (text: string) => {
+      sources = JSON.parse(text);
+    };
+    connection.subscribe(key, { callback: (_error, message) => take(message.string()) });
+    const now = await connection.request(`$JS.API.DIRECT.GET.KV_headgate.${key}`, '', { timeout: 20_000 });
+    if (now.headers?.code !== 404) take(now.string());
+  }
+  async function work(nats: typeof import('nats')): Promise<void> {
     open++;
-    const connection = await nats.connect({ servers: env['NATS_URL']! });
-    const [stream, consumer] = [env['SERVICE_STREAM_NAME']!, env['SERVICE_CONSUMER_NAME']!];
-    const from = await connection.jetstream().consumers.get(stream, consumer);
-    while (!stopping) {
-      const message = await from.next({ expires: 1_000 });
-      if (message === null) continue;
-      if (acksLeft-- <= 0) continue; // Taken, and never heard of again.
-      await new Promise((resolve) => setTimeout(resolve, Number(env['HANDLER_MS'])));
-      const { originReplyTo } = message.json<{ originReplyTo: string }>();
-      connection.publish(`effects.${env['HEADGATE_REVISION']}`, message.headers?.get('Nats-Msg-Id'));
-      connection.publish(originReplyTo, JSON.stringify({ headers: {}, body: {}, statusCode: 200 }));
-      await message.ackAck();
-    }
+    const connection = await nats.connect({ servers: env['NATS_URL']!, timeout: 20_000, waitOnFirstConnect: true });
+    if (env['FOLLOWS'] !== undefined) await follow(connection);
+    const own = env['SERVICE_STREAM_NAME']!;
+    const streams = env['FOLLOWS'] === undefined ? [own] : [`${appName}-blue`, `${appName}-green`];
+    await Promise.all(streams.flatMap((stream) => [1, 2, 3, 4].map(() => pull(connection, stream))));
     await connection.close();
     open--;
   }
-  if (env['NATS_MODULE'] !== undefined) for (let i = 0; i < 4; i++) void pull(require(env['NATS_MODULE']));
+  async function pull(connection: import('nats').NatsConnection, stream: string): Promise<void> {
+    const consumer = env['SERVICE_CONSUMER_NAME']!.replace(env['SERVICE_STREAM_NAME']!, stream);
+    const from = await connection.jetstream({ timeout: 20_000 }).consumers.get(stream, consumer);
+    while (!stopping) {
+      if (!sources.includes(stream)) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        continue;
+      }
+      const message = await from.next({ expires: 1_000 });
+      if (message === null) continue;
+      if (acksLeft-- <= 0) continue; // Taken, and never heard of again.
+      const id = message.headers?.get('Nats-Msg-Id') ?? '';
+      if (id.startsWith('poison')) {
+        message.nak();
+        continue;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Number(env['HANDLER_MS'])));
+      const { originReplyTo } = message.json<{ originReplyTo: string }>();
+      connection.publish(`effects.${env['HEADGATE_REVISION']}`, id);
+      connection.publish(originReplyTo, JSON.stringify({ headers: {}, body: {}, statusCode: 200 }));
+      await message.ackAck();
+    }
+  }
+  if (env['NATS_MODULE'] !== undefined) void work(require(env['NATS_MODULE']));
   process.on('SIGTERM', () => {
     if (behaviour === 'deaf') return;
     stopping = true;

@@ -65,6 +65,43 @@ ofOurs(
   300_000,
 );
 
+ofOurs(
+  'a command line that drives and is told to go sets the candidate to 0, frees the lock and ends with 143 in time; the next one goes on',
+  async () => {
+    await using app = await openApp(release, 'cli');
+    const { ports, signal } = app.hands;
+    await using runners = await openRunners(app);
+    const [first] = await once(await runners.start('first', 'cli', 'v1'), 'exit');
+    const driving = await runners.start('told', 'cli', 'v2');
+    await app.isHolding('v2');
+
+    const told = performance.now();
+    driving.kill('SIGTERM');
+    const [code] = await once(driving, 'exit');
+    const tookMs = performance.now() - told;
+
+    expect([first, code]).toEqual([0, 143]);
+    expect(tookMs).toBeLessThan(7_000); // A host kills soon after.
+    expect(await ports.lock.holding(signal)).toBeUndefined();
+    const left = await app.head();
+    expect(left.release).toMatchObject({ id: 2, candidate: 'green', state: { phase: { kind: 'interrupted' } } });
+    ports.setFence(left.fence); // Only who drives is told what the router does.
+    const within = AbortSignal.timeout(5_000);
+    while ((await ports.traffic.observe(signal)).kind !== 'agreed') await sleep(100, undefined, { signal: within });
+    expect(await ports.traffic.observe(signal)).toMatchObject({ kind: 'agreed', weights: { blue: 100, green: 0 } });
+
+    const next = await runners.start('next', 'cli', 'v2');
+    const ended = once(next, 'exit');
+    await app.isHolding('v2');
+    await act(app.hands, 'promote', { release: 2, reason: 'try' });
+    expect(await ended).toEqual([0, null]);
+    const { history } = await app.head();
+    expect(history.map(({ id, outcome }) => `${id} ${outcome}`)).toEqual(['1 promoted', '2 promoted']);
+    expect(app.failed).toEqual([]);
+  },
+  180_000,
+);
+
 async function until({ head }: ClusterApp, holds: (head: Head) => boolean): Promise<void> {
   for (const within = AbortSignal.timeout(60_000); !holds(await head()); within.throwIfAborted()) await sleep(100);
 }

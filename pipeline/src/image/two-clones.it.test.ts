@@ -50,14 +50,11 @@ async function headgate([program, ...args]: Program, cwd: string, ...words: read
   );
 }
 
-/** `headgate run images`, which ends where it asks the registry, of which there is none: its images are made by then. */
+/** Neither tests them nor asks the registry, of which there is none. */
 async function imagesOf(workspace: string, program: Program): Promise<string[]> {
   await mkdir(join(workspace, '.home'));
-  try {
-    expect(await headgate(program, workspace, 'run', 'images', '--skip-check')).toMatch(/^69 /);
-  } finally {
-    await headgate(program, workspace, 'cluster', 'down');
-  }
+  for (const service of services)
+    expect(await headgate(program, workspace, 'run', 'images', '--skip-check', '--only', `image:${service}`)).toBe('0');
   const indexes = services.map((service) => readFile(join(workspace, 'out/images', service, 'index.json'), 'utf8'));
   return (await Promise.all(indexes)).map((text) => JSON.parse(text).manifests[0].digest);
 }

@@ -14,6 +14,14 @@ describe('startLoad()', () => {
     expect(await all).toEqual(waiting.map(() => 200));
   });
 
+  test('a request that cannot be made is told in the end, and ends no process before', async () => {
+    const load = startLoad(() => Promise.reject(new Error('there is nothing to ask')), AbortSignal.timeout(10_000));
+
+    await load.untilSent(20);
+
+    await expect(load.stop()).rejects.toThrow('there is nothing to ask');
+  });
+
   test('an abort ends the wait', async () => {
     const stop = new AbortController();
     const load = startLoad(() => Promise.resolve(200), stop.signal);

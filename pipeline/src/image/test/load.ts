@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Load {
   /** Resolves when so many have been sent. */
   untilSent(count: number): Promise<void>;
-  /** Sends no more, and gives what became of each once all are answered. */
+  /** Sends no more, and gives what became of each once all are answered. Rejects as `send` did. */
   stop(): Promise<readonly number[]>;
 }
 
@@ -22,7 +22,9 @@ export function startLoad(send: () => Promise<number>, signal: AbortSignal): Loa
     while (!stopping.signal.aborted && answers.length < sentMax) {
       const due = Math.floor(((performance.now() - start) * perSecond) / 1_000) + 1;
       while (answers.length < due) {
-        answers.push(send());
+        const answer = send();
+        answer.catch(() => {}); // Told by `stop`; until then nobody waits for it, and what nobody waits for ends the process.
+        answers.push(answer);
         marks.get(answers.length)?.();
       }
       await sleep(1_000 / perSecond, undefined, { signal });

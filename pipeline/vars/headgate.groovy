@@ -10,14 +10,20 @@ def call(Map options = [:], String args) {
       returnStatus: true
     )
   }
-  if (code == 10) {
-    unstable("headgate ${args}: cannot tell")
-  } else if (code == 14) {
-    error("headgate ${args}: ROLLBACK FAILED, page somebody")
-  } else if (code == 13) {
-    error("headgate ${args}: the rolling update failed, and live serves what it had")
-  } else if (code != 0) {
-    error("headgate ${args} ended with ${code}")
+  switch (code) {
+    case 0:
+      break
+    case 10:
+      unstable("headgate ${args}: cannot tell")
+      break
+    case 13:
+      error("headgate ${args}: the rolling update failed, and live serves what it had")
+      break
+    case 14:
+      error("headgate ${args}: ROLLBACK FAILED, page somebody")
+      break
+    default:
+      error("headgate ${args} ended with ${code}")
   }
   return code
 }

@@ -21,7 +21,7 @@ export function gatesOf({ history, release }: Head, story: Story | undefined, id
   const stop = stopOf(ended, reason);
   const compared = story === undefined ? [] : ruleGates('', story.compared, { story, ended, reason });
   const watched = story?.watch === undefined ? [] : ruleGates('watch: ', story.watch, { story, ended, reason });
-  const gates = [health(ended, stop), ...compared, ...watched];
+  const gates = [health(ended, stop, story !== undefined), ...compared, ...watched];
   // Whatever it was, something stands out.
   const isNamed = ended.outcome === 'promoted' || gates.some(({ outcome }) => outcome === 'failed');
   return isNamed ? gates : [...gates, { name: stop, outcome: 'failed', text: ended.text }];
@@ -44,13 +44,13 @@ function stopOf({ strategy }: Ended, reason: Reason | undefined): string {
   }
 }
 
-function health({ outcome, text }: Ended, stop: string): Gate {
-  const failed = outcome === 'rolledBack' && stop === 'health';
-  return {
-    name: 'health',
-    outcome: failed ? 'failed' : 'passed',
-    text: failed ? text : 'every instance came up and answered',
-  };
+/** Nobody is judged, or promoted, before all that stands behind it is up. */
+function health({ outcome, text }: Ended, stop: string, wasJudged: boolean): Gate {
+  const name = 'health';
+  if (outcome === 'rolledBack' && stop === name) return { name, outcome: 'failed', text };
+  if (outcome === 'promoted' || wasJudged)
+    return { name, outcome: 'passed', text: 'every instance came up and answered' };
+  return { name, outcome: 'undecided', text: 'it was stopped before it was known whether every instance comes up' };
 }
 
 type Told = { readonly story: Story; readonly ended: Ended; readonly reason: Reason | undefined };

@@ -87,6 +87,10 @@ describe('gatesOf()', () => {
     expect(gates.filter((gate) => gate.endsWith('failed'))).toEqual([`${stop} failed`]);
   });
 
+  test('does not say of a release that was stopped before anything was judged that its instances came up', () => {
+    expect(told(aHead('rolledBack', 'person'), undefined)).toEqual(['health undecided', 'a person failed']);
+  });
+
   test('has a rolling update come up, or not', () => {
     expect(told(aHead('promoted', undefined, 'rolling'), undefined)).toEqual(['health passed']);
     expect(told(aHead('rolledBack', undefined, 'rolling'), undefined)).toEqual(['health failed']);

@@ -40,11 +40,11 @@ export type Drive = {
 /** How a drive ended. `interrupted`: told to go, the candidate is at 0. `idle`: there was nothing to drive. */
 export type Driven = { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly head: Head };
 
-/** Between two looks, in ms: at rest, when the candidate has begun to fail, and while something is under way. */
+/** Between two looks, in ms: at rest, when the candidate has begun to fail or something answers late, and while something is under way. */
 export type Pace = { readonly restMs: number; readonly alertMs: number; readonly transitMs: number };
 
-/** Wishes are waited for no longer than this; beside a look this much longer than the look takes. */
-const hearMaxMs = { alone: 500, afterLook: 150 };
+/** Wishes are waited for no longer than this; beside a look no longer than the look takes, or than this. */
+const hearMaxMs = { alone: 500, besideLook: 250 };
 
 /** Where nobody brings news. */
 const listenEveryMs = 250;
@@ -121,7 +121,8 @@ async function oneTurn(
   holds.note(release, next.decision, at);
   emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });
   synthetic.send(release, look, lease.lost);
-  return { turn: next, alert: judged.alert };
+  // A look that waited has seen the counts of long ago: the next one must not rest as well.
+  return { turn: next, alert: judged.alert || sights.late };
 }
 
 /** Wishes of a journal that cannot be read are heard at a later look: the judge's word does not wait for anybody's. */
@@ -132,8 +133,7 @@ async function heardOf(
   { looking, lost }: { readonly looking: Promise<unknown> | undefined; readonly lost: AbortSignal },
 ): Promise<Heard> {
   const late = new AbortController();
-  const stopSoon = () => setTimeout(() => late.abort(), hearMaxMs.afterLook).unref();
-  looking?.then(stopSoon, stopSoon);
+  void Promise.allSettled([looking, sleep(hearMaxMs.besideLook, undefined, { ref: false })]).then(() => late.abort());
   try {
     return await hear(
       wishes,

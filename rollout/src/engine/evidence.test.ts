@@ -29,6 +29,7 @@ async function judged() {
         metrics: counts ? await metrics.observe(signal) : undefined,
         workloads: nothing,
         queues: nothing,
+        late: false,
       };
       return (await book.take(release, sights, at(sec), signal)).evidence;
     },

@@ -112,6 +112,26 @@ test('wishes that cannot be read make a look no half second late', async () => {
   expect(gaps.toSorted((a, b) => a - b)[5]).toBeLessThan(400);
 }, 30_000);
 
+test('after a look that waited for the API server the next one comes at once, not after a rest', async () => {
+  await using world = aPlatform();
+  const { server, ports } = withServer(world.ports);
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const told: Occurrence[] = [];
+  const pace = { restMs: 7_000, alertMs: 20, transitMs: 10 };
+  const spec = { ...quick, steps: [25], bakeMs: 100_000 };
+  const releasing = startRelease(handsOn(ports, { spec, pace, emit: (one) => told.push(one) }), aRequest('v2'));
+  await isAt(world.ports, 'holding');
+
+  server.state = 'hangs';
+  while (!told.some((one) => one.kind === 'unseen' && one.port === 'traffic')) await sleep(5);
+  world.failing.add('green');
+  const adopted = await sourcesAre(world.ports, ['blue', 'green'], []); // Waits for 5 s.
+
+  server.state = 'well';
+  await releasing;
+  expect(adopted).toBe(true);
+}, 30_000);
+
 async function sourcesAre({ queue }: Platform, blue: readonly string[], green: readonly string[]): Promise<boolean> {
   for (const end = Date.now() + 5_000; Date.now() < end; await sleep(10)) {
     const [one, other] = await Promise.all(

@@ -17,8 +17,8 @@ const lookMaxMs = 2_000;
 const lateMaxMs = 500;
 /** The judge needs the counts, and waits no longer than this for what else there is to see. */
 const afterCountsMs = 1_000;
-/** No longer than this while a lane fails and nothing is decided yet; not at all where something was late at the look before. */
-const afterFailuresMs = 300;
+/** No longer than this since the look began while a lane fails and nothing is decided yet; not at all where something was late at the look before. */
+const failuresMaxMs = 300;
 
 /** What the ports answered at one moment, before it is put into the policy's words. */
 export type Sights = {
@@ -26,6 +26,8 @@ export type Sights = {
   readonly metrics: MetricsSeen | undefined;
   readonly workloads: PerLane<LaneSeen | undefined>;
   readonly queues: PerLane<LaneQueueSeen | undefined>;
+  /** Some port did not answer in time. */
+  readonly late: boolean;
 };
 
 /** Looks at the world for one driver, and remembers what two looks in a row say together. */
@@ -105,11 +107,13 @@ async function sight(
     ask('traffic', (deadline) => ports.traffic.observe(deadline), slow),
     perLane((lane) => ask('workload', (deadline) => ports.workload.observe(lane, deadline), slow)),
   ]);
+  const began = performance.now();
   const [metrics, queues] = await counted;
-  const waitMs = !hasFailed(before, metrics) ? afterCountsMs : looking.late.size > 0 ? 0 : afterFailuresMs;
+  const leftMs = looking.late.size > 0 ? 0 : Math.max(0, began + failuresMaxMs - performance.now());
+  const waitMs = hasFailed(before, metrics) ? leftMs : afterCountsMs;
   const timer = setTimeout(() => hurry.abort(), waitMs);
   const [traffic, workloads] = await placed.finally(() => clearTimeout(timer));
-  return { traffic, metrics, workloads, queues };
+  return { traffic, metrics, workloads, queues, late: looking.late.size > 0 };
 }
 
 function pendingIn(traffic: TrafficSeen | undefined): string | undefined {

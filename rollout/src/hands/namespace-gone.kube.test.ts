@@ -46,3 +46,33 @@ test('a namespace that is deleted while a release runs ends who drives it and wh
     message: `Cannot read configmap ${name}/headgate-test as its namespace must exist: current value is "${name}"`,
   });
 }, 120_000);
+
+test('status of a namespace whose objects are gone before it is gone itself says that it is being deleted', async () => {
+  await using namespace = await temporaryNamespace();
+  const { client, name } = namespace;
+  const kept = { metadata: { name: 'kept', finalizers: ['headgate.dev/test'] } };
+  await client.create(kinds.ConfigMap, kept, signal());
+  await using world = aPlatform();
+  const status = () => readStatus(openKubernetesJournal(client, 'test'), handsOn(world.ports).spec, signal());
+  await expect(status()).resolves.toMatchObject({ head: { history: [] } });
+  try {
+    await client.remove(kinds.Namespace, name, signal());
+
+    await expect(status()).rejects.toMatchObject({
+      code: 'JOURNAL_UNREADABLE',
+      message: `Cannot read configmap ${name}/headgate-test as its namespace must exist: current value is "${name}", which is being deleted`,
+    });
+  } finally {
+    await client.merge(kinds.ConfigMap, 'kept', { metadata: { finalizers: null } }, signal());
+  }
+}, 60_000);
+
+test('a viewer may see the namespace of the app, and no other', async () => {
+  await using namespace = await temporaryNamespace();
+  const { client, name } = namespace;
+  for (const role of rolesOf({ app: 'test', route: 'test' })) await client.create(kinds.Role, role, signal());
+  await using viewing = await openAs(client, 'headgate-test-viewer');
+
+  await expect(viewing.get(kinds.Namespace, name, signal())).resolves.toMatchObject({ metadata: { name } });
+  await expect(viewing.get(kinds.Namespace, 'default', signal())).rejects.toMatchObject({ message: /403|forbid/i });
+}, 60_000);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { HeadgateError } from '../../errors.ts';
-import type { KubeClient } from '../../platform/kubernetes/client.ts';
+import type { KubeClient, KubeObject } from '../../platform/kubernetes/client.ts';
 import { kinds } from '../../platform/kubernetes/kinds.ts';
 import { isForbidden } from '../../platform/kubernetes/refused.ts';
 import type { Journal, Json, Stored, Written } from '../journal.ts';
@@ -106,14 +106,19 @@ class Head {
 /** Without it nothing was released either, but that is not what is wrong. Who may not see namespaces is not told. */
 async function requireNamespace(client: KubeClient, what: string, signal: AbortSignal): Promise<void> {
   const { namespace } = client;
-  const isThere = await client.get(kinds.Namespace, namespace, signal).catch((error: unknown) => {
-    if (isForbidden(error)) return true; // Its own roles say that it exists.
+  let found: KubeObject | undefined;
+  try {
+    found = await client.get(kinds.Namespace, namespace, signal);
+  } catch (error) {
+    if (isForbidden(error)) return; // Its own roles say that it exists.
     throw error;
-  });
-  if (isThere !== undefined) return;
+  }
+  if (found !== undefined && found.metadata.deletionTimestamp === undefined) return;
+  // One that is being deleted loses its objects before it is gone itself.
+  const value = found === undefined ? `"${namespace}"` : `"${namespace}", which is being deleted`;
   throw new HeadgateError(
     'JOURNAL_UNREADABLE',
-    `Cannot read ${what} as its namespace must exist: current value is "${namespace}"`,
+    `Cannot read ${what} as its namespace must exist: current value is ${value}`,
     { hint: 'check kubernetes.namespace in headgate.yaml, and with `kubectl get namespaces` which cluster is asked' },
   );
 }

@@ -99,6 +99,7 @@ function rulesOf(name: RoleName, app: AppObjects): readonly Rule[] {
 
 const viewing: readonly Rule[] = [
   { apiGroups: [''], resources: ['configmaps', 'events', 'pods', 'services'], verbs: see },
+  { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] }, // In a namespace's own role that is this one alone.
   { apiGroups: ['apps'], resources: ['deployments', 'replicasets'], verbs: see },
   { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: see },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: see },

@@ -9,8 +9,9 @@ import { heyCheck } from './hey.ts';
 import { judgePerf, type PerfVerdict } from './judge.ts';
 import type { Method } from './open-loop.ts';
 import { type Priority, raisePriority } from './priority.ts';
-import { type LoadRequest, measureRounds } from './rounds.ts';
+import { measureRounds } from './rounds.ts';
 import { type PerfRule, perfRule, type Round, roundsMaxOf } from './rule.ts';
+import type { LoadRequest } from './side.ts';
 
 /** Images by service, each `host:port/name@sha256:…`. */
 export type Images = Readonly<Record<string, string>>;

@@ -149,6 +149,26 @@ describe('judgePerf()', () => {
     );
   });
 
+  test('takes a tail below a tenth of its limit for equal, and fails one that grows beyond', () => {
+    const paused = (pauseMs: number) => (side: Side) => ({
+      ...side,
+      timings: Object.fromEntries(
+        Object.entries(side.timings).map(([kind, all]) => [
+          kind,
+          all.map((ms, n) => (n % 12 === 0 ? ms + pauseMs : ms)),
+        ]),
+      ),
+    });
+    const withPauses = (pauseMs: number) =>
+      judgePerf(
+        replay(1, calm).map((round) => ({ ...round, after: paused(pauseMs)(round.after) })),
+        perfRule,
+      );
+
+    expect(withPauses(8)).toMatchObject({ kind: 'notSlower' });
+    expect(withPauses(40)).toMatchObject({ kind: 'slower', why: [expect.stringMatching(/^p95 is/)] });
+  });
+
   test('fails on errors', () => {
     const rounds = replay(1, calm).map((round) => ({ ...round, after: { ...round.after, errors: 20 } }));
 

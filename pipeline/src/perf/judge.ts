@@ -87,7 +87,10 @@ const fewMax = 0.05;
  */
 function metricsOf(rounds: readonly Round[], rule: PerfRule): readonly Metric[] {
   const few = fewOf(rounds);
-  const facts = rounds.map(({ before, after }) => ({ before: factsOf(before, few), after: factsOf(after, few) }));
+  const facts = rounds.map(({ before, after }) => ({
+    before: factsOf(before, few, rule),
+    after: factsOf(after, few, rule),
+  }));
   const names = [...new Set(facts.flatMap(({ before, after }) => [...before.keys(), ...after.keys()]))];
   return names.map((what) => ({
     what,
@@ -110,7 +113,7 @@ function fewOf(rounds: readonly Round[]): readonly string[] {
   return few.length === 1 ? [] : few;
 }
 
-function factsOf({ timings }: Side, few: readonly string[]): ReadonlyMap<string, number> {
+function factsOf({ timings }: Side, few: readonly string[], rule: PerfRule): ReadonlyMap<string, number> {
   const all = sorted(Object.values(timings).flat());
   const kinds = Object.entries(timings);
   const middle = percentile(all, 0.5);
@@ -119,12 +122,16 @@ function factsOf({ timings }: Side, few: readonly string[]): ReadonlyMap<string,
   );
   const ofFew = few.map((kind) => Math.log(ofKinds.get(kind) ?? Number.NaN));
   return new Map([
-    ...percentiles.map(([name, part]) => [name, percentile(all, part)] as const),
+    ...percentiles.map(([name, part]) => [name, Math.max(percentile(all, part), leastOf(name, rule))] as const),
     ...[...ofKinds].map(([kind, ratio]) => [nameOf(kind), ratio] as const),
     ...(few.length === 0
       ? []
       : [[`p50 of the ${few.length} rare kinds beside that of all`, geometric(ofFew)] as const]),
   ]);
+}
+
+function leastOf(name: keyof PerfRule['msMax'], { msMax, tailMinPart }: PerfRule): number {
+  return name === 'p50' ? 0 : msMax[name] * tailMinPart;
 }
 
 function nameOf(kind: string): string {

@@ -42,6 +42,11 @@ export type PerfRule = {
   /** How much slower counts as equal, e.g. 0.1; of the 99th percentile, which swings more, `tolerance99`. */
   readonly tolerance: number;
   readonly tolerance99: number;
+  /**
+   * The 95th and 99th percentile count as no less than this part of their limits. What is below is made of a few pauses of processors and
+   * collectors of garbage in each round, and differs by half between two processes of the very same image.
+   */
+  readonly tailMinPart: number;
   /** When it is asked whether the rounds so far are enough, the last of them when there are as many as there may be. Shares add up to 1. */
   readonly looks: readonly Look[];
   /** Calm rounds without which nothing passes, however even the sides are: what happens once in half a minute is to be seen. */
@@ -62,6 +67,7 @@ export const perfRule: PerfRule = {
   freezeMs: 500,
   tolerance: 0.1,
   tolerance99: 0.25,
+  tailMinPart: 0.1,
   looks: [
     { rounds: 6, share: 0.05 },
     { rounds: 8, share: 0.05 },

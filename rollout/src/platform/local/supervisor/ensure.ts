@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type ErrorCode, exitCodes, HeadgateError, isHeadgateError } from '../../../errors.ts';
 import { unlessMissing } from '../../../journal/files.ts';
 import { isAlive, markOf } from '../../../journal/process-mark.ts';
+import { argumentsFor } from '../own-process.ts';
 import type { Info } from './api.ts';
 import { openSupervisorClient, type SupervisorClient } from './client.ts';
 import { type Places, placesOf } from './folder.ts';
@@ -132,7 +131,7 @@ function start({ app, port = 0, postgres = true, endWith }: EnsureOptions, place
   if (!postgres) args.push('--no-postgres');
   if (endWith !== undefined) args.push('--end-with', String(endWith));
   try {
-    const child = spawn(process.execPath, [...program(), ...args], {
+    const child = spawn(process.execPath, [...argumentsFor('main', import.meta.url), ...args], {
       detached: true,
       stdio: ['ignore', output, output],
       cwd: '/',
@@ -142,14 +141,6 @@ function start({ app, port = 0, postgres = true, endWith }: EnsureOptions, place
   } finally {
     closeSync(output);
   }
-}
-
-/** Tests run from the sources, and a process of its own cannot take their compiler along. */
-function program(): string[] {
-  const main = new URL('./main.ts', import.meta.url);
-  if (!import.meta.url.endsWith('.ts')) return [fileURLToPath(new URL('./main.js', main))];
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  return ['--import', loader, '--conditions=source', fileURLToPath(main)];
 }
 
 /** The caller has another way: it starts one, or clears up. */

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { openSender } from './sender.ts';
+
+const signal = () => AbortSignal.timeout(20_000);
+
+async function aServer(answer: (path: string) => number) {
+  const server = createServer((request, response) => {
+    response.statusCode = answer(request.url ?? '');
+    response.end('{}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.dispose]: () => void server.close(),
+  };
+}
+
+const read = { method: 'GET', path: '/read', body: undefined } as const;
+const write = { method: 'POST', path: '/write', body: '{}' } as const;
+
+test('send() sends reads and one write in twenty at its rate, and tells what each of them heard', async () => {
+  using server = await aServer((path) => (path === '/write' ? 503 : 200));
+  await using sender = await openSender();
+
+  const { side } = await sender.send(
+    { origin: server.origin, often: [read], rare: [write], perSecond: 200, roundMs: 500 },
+    signal(),
+  );
+
+  expect(side.requests).toBeGreaterThan(0);
+  expect(Object.keys(side.timings).sort()).toEqual(['GET /read', 'POST /write']);
+  expect(side.errors).toBe(side.timings['POST /write']?.length);
+});
+
+test('send() rejects when it is told to stop, and after its process has ended', async () => {
+  using server = await aServer(() => 200);
+  await using sender = await openSender();
+  const sending = { origin: server.origin, often: [read], rare: [], perSecond: 200, roundMs: 60_000 };
+  const soon = AbortSignal.timeout(50);
+
+  await expect(sender.send(sending, soon)).rejects.toMatchObject({ name: 'TimeoutError' });
+  await sender[Symbol.asyncDispose]();
+  await expect(sender.send(sending, signal())).rejects.toThrow('the sender of the load ended with SIGKILL');
+});

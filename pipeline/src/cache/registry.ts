@@ -6,7 +6,7 @@ import { digestOf } from '../image/layout.ts';
 import { fileName } from '../plan/graph.ts';
 import { getBlob } from '../registry/client.ts';
 import { type Address, parseRepository } from '../registry/http.ts';
-import { readSealed, writeSealed } from '../registry/sealed.ts';
+import { type Partner, readSealed, writeSealed } from '../registry/sealed.ts';
 import { hashFile } from '../run/workspace.ts';
 import type { Entry, StepCache, StoredFile } from './cache.ts';
 
@@ -15,17 +15,11 @@ const entryType = 'application/vnd.headgate.step.v1+json';
 const contentMaxBytes = 4_000_000;
 const latest = 'latest';
 
-export type RegistryCacheOptions = {
+export type RegistryCacheOptions = Partner & {
   /** `host:port/name`. */
   readonly repository: string;
   /** Where contents that were too large to be sent may lie all the same: the repositories of the images. */
   readonly published?: readonly string[];
-  /** Of the HMAC; everybody who shares the cache has it. */
-  readonly secret: string;
-  /** False for whoever may look and must not leave anything, e.g. a pull request. */
-  readonly writes: boolean;
-  /** Told once of each entry that is there and does not count. */
-  readonly warn: (message: string) => void;
 };
 
 export function openRegistryCache({

@@ -1,7 +1,7 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseRepository } from '../registry/http.ts';
-import { readSealed, writeSealed } from '../registry/sealed.ts';
+import { type Partner, readSealed, writeSealed } from '../registry/sealed.ts';
 
 /** Which images have passed which test: a mark is the hash of both. */
 export interface Marks {
@@ -9,13 +9,9 @@ export interface Marks {
   add(mark: string, signal: AbortSignal): Promise<void>;
 }
 
-export type Sharing = {
+export type Sharing = Partner & {
   /** `host:port/prefix`. */
   readonly registry: string;
-  readonly secret: string;
-  /** False for whoever may look and must not leave anything, e.g. a pull request. */
-  readonly writes: boolean;
-  readonly warn: (message: string) => void;
 };
 
 const mediaType = 'application/vnd.headgate.tested.v1+json';

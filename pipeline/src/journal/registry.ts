@@ -4,7 +4,7 @@ import { type Descriptor, digestOf } from '../image/layout.ts';
 import { isStepId } from '../plan/graph.ts';
 import { getBlob } from '../registry/client.ts';
 import { parseRepository } from '../registry/http.ts';
-import { contentType, readSealed, writeSealed } from '../registry/sealed.ts';
+import { contentType, type Partner, readSealed, writeSealed } from '../registry/sealed.ts';
 import type { JournalCopy } from './copy.ts';
 import { joined, newest } from './turns.ts';
 
@@ -18,13 +18,9 @@ type Document = {
   readonly logs: Readonly<Record<string, Descriptor>>;
 };
 
-export type RegistryJournalOptions = {
+export type RegistryJournalOptions = Partner & {
   /** `host:port/name`. */
   readonly repository: string;
-  readonly secret: string;
-  /** False for whoever may look and must not leave anything, e.g. a pull request. */
-  readonly writes: boolean;
-  readonly warn: (message: string) => void;
 };
 
 export function openRegistryJournal({ repository, secret, writes, warn }: RegistryJournalOptions): JournalCopy {

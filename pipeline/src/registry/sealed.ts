@@ -16,6 +16,14 @@ export type Sealing = {
   readonly mediaType: string;
 };
 
+/** One of the machines that share documents. */
+export type Partner = Pick<Sealing, 'secret'> & {
+  /** False for whoever may look and must not leave anything, e.g. a pull request. */
+  readonly writes: boolean;
+  /** Told of each document that is there and does not count. */
+  readonly warn: (message: string) => void;
+};
+
 const sealName = 'headgate.dev/seal';
 /** Of contents. */
 export const contentType = 'application/octet-stream';

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type Emit, ensureSupervisor, exitCodes, type Platform, readHead } from '@headgate/rollout';
+import { type Emit, ensureSupervisor, exitCodes, HeadgateError, type Platform, readHead } from '@headgate/rollout';
 import type { StepCache } from '../cache/cache.ts';
 import { openFolderCache } from '../cache/folder.ts';
 import { layered } from '../cache/layered.ts';
@@ -116,7 +116,8 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   if (sharing === undefined && host.kind !== 'local' && namedRegistry(shell) !== undefined && target !== 'check')
     shell.err('HEADGATE_CACHE_KEY is not set: each machine makes and tests again what another one has\n');
   const marks = openMarks(cached, sharing);
-  const place = await openPlace({ spec, root, cache: cached, builder, registry, marks, live }, signal);
+  const priority = priorityOf(shell);
+  const place = await openPlace({ spec, root, cache: cached, builder, registry, marks, live, priority }, signal);
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
@@ -138,6 +139,16 @@ function cacheFor(place: Place, sharing: ReturnType<typeof sharingOf>): StepCach
   const published = Object.keys(spec.services).map((service) => repositoryOf(place, service));
   if (spec.baseImage !== undefined) published.push(parsePinned(spec.baseImage).repository);
   return layered(folder, openRegistryCache({ ...sharing, repository: `${sharing.registry}/ci-cache`, published }));
+}
+
+function priorityOf({ env }: Shell): 'usual' | undefined {
+  const value = env['HEADGATE_PRIORITY'] || undefined;
+  if (value === undefined || value === 'usual') return value;
+  throw new HeadgateError(
+    'USAGE',
+    `Cannot use HEADGATE_PRIORITY as it must be "usual", or not be set: current value is "${value}"`,
+    { hint: 'unset it: the performance gate then goes before others on this machine, where it may' },
+  );
 }
 
 /** The key itself stays a secret of the run: a step asks for it by name. */

@@ -20,6 +20,8 @@ export type Place = {
   readonly marks?: Marks | undefined;
   /** Images that are live now, by service, pinned; `undefined` before the first release. */
   readonly live: Readonly<Record<string, string>> | undefined;
+  /** `usual`: the performance gate takes none before others on this machine. */
+  readonly priority?: 'usual' | undefined;
 };
 
 /**

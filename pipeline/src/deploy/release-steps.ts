@@ -50,6 +50,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
         imageFolder: imageFolder(place),
         workFolder: workDir,
         requests,
+        priority: place.priority,
         say: log,
       };
       const verdict = await comparePerf({ ...asked, ...perfDefaults }, signal);

@@ -51,7 +51,7 @@ test('comparePerf() measures two versions of real images side by side, and two r
     const verdict = await comparePerf(
       {
         ...{ app: 'ratings', services, before: images, after: images, requests, ...folders },
-        ...{ perSecond: 100, roundMs: 1_000, rule: neverCalm, say: (line) => lines.push(line) },
+        ...{ perSecond: 100, roundMs: 1_000, rule: neverCalm, priority: 'usual', say: (line) => lines.push(line) },
       },
       signal,
     );
@@ -59,7 +59,10 @@ test('comparePerf() measures two versions of real images side by side, and two r
     expect(
       lines.filter((line) => /^round \d, 0 of at most 1 calm: old \d+\/s, 0 errors.*new \d+\/s, 0 errors/.test(line)),
     ).toHaveLength(2);
-    expect(lines[0]).toMatch(/^with(out)? real-time priority/);
+    expect(lines[0]).toMatch(/^without real-time priority \(HEADGATE_PRIORITY is "usual"\)/);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^capacity.*: old (more than )?\d+\/s, new (more than )?\d+\/s$/),
+    );
     expect(lines.filter((line) => /^hey: \d+ requests\/s/.test(line))).toHaveLength(hasHey ? 1 : 0);
     expect(verdictLines(verdict)[0]).toMatch(/^cannot tell, from 0 calm of 2 rounds: only/);
     expect(() => requireNotSlower(verdict)).toThrow(expect.objectContaining({ code: 'PERF_UNDECIDED' }));

@@ -5,10 +5,11 @@ import { pullImage } from '@headgate/rollout/local';
 import { type App, type Ground, openGround } from '../image/test/ground.ts';
 import { type Instance, startInstance, untilReady } from '../image/test/instance.ts';
 import type { RecordedRequest } from '../image/test/requests.ts';
+import { capacityLine } from './capacity.ts';
 import { heyCheck } from './hey.ts';
 import { judgePerf, type PerfVerdict } from './judge.ts';
 import type { Method } from './open-loop.ts';
-import { type Priority, raisePriority } from './priority.ts';
+import { type Priority, raisePriority, usualPriority } from './priority.ts';
 import { measureRounds } from './rounds.ts';
 import { type PerfRule, perfRule, type Round, roundsMaxOf } from './rule.ts';
 import type { LoadRequest } from './side.ts';
@@ -28,6 +29,8 @@ export type PerfRequest = App & {
   readonly roundMs: number;
   /** Says how many rounds there are at most, and when fewer are enough. */
   readonly rule: PerfRule;
+  /** `usual`: none before others on this machine. */
+  readonly priority?: 'usual' | undefined;
   readonly say: (line: string) => void;
 };
 
@@ -48,14 +51,14 @@ export async function comparePerf(request: PerfRequest, signal: AbortSignal): Pr
 /** What is judged, and by which rule: with priority it does not matter how busy others are, as they take what is left over. */
 export type Measured = { readonly rounds: readonly Round[]; readonly rule: PerfRule };
 
-/** What `comparePerf` judges; `crossCheck`: hey is asked as well. */
+/** What `comparePerf` judges; `crossCheck`: what people want to know besides, the capacity of both and what hey says. */
 export async function measurePerf(
   request: PerfRequest & { readonly crossCheck: boolean },
   signal: AbortSignal,
 ): Promise<Measured> {
   const { perSecond, roundMs, say } = request;
   const { often, rare } = loadOf(request.requests);
-  await using priority = await raisePriority();
+  await using priority = request.priority === 'usual' ? usualPriority() : await raisePriority();
   say(wordsOf(priority));
   const rule = priority.lacking === undefined ? { ...request.rule, othersMax: Number.POSITIVE_INFINITY } : request.rule;
   await using ground = await openGround(request, request, signal);
@@ -66,8 +69,11 @@ export async function measurePerf(
   const rounds = await measureRounds({ ...sides, often, rare, perSecond, roundMs, rule, say }, signal).finally(() =>
     lead[Symbol.asyncDispose](),
   );
-  const url = `${after.origin}${often[0]?.path ?? '/'}`;
-  if (request.crossCheck) for (const line of await heyCheck(url, perSecond, signal)) say(line);
+  if (request.crossCheck) {
+    say(await capacityLine(sides, { often, rare, perSecond }, rule, signal));
+    const url = `${after.origin}${often[0]?.path ?? '/'}`;
+    for (const line of await heyCheck(url, perSecond, signal)) say(line);
+  }
   return { rounds, rule };
 }
 

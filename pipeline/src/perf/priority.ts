@@ -37,6 +37,11 @@ export async function raisePriority(pid = process.pid): Promise<Priority> {
   };
 }
 
+/** Somebody wants it so. */
+export function usualPriority(): Priority {
+  return unraised('HEADGATE_PRIORITY is "usual"');
+}
+
 function unraised(lacking: string): Priority {
   const nothing = { [Symbol.asyncDispose]: async () => {} };
   return { lacking, lead: async () => nothing, ...nothing };

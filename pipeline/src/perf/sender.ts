@@ -6,7 +6,7 @@ import type { Sending, Sent } from './side.ts';
 
 /** A process that sends the load of one round after another. */
 export interface Sender extends AsyncDisposable {
-  /** @throws {Error} when its process ends meanwhile */
+  /** An abort ends the process: what it would still say of this round is no answer to the next. @throws {Error} when its process ends, or has ended */
   send(sending: Sending, signal: AbortSignal): Promise<Sent>;
 }
 
@@ -24,6 +24,7 @@ export async function openSender(): Promise<Sender> {
     try {
       return (await once(child, 'message', { signal: within }))[0];
     } catch (error) {
+      child.kill('SIGKILL');
       throw within.aborted ? within.reason : error;
     }
   };

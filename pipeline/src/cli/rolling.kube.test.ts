@@ -19,6 +19,24 @@ async function commit(): Promise<string> {
 const manifests = 'services/proxy/deploy/base';
 const deliver = (...args: readonly string[]) => app.headgate('run', 'deliver', '--skip-check', ...args);
 
+/** The cluster takes no Deployment of the namespace away from a template that needs this secret. */
+function noWayBack(secret: string) {
+  const name = `no-way-back-${app.namespace}`;
+  const needsIt = `oldObject.spec.template.spec.containers.exists(c, has(c.envFrom) && c.envFrom.exists(e, has(e.secretRef) && e.secretRef.name == '${secret}'))`;
+  const rule = { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['deployments'] };
+  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': app.namespace } };
+  const spec = {
+    matchConstraints: { resourceRules: [rule], namespaceSelector },
+    validations: [{ expression: `oldObject.spec.template == object.spec.template || !${needsIt}` }],
+  };
+  const of = { apiVersion: 'admissionregistration.k8s.io/v1', metadata: { name } };
+  const items = [
+    { ...of, kind: 'ValidatingAdmissionPolicy', spec },
+    { ...of, kind: 'ValidatingAdmissionPolicyBinding', spec: { policyName: name, validationActions: ['Deny'] } },
+  ];
+  return { apiVersion: 'v1', kind: 'List', items };
+}
+
 beforeAll(async () => {
   app = await aLiveApp();
   const file = join(app.cwd, 'headgate.yaml');
@@ -84,6 +102,24 @@ describe('headgate run deliver with strategy: rolling', () => {
     expect([status.code, status.out]).toEqual([5, expect.stringContaining('rolling update 3')]);
     expect([again.code, again.out]).toEqual([11, expect.stringContaining('release 3 rolled it back')]);
   }, 240_000);
+
+  test('exits 14 when live cannot be brought back either; `headgate rollback` does it once that is possible', async () => {
+    const before = await app.state();
+    await edit(app.cwd, { file: `${manifests}/deployment.yaml`, find: 'nobody-has-it', replace: 'nobody-has-that' });
+    await commit();
+    await app.kubectl(['apply', '-f', '-'], JSON.stringify(noWayBack('nobody-has-that')));
+
+    const stuck = await deliver();
+    const status = await app.headgate('status');
+    await app.kubectl(['delete', '-f', '-'], JSON.stringify(noWayBack('nobody-has-that')));
+    const back = await app.headgate('rollback', '--reason', 'it can be brought back again');
+
+    expect([stuck.code, stuck.out + stuck.err]).toEqual([14, expect.stringContaining('page somebody')]);
+    expect(status.out).toContain('rolling update 4');
+    expect([back.code, back.out + back.err]).toEqual([0, expect.anything()]);
+    expect((await app.state()).template).toEqual(before.template);
+    expect((await app.head()).history.at(-1)).toMatchObject({ id: 4, outcome: 'rolledBack' });
+  }, 300_000);
 
   test('refuses a commit that does not descend from the live one', async () => {
     await promisify(execFile)('git', ['-C', app.cwd, 'checkout', '--quiet', '--orphan', 'elsewhere']);

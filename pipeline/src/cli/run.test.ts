@@ -66,6 +66,17 @@ test.each([['0'], ['2.5'], ['all']])('run --concurrency %s exits 64', async (giv
   expect([code, err]).toEqual([64, expect.stringContaining(`a whole number from 1: current value is "${given}"`)]);
 });
 
+test('run with another priority than "usual" exits 64 before anything is done', async () => {
+  await using shell = await aShell(
+    { 'headgate.yaml': readFileSync(join(repository, 'headgate.yaml'), 'utf8') },
+    { HEADGATE_PRIORITY: 'high' },
+  );
+
+  const { code, err } = await shell.run('run', 'deliver', '--plan');
+
+  expect([code, err]).toEqual([64, expect.stringContaining('must be "usual", or not be set: current value is "high"')]);
+});
+
 test('on the machine of a pull request, which no cluster knows, check runs and the plan of the release goes to its page', async () => {
   const out = await mkdtemp(join(tmpdir(), 'headgate-summary-'));
   const summary = join(out, 'summary');

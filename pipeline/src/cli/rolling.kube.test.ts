@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { edit } from '../demo/versions.ts';
-import { aLiveApp, recapOf } from './ansible.rig.ts';
+import { aLiveApp, recapOf, until } from './ansible.rig.ts';
 
 let app: Awaited<ReturnType<typeof aLiveApp>>;
 
@@ -35,6 +35,25 @@ function noWayBack(secret: string) {
     { ...of, kind: 'ValidatingAdmissionPolicyBinding', spec: { policyName: name, validationActions: ['Deny'] } },
   ];
   return { apiVersion: 'v1', kind: 'List', items };
+}
+
+/** It is the whole cluster's, so it must not outlive the test, however that ends. The API server heeds for a moment what is deleted already. */
+async function barWayBack(secret: string) {
+  const kubectl = (verb: string) => app.kubectl([verb, '-f', '-'], JSON.stringify(noWayBack(secret)));
+  const change = JSON.stringify({ spec: { template: { metadata: { annotations: { tried: 'once' } } } } });
+  const tried = ['patch', 'deployment/ratings-blue-proxy', '--dry-run=server', '--patch', change];
+  const isFree = () =>
+    app.kubectl(tried).then(
+      () => true,
+      () => false,
+    );
+  await kubectl('apply');
+  return {
+    async lift() {
+      await kubectl('delete');
+      await until(isFree);
+    },
+  };
 }
 
 beforeAll(async () => {
@@ -107,11 +126,10 @@ describe('headgate run deliver with strategy: rolling', () => {
     const before = await app.state();
     await edit(app.cwd, { file: `${manifests}/deployment.yaml`, find: 'nobody-has-it', replace: 'nobody-has-that' });
     await commit();
-    await app.kubectl(['apply', '-f', '-'], JSON.stringify(noWayBack('nobody-has-that')));
+    const barrier = await barWayBack('nobody-has-that');
 
-    const stuck = await deliver();
+    const stuck = await deliver().finally(barrier.lift);
     const status = await app.headgate('status');
-    await app.kubectl(['delete', '-f', '-'], JSON.stringify(noWayBack('nobody-has-that')));
     const back = await app.headgate('rollback', '--reason', 'it can be brought back again');
 
     expect([stuck.code, stuck.out + stuck.err]).toEqual([14, expect.stringContaining('page somebody')]);

@@ -3,18 +3,13 @@ import { isSettled } from './judge.ts';
 import { watchNeighbours } from './neighbours.ts';
 import { isCalm, type Machine, type PerfRule, type Round, roundsMaxOf, type Side } from './rule.ts';
 import { openSender } from './sender.ts';
-import type { LoadRequest } from './side.ts';
+import type { Sending } from './side.ts';
 import { watchStillness } from './stillness.ts';
 
-export type Measuring = {
+export type Measuring = Omit<Sending, 'origin'> & {
   /** Where each version answers, e.g. `http://127.0.0.1:8080/api`. */
   readonly before: string;
   readonly after: string;
-  /** `rare` ones share every twentieth request among them. */
-  readonly often: readonly LoadRequest[];
-  readonly rare: readonly LoadRequest[];
-  readonly perSecond: number;
-  readonly roundMs: number;
   /** Rounds end with the first look that tells. Those that are not calm are played again, as many as there may be calm ones. */
   readonly rule: PerfRule;
   /** Tells how far it is. */
@@ -30,24 +25,23 @@ export async function measureRounds(measuring: Measuring, signal: AbortSignal): 
   await using still = await watchStillness();
   await using neighbours = watchNeighbours();
   await using sender = await openSender();
-  const { often, rare, perSecond, roundMs } = measuring;
+  const { before: old, after: now, rule, say, ...load } = measuring;
   const measure = async (origin: string) => {
     await sleep(restMs, undefined, { signal });
     await still.longestMs();
     neighbours.busiest();
-    const { side, pauseMs } = await sender.send({ origin, often, rare, perSecond, roundMs }, signal);
+    const { side, pauseMs } = await sender.send({ ...load, origin }, signal);
     const machine = { stillMs: Math.max(pauseMs, await still.longestMs()), others: neighbours.busiest() };
     return { side, machine };
   };
-  for (const origin of [measuring.before, measuring.after])
-    await sender.send({ origin, often, rare, perSecond, roundMs: warmUpMs }, signal);
+  for (const origin of [old, now]) await sender.send({ ...load, origin, roundMs: warmUpMs }, signal);
   const rounds: Round[] = [];
-  const calm = () => rounds.filter((round) => isCalm(round, measuring.rule)).length;
-  const max = roundsMaxOf(measuring.rule);
-  while (calm() < max && rounds.length < 2 * max && !isSettled(rounds, measuring.rule)) {
+  const calm = () => rounds.filter((round) => isCalm(round, rule)).length;
+  const max = roundsMaxOf(rule);
+  while (calm() < max && rounds.length < 2 * max && !isSettled(rounds, rule)) {
     const oldFirst = rounds.length % 2 === 0;
-    const first = await measure(oldFirst ? measuring.before : measuring.after);
-    const second = await measure(oldFirst ? measuring.after : measuring.before);
+    const first = await measure(oldFirst ? old : now);
+    const second = await measure(oldFirst ? now : old);
     const [before, after] = oldFirst ? [first, second] : [second, first];
     rounds.push({
       before: before.side,
@@ -55,7 +49,7 @@ export async function measureRounds(measuring: Measuring, signal: AbortSignal): 
       machine: { before: before.machine, after: after.machine },
     });
     const told = [before, after].map(wordsOf).join('; ');
-    measuring.say(`round ${rounds.length}, ${calm()} of at most ${max} calm: ${told}`);
+    say(`round ${rounds.length}, ${calm()} of at most ${max} calm: ${told}`);
   }
   return rounds;
 }

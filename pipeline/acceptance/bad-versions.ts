@@ -1,4 +1,5 @@
 import { compare, isFailed, type Ledger, readRows } from '../src/perf/ledger.ts';
+import type { Exchange } from '../src/perf/open-loop.ts';
 import { releaseFirst } from './releasing.ts';
 import { median, type Report } from './report.ts';
 import { casesOf, type Scope } from './scope.ts';
@@ -67,7 +68,8 @@ async function oneRun(stage: Stage, { name, weighted }: (typeof kinds)[number]):
     ...(code === 11 ? [] : [`exit code ${code}: ${out.slice(-300)} ${err.slice(-300)}`]),
     ...(before === (await stage.objects?.(live)) ? [] : ['live was touched']),
     ...(gotWeight === weighted ? [] : [`it ${gotWeight ? 'got' : 'never got'} weight`]),
-    ...ledgerProblems(ledger, head.release?.revision.id ?? ''),
+    ...ledgerProblems(ledger),
+    ...failuresOfOthers(exchanges, head.release?.revision.id),
   ];
   const failures = exchanges.filter(isFailed);
   const firstBad = Math.min(...failures.map(({ at }) => at));
@@ -81,16 +83,19 @@ async function oneRun(stage: Stage, { name, weighted }: (typeof kinds)[number]):
   return { rolledBack: code === 11, problems, figure };
 }
 
+function ledgerProblems({ lost, doubled, unanswered }: Ledger): readonly string[] {
+  const counts = { lost: lost.length, 'done twice': doubled.length, unanswered: unanswered.length };
+  return Object.entries(counts).flatMap(([words, count]) => (count === 0 ? [] : [`${count} ${words}`]));
+}
+
 /** An error is the bad version's own only if the mark of the answer says so; of all others there must be none. */
-function ledgerProblems(ledger: Ledger, bad: string): readonly string[] {
-  const others = Object.entries(ledger.failedBy).filter(([revision]) => revision !== bad);
-  const counts = {
-    lost: ledger.lost.length,
-    'done twice': ledger.doubled.length,
-    unanswered: ledger.unanswered.length,
-  };
-  return [
-    ...Object.entries(counts).flatMap(([words, count]) => (count === 0 ? [] : [`${count} ${words}`])),
-    ...others.map(([revision, count]) => `${count} failed by ${revision.slice(0, 8)}`),
-  ];
+function failuresOfOthers(exchanges: readonly Exchange[], bad: string | undefined): readonly string[] {
+  const others = exchanges.filter((one) => isFailed(one) && one.status !== undefined && one.revision !== bad);
+  const [first] = others;
+  if (first === undefined) return [];
+  const begun = Math.min(...exchanges.map(({ at }) => at));
+  const told = others
+    .slice(0, 5)
+    .map(({ method, at, ms, status }) => `${method} ${status} at ${at - begun} ms after ${Math.round(ms)} ms`);
+  return [`${others.length} failed by ${first.revision?.slice(0, 8) ?? 'nobody'}: ${told.join(', ')}`];
 }

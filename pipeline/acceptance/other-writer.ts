@@ -23,30 +23,75 @@ export async function otherWriter(report: Report): Promise<void> {
   await releaseFirst(stage, report);
   const old = await routeOf(stage);
   const load = stage.load(50);
-  await raised(stage, report);
+  await early(stage, old, report);
+  await raised(stage, old, report);
   await lowered(stage, old, report);
   await checkOutside({ ...stage, load }, report);
 }
 
-async function raised(stage: ClusterStage, report: Report): Promise<void> {
-  const releasing = await holding(stage, 'v2');
-  const route = (await routeOf(stage)).replace('"weight":25', '"weight":40').replace('"weight":75', '"weight":60');
+/** A weight for a candidate that is not up yet. */
+async function early(stage: ClusterStage, old: string, report: Report): Promise<void> {
+  const releasing = stage.start('release', ...(await stage.images('v2')), '--reason', 'early');
+  await stage.until(({ release }) => release?.reason === 'early' && release.state.phase.kind === 'starting');
   const from = Date.now();
-  await applyAgain(stage, route);
+  await applyAgain(stage, raisedIn(old), 2);
+  const { code, out } = await stage.run('status');
+  const writes = await writesOf(stage, from);
+  report.check(
+    'a weight before the start is held under the name of its writer',
+    code === 4 && out.includes(manager),
+    out,
+  );
+  report.check('and nobody writes against it either', writes === 0, `${writes} in ${(2 * everyMs) / 1_000} s`);
+  await apply(stage, old);
+  await stage.until(({ release }) => release?.state.phase.kind === 'holding');
+  report.check('taken back, the release goes on', true, '');
+  await stage.run('rollback', '--reason', 'early');
+  await releasing.ended;
+}
+
+async function raised(stage: ClusterStage, old: string, report: Report): Promise<void> {
+  const releasing = await holding(stage, 'v3');
+  const route = raisedIn(old);
+  const from = Date.now();
+  await applyAgain(stage, route, rounds);
   const { code, out } = await stage.run('status');
   const writes = await writesOf(stage, from);
   report.check('a raised weight is held under the name of its writer', code === 4 && out.includes(manager), out);
   report.check('and nobody writes against it', writes === 0, `${writes} in ${(rounds * everyMs) / 1_000} s`);
-  const back = await stage.run('rollback', '--reason', 'raised');
-  const ended = await releasing.ended;
-  report.check('a person rolls back all the same', back.code === 0 && ended.code === 11, back.err.trim());
+  await back(stage, { releasing, route, old }, report);
+}
+
+/** A person rolls back while the loop goes on. */
+async function back(
+  stage: ClusterStage,
+  { releasing, route, old }: { releasing: Awaited<ReturnType<typeof holding>>; route: string; old: string },
+  report: Report,
+): Promise<void> {
+  const from = Date.now();
+  const looping = applyAgain(stage, route, 6);
+  const asked = await stage.run('rollback', '--reason', 'raised');
+  const { code, out, err } = await releasing.ended;
+  const status = await stage.run('status');
+  await looping;
+  const writes = await writesOf(stage, from);
+  report.check(
+    'a way back that the loop keeps open calls a person',
+    asked.code === 0 && code === 14,
+    `${code} ${out} ${err}`,
+  );
+  report.check('who hears the name of the writer', status.code === 14 && status.out.includes(manager), status.out);
+  report.check(`after at most ${writesMax} writes`, writes > 0 && writes <= writesMax, `${writes}`);
+  await apply(stage, old);
+  const { release } = await stage.until((head) => head.release?.state.phase.kind === 'rolledBack');
+  report.check('taken back, the way back goes to its end', release?.reason !== undefined, '');
 }
 
 /** By the route of before the release, in which the candidate has no weight. */
 async function lowered(stage: ClusterStage, old: string, report: Report): Promise<void> {
-  const releasing = await holding(stage, 'v3');
+  const releasing = await holding(stage, 'v4');
   const from = Date.now();
-  await applyAgain(stage, old);
+  await applyAgain(stage, old, rounds);
   const { code, out } = await releasing.ended;
   const writes = await writesOf(stage, from);
   report.check(
@@ -63,12 +108,21 @@ async function routeOf({ kubectl }: ClusterStage): Promise<string> {
   return JSON.stringify({ apiVersion, kind, metadata: { name: metadata.name }, spec });
 }
 
-async function applyAgain({ kubectl }: ClusterStage, route: string): Promise<void> {
-  const as = ['--server-side', '--force-conflicts', `--field-manager=${manager}`];
-  for (let round = 0; round < rounds; round++) {
-    await kubectl(['apply', ...as, '-f', '-'], route);
+/** As it was before the release, but that the candidate has 40 %. */
+function raisedIn(route: string): string {
+  return route.replace('"weight":100', '"weight":60').replace('"weight":0', '"weight":40');
+}
+
+async function applyAgain(stage: ClusterStage, route: string, times: number): Promise<void> {
+  for (let round = 0; round < times; round++) {
+    await apply(stage, route);
     await sleep(everyMs);
   }
+}
+
+async function apply({ kubectl }: ClusterStage, route: string): Promise<void> {
+  const as = ['--server-side', '--force-conflicts', `--field-manager=${manager}`];
+  await kubectl(['apply', ...as, '-f', '-'], route);
 }
 
 async function writesOf({ namespace }: ClusterStage, from: number): Promise<number> {

@@ -12,6 +12,7 @@ import { InvariantError } from './errors.ts';
 import type { Lease } from './journal/journal.ts';
 import { type Instant, instant } from './lane.ts';
 import type { Platform } from './platform/platform.ts';
+import { isBackFailed } from './policy/back.ts';
 import { isForward, isOver } from './policy/phase.ts';
 import { awaitsRouter } from './policy/pin-wishes.ts';
 import { pinsAt } from './policy/pins.ts';
@@ -33,12 +34,16 @@ export type Drive = {
   readonly begin?: (book: Book) => Promise<boolean>;
   /** Aborts at the next piece of news, such as a wish: the next look comes at once. Without it the wish box is looked into while nothing else is done. */
   readonly news?: () => AbortSignal;
+  /** A way back that another hand keeps open is left to a person, who hears of it when this process ends. */
+  readonly givesUp?: boolean;
   readonly now?: () => Instant;
   readonly pace?: Pace;
 };
 
-/** How a drive ended. `interrupted`: told to go, the candidate is at 0. `idle`: there was nothing to drive. */
-export type Driven = { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly head: Head };
+/** How a drive ended. `interrupted`: told to go, the candidate is at 0. `idle`: there was nothing to drive. `stuck`: see `givesUp`. */
+export type Driven =
+  | { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly head: Head }
+  | { readonly kind: 'stuck'; readonly head: Head; readonly why: string };
 
 /** Between two looks, in ms: at rest, when the candidate has begun to fail or something answers late, and while something is under way. */
 export type Pace = { readonly restMs: number; readonly alertMs: number; readonly transitMs: number };
@@ -83,7 +88,8 @@ export async function drive(task: Drive): Promise<Driven> {
     const next = await oneTurn(acting, { release, heard, sights, told, holds }).catch((error: unknown) =>
       closeOnBug(error, acting, release),
     );
-    if (told) return { kind: 'interrupted', head: book.head };
+    const left = leaves(task, told, next.turn, at);
+    if (left !== undefined) return { ...left, head: book.head };
     await pause(restOf(next, pace), { fresh, signal }, (within) => isAsked(ports, book.head, within));
   }
 }
@@ -166,6 +172,12 @@ function isAtRest(release: Release, now: Instant): boolean {
   const { phase } = release.state;
   const isDue = phase.kind === 'promoted' && release.former !== undefined && now >= phase.warmUntil;
   return isOver(phase) && !isDue && !awaitsRouter(release.state);
+}
+
+function leaves({ givesUp = false }: Drive, told: boolean, { decision: { state, hold, why } }: Turn, at: Instant) {
+  if (told) return { kind: 'interrupted' } as const;
+  const isStuck = givesUp && hold === 'foreign-writer' && isBackFailed(state, hold, at);
+  return isStuck ? ({ kind: 'stuck', why } as const) : undefined;
 }
 
 /** How long nothing is done. */

@@ -123,6 +123,9 @@ export function finish(handled: Handled, shell: Shell, wantedBack: boolean): num
     case 'held':
       shell.err(`${paint(shell, 'yellow', handled.text)}\n`);
       return 4;
+    case 'stuck':
+      shell.err(`${paint(shell, 'red', handled.text)}\n`);
+      return exitCodes.ROLLBACK_FAILED;
     case 'interrupted':
       shell.err(`interrupted; ${handled.text}, the next command goes on from there\n`);
       return 130;

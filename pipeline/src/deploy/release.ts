@@ -130,6 +130,7 @@ function refuseUnlessPromoted(handled: Handled): void {
   const hint = 'run `headgate why` for the evidence';
   if (handled.kind === 'refused') throw new HeadgateError(handled.code, handled.text, { hint });
   if (handled.kind === 'held') throw new HeadgateError('HELD', handled.text, { hint });
+  if (handled.kind === 'stuck') throw new HeadgateError('ROLLBACK_FAILED', handled.text, { hint });
   if (handled.kind === 'interrupted') throw new Error('the release was interrupted; the next run goes on with it');
   if (handled.kind !== 'ended') return;
   const end = handled.head.history.find(({ id }) => id === handled.release);

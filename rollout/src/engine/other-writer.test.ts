@@ -40,6 +40,9 @@ const foreign = (weights: Weights, pins: readonly Pin[] = []): TrafficSeen => ({
 });
 const settling: Phase = { kind: 'settling', step: 0, since: now };
 const holding: Phase = { kind: 'holding', step: 0, since: now };
+const ago = (ms: number) => instant(now - ms);
+const writesOf = ({ release, look }: { release: Release; look: Look }) =>
+  commandsOf(release, look).filter(({ kind }) => kind === 'setWeights' || kind === 'setPins');
 
 test('the right weights by another hand confirm nothing, and are written again', async () => {
   const { release, look } = await sightOf(foreign(weightsFor('green', percent(5))), settling);
@@ -65,11 +68,87 @@ test('a weight that another hand lowered is a rollback by that hand', async () =
   });
 });
 
-test('pins that another hand wrote while a weight is held are not written over', async () => {
+test('pins that another hand wrote are held under its name and not written over', async () => {
   const theirs: Pin = { header: 'X-Theirs', value: '1', lane: 'green' };
-  const { release, look } = await sightOf(foreign(weightsFor('green', percent(50)), [theirs]), holding);
+  const seen = await sightOf(foreign(weightsFor('green', percent(5)), [theirs]), holding);
 
-  expect(commandsOf(release, look).filter(({ kind }) => kind === 'setWeights' || kind === 'setPins')).toEqual([]);
+  const { hold, why } = decide(seen.release, seen.look);
+  expect({ hold, why }).toEqual({ hold: 'foreign-writer', why: 'argocd wrote the pins: X-Theirs: 1 to green' });
+  expect(writesOf(seen)).toEqual([]);
+});
+
+test.each<[Phase, number]>([
+  [{ kind: 'starting', since: ago(1_000) }, 40],
+  [{ kind: 'comparing', since: ago(1_000) }, 40],
+  [{ kind: 'settling', step: 1, since: ago(1_000) }, 10],
+  [{ kind: 'settling', step: 0, since: ago(1_000) }, 40],
+  [{ kind: 'promoting', since: ago(1_000) }, 70],
+  [{ kind: 'closing', since: ago(6_000) }, 40],
+  [{ kind: 'retiring', stage: 'proxies', since: ago(1_000) }, 60],
+])('in %j a weight that another hand set to %i is held under its name and not fought', async (phase, seenPercent) => {
+  const seen = await sightOf(foreign(weightsFor('green', percent(seenPercent))), phase);
+
+  const decision = decide(seen.release, seen.look);
+  expect(decision).toMatchObject({
+    hold: 'foreign-writer',
+    why: expect.stringContaining('argocd wrote the weights'),
+  });
+  expect(writesOf({ ...seen, release: { ...seen.release, state: decision.state } })).toEqual([]);
+});
+
+test.each<[Phase, number]>([
+  [{ kind: 'settling', step: 0, since: ago(1_000) }, 0],
+  [{ kind: 'settling', step: 1, since: ago(1_000) }, 5],
+  [{ kind: 'promoting', since: ago(1_000) }, 0],
+])('in %j a weight that another hand set back to %i is a rollback by that hand', async (phase, seenPercent) => {
+  const { release, look } = await sightOf(foreign(weightsFor('green', percent(seenPercent))), phase);
+
+  expect(decide(release, look).state.phase).toMatchObject({ kind: 'rollingBack', reason: { kind: 'lowered' } });
+});
+
+test('what a phase begins with is written over another hand, as a person who promotes expects', async () => {
+  const seen = await sightOf(foreign(weightsFor('green', percent(40))), { kind: 'promoting', since: now });
+
+  expect(writesOf(seen)).toContainEqual({ kind: 'setWeights', weights: weightsFor('green', percent(100)) });
+});
+
+test('a way back is written over another hand for some seconds, and then that hand is named', async () => {
+  const reason = { kind: 'person', text: 'kim' } as const;
+  const back = (since: Phase['since']): Phase => ({
+    kind: 'rollingBack',
+    stage: 'closing',
+    reason,
+    since,
+    fencedAt: undefined,
+    lentAt: undefined,
+  });
+  const early = await sightOf(foreign(weightsFor('green', percent(40))), back(ago(4_000)));
+  const late = await sightOf(foreign(weightsFor('green', percent(40))), back(ago(6_000)));
+
+  expect(writesOf(early)).toContainEqual({ kind: 'setWeights', weights: weightsFor('blue', percent(100)) });
+  expect(writesOf(late)).toEqual([]);
+  expect(decide(late.release, late.look)).toMatchObject({
+    hold: 'foreign-writer',
+    why: expect.stringContaining('argocd'),
+  });
+});
+
+test('a lane that another hand keeps open on the way back is adopted all the same, and keeps its proxies', async () => {
+  const reason = { kind: 'person', text: 'kim' } as const;
+  const at = (stage: 'stopping' | 'retiring'): Phase => ({
+    kind: 'rollingBack',
+    stage,
+    reason,
+    since: ago(30_000),
+    fencedAt: ago(30_000),
+    lentAt: undefined,
+  });
+  const stopping = await sightOf(foreign(weightsFor('green', percent(40))), at('stopping'));
+  const retiring = await sightOf(foreign(weightsFor('green', percent(40))), at('retiring'));
+
+  expect(decide(stopping.release, stopping.look).state.phase).toMatchObject({ stage: 'binding' });
+  expect(decide(retiring.release, retiring.look)).toMatchObject({ hold: 'foreign-writer' });
+  expect(commandsOf(retiring.release, retiring.look).filter(({ kind }) => kind === 'scale')).toEqual([]);
 });
 
 test("people's pins stand beside Headgate's own, seen or not", async () => {

@@ -1,11 +1,11 @@
 import { readHead } from '../engine/book.ts';
 import type { Emit } from '../engine/occurrence.ts';
 import type { WishAct } from '../engine/wishes.ts';
-import type { Drive, Pace } from '../engine.ts';
+import type { Drive, Driven, Pace } from '../engine.ts';
 import type { Json, Lease } from '../journal/journal.ts';
 import { type Instant, instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
-import type { Head } from '../policy/release.ts';
+import type { Head, Release } from '../policy/release.ts';
 import type { Spec } from '../spec.ts';
 
 /** What a person or CI has in hand: one app's ports, and how to tell what happens. */
@@ -30,6 +30,8 @@ export type Handled =
   | { readonly kind: 'begun'; readonly release: number; readonly text: string }
   /** Not promoted by its deadline: whoever drives it goes on, and a person decides. */
   | { readonly kind: 'held'; readonly release: number; readonly text: string }
+  /** The way back cannot be gone to its end: somebody must be called. */
+  | { readonly kind: 'stuck'; readonly release: number; readonly text: string }
   | { readonly kind: 'done'; readonly head: Head; readonly text: string }
   | { readonly kind: 'nothing' | 'superseded'; readonly text: string }
   | { readonly kind: 'refused'; readonly code: 'REFUSED' | 'QUARANTINED'; readonly text: string }
@@ -47,8 +49,21 @@ export function hasController({ spec }: Hands): boolean {
 }
 
 /** A driver was told to go: what it drove is safe without one. */
-export function interruptedAt(head: Head): Handled {
+function interruptedAt(head: Head): Handled {
   return { kind: 'interrupted', head, text: 'the candidate is at 0 %' };
+}
+
+/** What whoever is called hears. */
+export function stuckAt(release: Release, why: string): Handled {
+  const text = `release ${release.id} cannot be rolled back: ${why}. Take that away and run \`headgate rollback\` again`;
+  return { kind: 'stuck', release: release.id, text };
+}
+
+/** A driver that went before the end. */
+export function leftBy(driven: Driven): Handled | undefined {
+  if (driven.kind === 'interrupted') return interruptedAt(driven.head);
+  if (driven.kind === 'stuck' && driven.head.release !== undefined) return stuckAt(driven.head.release, driven.why);
+  return undefined;
 }
 
 export function headOf({ ports, spec, signal }: Hands): Promise<Head> {
@@ -58,7 +73,7 @@ export function headOf({ ports, spec, signal }: Hands): Promise<Head> {
 /** Everything that driving needs, once these hands hold the lock. */
 export function drivingWith(hands: Hands, lease: Lease): Drive {
   const { app, release } = hands.spec;
-  return { ...hands, app, spec: release, lease };
+  return { ...hands, app, spec: release, lease, givesUp: true };
 }
 
 export function addWish(hands: Hands, wish: WishAct): Promise<string> {

@@ -17,7 +17,7 @@ import {
   type Hands,
   hasController,
   headOf,
-  interruptedAt,
+  leftBy,
   pollMs,
   quietMs,
   systemNow,
@@ -168,7 +168,8 @@ async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string |
     await makeRoom(hands, order.request, head);
     hands.say(`release ${head.release.id} has no driver; going on with it first`);
     const before = await driveOver(hands, lease);
-    if (before.kind === 'interrupted') return interruptedAt(before.head);
+    const left = leftBy(before);
+    if (left !== undefined) return left;
   }
   let begun: Begun = { kind: 'wait', text: '' };
   const driven = await driveOver(hands, lease, async (book) => {
@@ -182,7 +183,8 @@ async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string |
 }
 
 function ended(driven: Driven, begun: Begun): Handled {
-  if (driven.kind === 'interrupted') return interruptedAt(driven.head);
+  const left = leftBy(driven);
+  if (left !== undefined) return left;
   switch (begun.kind) {
     case 'begun':
       return { kind: 'ended', head: driven.head, release: begun.head.release?.id ?? 0 };

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { journalGone } from '../engine/book.ts';
 import type { Acquired, Lease } from '../journal/journal.ts';
+import { isBackFailed } from '../policy/back.ts';
 import { isHeldAtDeadline } from '../policy/forward.ts';
 import { newestIn } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
-import { type Handled, type Hands, hasController, headOf, interruptedAt, pollMs, systemNow } from './hands.ts';
+import { type Handled, type Hands, hasController, headOf, leftBy, pollMs, stuckAt, systemNow } from './hands.ts';
 
 /**
  * Waits until a release is promoted or has ended; drives it itself when nobody does and no controller will. A rolling update is waited
@@ -26,6 +27,7 @@ export async function waitFor(
   const id = wanted ?? newestIn(first);
   if (id === undefined || first.release === undefined)
     return { kind: 'nothing', text: 'nothing has been released yet' };
+  const givenUp = watchInVain(id, timeoutMs);
   for (let head = first; ; head = await headAgain(hands, timeoutMs - (performance.now() - started))) {
     const { release } = head;
     if (release === undefined) throw journalGone(`Cannot tell how release ${id} ends`);
@@ -36,20 +38,32 @@ export async function waitFor(
       hands.say(`release ${release.id} has no driver; this command goes on with it`);
       return driveOn(hands, acquired.lease, '');
     }
-    const over = givenUp(head, id, performance.now() - started >= timeoutMs);
+    const over = givenUp(head, release);
     if (over !== undefined) return over;
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
 }
 
-/** Why the release is waited for no longer although it has not ended. */
-function givenUp(head: Head, id: number, isTimeUp: boolean) {
-  const { release } = head;
-  if (release?.id === id && isHeldAtDeadline(release, systemNow())) {
-    const text = `release ${id} is held: it was not promoted by its deadline, and a person decides: \`headgate promote\` or \`headgate rollback\``;
-    return { kind: 'held', release: id, text } as const;
-  }
-  return isTimeUp ? ({ kind: 'timeout', head } as const) : undefined;
+/** Whoever drives may just have come back, as an API server does, and be about to succeed. */
+const failingMs = 5_000;
+
+/** Says of each head why the release is waited for no longer although it has not ended. Whoever drives it goes on trying. */
+function watchInVain(id: number, timeoutMs: number) {
+  const started = performance.now();
+  let failingSince: number | undefined;
+  return (head: Head, release: Release): Handled | { kind: 'timeout'; head: Head } | undefined => {
+    const now = performance.now();
+    const isCurrent = release.id === id;
+    const fails = isCurrent && isBackFailed(release.state, undefined, systemNow());
+    failingSince = fails ? (failingSince ?? now) : undefined;
+    if (failingSince !== undefined && now - failingSince >= failingMs)
+      return stuckAt(release, 'the router has not confirmed weight 0 for the candidate; `headgate status` says why');
+    if (isCurrent && isHeldAtDeadline(release, systemNow())) {
+      const text = `release ${id} is held: it was not promoted by its deadline, and a person decides: \`headgate promote\` or \`headgate rollback\``;
+      return { kind: 'held', release: id, text };
+    }
+    return now - started >= timeoutMs ? { kind: 'timeout', head } : undefined;
+  };
 }
 
 /** The lock, where whoever finds it free is to drive. */
@@ -65,7 +79,8 @@ export async function driveOn(hands: Hands, acquired: Lease, wish: string): Prom
   await using lease = acquired;
   const before = (await headOf(hands)).release?.state.phase;
   const driven = await driveOver(hands, lease);
-  if (driven.kind === 'interrupted') return interruptedAt(driven.head);
+  const left = leftBy(driven);
+  if (left !== undefined) return left;
   const answer = driven.head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'refused') return { kind: 'refused', code: 'REFUSED', text: answer.text };
   const after = driven.head.release?.state.phase;

@@ -1,11 +1,13 @@
+import type { Instant } from '../lane.ts';
 import type { Adoption } from '../spec.ts';
 import { adoptionOf, fenceMaxMs } from './back-commands.ts';
 import { showsAdoption } from './labels.ts';
 import type { LaneLook, Look, QueueLook } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
+import { writtenByOthers } from './others.ts';
 import type { BackStage, HoldReason, Phase } from './phase.ts';
 import { isPinned } from './pins.ts';
-import type { Release } from './release.ts';
+import type { Release, ReleaseState } from './release.ts';
 import { isHeld } from './sizes.ts';
 import { confirmed } from './weights.ts';
 
@@ -18,6 +20,9 @@ const patienceMs = 1_000;
 const drainMaxMs = 60_000;
 /** The end of a release waits no longer for what is only shown. */
 const labelPatienceMs = 5_000;
+
+/** A weight 0 that is not confirmed for so long is a rollback that failed: somebody must be called. */
+const failedMs = 15_000;
 
 /** Everything a stage is judged by. */
 type Facts = {
@@ -107,6 +112,13 @@ const stages: Readonly<Record<BackStage, Stage>> = {
   },
 };
 
+/** The candidate cannot be closed, or somebody else gives it users again in a later stage. */
+export function isBackFailed({ phase }: ReleaseState, hold: HoldReason | undefined, now: Instant): boolean {
+  if (phase.kind !== 'returning' && phase.kind !== 'rollingBack') return false;
+  const isClosing = phase.kind === 'returning' || phase.stage === 'closing' || hold === 'foreign-writer';
+  return isClosing && now - phase.since >= failedMs;
+}
+
 export function backNext(
   release: Release,
   phase: Extract<Phase, { kind: 'returning' | 'rollingBack' }>,
@@ -114,14 +126,20 @@ export function backNext(
 ): Next {
   const closing = phase.kind === 'returning' || phase.stage === 'closing';
   const open = !confirmed(release, phase, look) || isPinned(release.candidate, look);
-  // In a later stage a blind moment is no news; a weight that is seen again (a dead driver's late write) is.
-  if (open && (closing || look.weights !== undefined)) {
-    return unconfirmed(phase, look, 'weight 0 for the candidate is not confirmed yet');
+  // In a later stage a blind moment is no news; a weight that is seen again (a dead driver's late write) is. One that somebody else
+  // keeps there is lived with: live's workers must take over what still comes.
+  const goesOn = isBeforeAdoption(phase) && writtenByOthers(release, phase, look) !== undefined;
+  if (open && (closing || (look.weights !== undefined && !goesOn))) {
+    return unconfirmed(release, phase, look, 'weight 0 for the candidate is not confirmed yet');
   }
   if (phase.kind === 'returning') {
     return go(nextStage(release, beginBack(phase.reason, look), look), 'the former lane has all traffic again');
   }
   return stageNext(release, phase, look);
+}
+
+function isBeforeAdoption(phase: Extract<Phase, { kind: 'returning' | 'rollingBack' }>): boolean {
+  return phase.kind === 'rollingBack' && ['fencing', 'stopping', 'binding'].includes(phase.stage);
 }
 
 function stageNext(release: Release, phase: Back, look: Look): Next {

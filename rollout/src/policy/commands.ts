@@ -3,14 +3,12 @@ import { answered, backCommands, keepCommands, letThrough, redeployed, sources, 
 import { connectionCommands } from './connections.ts';
 import { labelCommands } from './labels.ts';
 import type { Look } from './look.ts';
+import { writtenByOthers } from './others.ts';
 import type { Phase } from './phase.ts';
 import { wantedPins } from './pins.ts';
 import type { Command, Release } from './release.ts';
 import { isHeld, neededSizes, tooFew } from './sizes.ts';
-import { isClosed, weightsAt } from './weights.ts';
-
-/** Three times at the pace of a way back over a router that confirms in a second or two. */
-const foughtMaxMs = 5_000;
+import { isClosed, isOpen, weightsAt } from './weights.ts';
 
 /** What shall be in this phase, as far as the world is not seen to be so already. Asking twice is safe, a lost request is not. */
 export function commandsOf(release: Release, look: Look): readonly Command[] {
@@ -25,27 +23,16 @@ export function commandsOf(release: Release, look: Look): readonly Command[] {
 }
 
 function weightCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
+  if (writtenByOthers(release, phase, look) !== undefined) return [];
   const weights = weightsAt(release, phase);
   const pins = wantedPins(release, phase, look);
-  const leave = isLeftToOthers(release, phase, look);
   const commands: Command[] = [];
   // Another hand's weights are never confirmed, so even the right ones are written again.
-  if (look.weights === undefined || look.writer !== undefined || !sameWeights(look.weights, weights)) {
-    if (!leave) commands.push({ kind: 'setWeights', weights });
-  }
+  if (look.weights === undefined || look.writer !== undefined || !sameWeights(look.weights, weights))
+    commands.push({ kind: 'setWeights', weights });
   // Pins that cannot be seen may be wrong.
-  if (look.weights === undefined || pins !== look.pins) {
-    if (!leave || look.writer === undefined) commands.push({ kind: 'setPins', pins });
-  }
+  if (look.weights === undefined || pins !== look.pins) commands.push({ kind: 'setPins', pins });
   return commands;
-}
-
-/** Another hand on the weights is never fought: a step is held, and a rollback writes for some seconds and then calls for a person. */
-function isLeftToOthers({ plan }: Release, phase: Phase, look: Look): boolean {
-  if (look.weights === undefined || plan.raisedWeight !== 'hold') return false;
-  if (phase.kind === 'holding') return true;
-  const goesBack = phase.kind === 'rollingBack' || phase.kind === 'returning';
-  return goesBack && look.writer !== undefined && look.now - phase.since > foughtMaxMs;
 }
 
 function laneCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
@@ -55,6 +42,8 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
     case 'starting':
       return startCommands(release, look);
     case 'rollingBack':
+      // Whoever gives it users again would take them from live's workers, which answer for it by now.
+      if (phase.stage === 'retiring' && isOpen(release.candidate, look)) return [];
       return backCommands(release, phase, look);
     case 'settling':
     case 'holding':
@@ -153,7 +142,7 @@ function retireCommands(
   phase: Extract<Phase, { kind: 'retiring' }>,
   look: Look,
 ): readonly Command[] {
-  if (former === undefined) return [];
+  if (former === undefined || isOpen(former, look)) return [];
   switch (phase.stage) {
     case 'proxies':
       if (!isClosed(former, look)) return [];

@@ -1,13 +1,14 @@
-import { type Instant, sameWeights } from '../lane.ts';
+import type { Instant } from '../lane.ts';
 import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, starved, stay, unconfirmed } from './next.ts';
+import { writtenByOthers } from './others.ts';
 import type { Phase, Reason } from './phase.ts';
 import { isPinned, wantedPins } from './pins.ts';
 import type { Release } from './release.ts';
 import { tooFew } from './sizes.ts';
 import { migrationBlocker, migrationFailure, startBlocker, startFailure } from './start.ts';
-import { confirmed, weightsAt } from './weights.ts';
+import { confirmed } from './weights.ts';
 
 type ForwardPhase = Extract<
   Phase,
@@ -44,16 +45,25 @@ function reasonToGoBack(release: Release, phase: ForwardPhase, look: Look): Next
   return go(beginBack(reason, look), reason.text);
 }
 
-function hasWeight(phase: ForwardPhase): boolean {
+function hasWeight(phase: ForwardPhase): phase is Extract<Phase, { kind: 'settling' | 'holding' | 'promoting' }> {
   return phase.kind === 'settling' || phase.kind === 'holding' || phase.kind === 'promoting';
 }
 
-/** Somebody else wrote a lower weight for the candidate: that is how a person rolls back without Headgate. */
+/**
+ * Somebody else wrote a lower weight for the candidate: that is how a person rolls back without Headgate. While a step is being set, only
+ * down to what the candidate had before it: what lies between may be an older write of theirs over which ours has not come.
+ */
 function lowered(release: Release, phase: ForwardPhase, look: Look): Reason | undefined {
-  if (phase.kind !== 'holding' || look.weights === undefined) return undefined;
+  if (!hasWeight(phase) || look.weights === undefined) return undefined;
+  const { steps } = release.plan;
+  const step = phase.kind === 'promoting' ? steps.length : phase.step;
   const seen = look.weights[release.candidate];
-  const ours = release.plan.steps[phase.step] ?? 100;
-  return seen < ours
+  const ours = steps[step] ?? 100;
+  const isLower =
+    phase.kind === 'holding'
+      ? seen < ours
+      : seen < ours && seen <= (steps[step - 1] ?? 0) && writtenByOthers(release, phase, look) !== undefined;
+  return isLower
     ? {
         kind: 'lowered',
         text: `${look.writer ?? 'somebody'} set the candidate from ${ours} % to ${seen} % outside Headgate`,
@@ -84,6 +94,8 @@ function late(release: Release, look: Look): Reason | undefined {
 }
 
 function onward(release: Release, phase: ForwardPhase, look: Look): Next {
+  const others = writtenByOthers(release, phase, look);
+  if (others !== undefined) return stay(phase, 'foreign-writer', others);
   switch (phase.kind) {
     case 'closing':
       return afterClosing(release, phase, look);
@@ -102,7 +114,7 @@ function onward(release: Release, phase: ForwardPhase, look: Look): Next {
     case 'promoting':
       return confirmed(release, phase, look)
         ? go(promotedPhase(release, look), '100 % is confirmed')
-        : unconfirmed(phase, look, asked('100 %'));
+        : unconfirmed(release, phase, look, asked('100 %'));
     case 'interrupted':
       return go({ kind: 'starting', since: look.now }, 'a driver goes on with the interrupted release');
   }
@@ -112,14 +124,15 @@ function settled(release: Release, phase: Extract<Phase, { kind: 'settling' }>, 
   const isTest = release.plan.strategy === 'ab';
   const what = isTest ? "the test's pins" : `${release.plan.steps[phase.step]} %`;
   const isRight = !isTest || wantedPins(release, phase, look) === look.pins;
-  if (!confirmed(release, phase, look) || !isRight) return unconfirmed(phase, look, asked(what));
+  if (!confirmed(release, phase, look) || !isRight) return unconfirmed(release, phase, look, asked(what));
   return go({ kind: 'holding', step: phase.step, since: look.now }, `${what} ${isTest ? 'are' : 'is'} confirmed`);
 }
 
 function compared(release: Release, phase: Extract<Phase, { kind: 'comparing' }>, look: Look): Next {
   if (look.evidence.verdict === 'promote')
     return go({ kind: 'promoting', since: look.now }, 'the synthetic comparison is good enough');
-  if (wantedPins(release, phase, look) !== look.pins) return unconfirmed(phase, look, asked("the comparison's pins"));
+  if (wantedPins(release, phase, look) !== look.pins)
+    return unconfirmed(release, phase, look, asked("the comparison's pins"));
   return stay(phase, 'evidence', look.evidence.text);
 }
 
@@ -129,7 +142,7 @@ function asked(what: string): string {
 
 function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
   if (!confirmed(release, phase, look) || isPinned(release.candidate, look)) {
-    return unconfirmed(phase, look, 'the candidate lane is not confirmed at 0 yet');
+    return unconfirmed(release, phase, look, 'the candidate lane is not confirmed at 0 yet');
   }
   if (release.plan.queue) {
     const queue = look.lanes[release.candidate].queue;
@@ -197,17 +210,6 @@ function stepBlocker(release: Release, phase: Extract<Phase, { kind: 'holding' }
   const next = plan.steps[phase.step + 1] ?? 100;
   const bakeLeftMs = plan.bakeMs / n - elapsedMs(phase.since, look);
   const ready = phase.step === n - 1 ? evidence.verdict === 'promote' : evidence.progress >= (phase.step + 1) / n;
-  if (
-    look.weights !== undefined &&
-    !sameWeights(look.weights, weightsAt(release, phase)) &&
-    plan.raisedWeight === 'hold'
-  ) {
-    return stay(
-      phase,
-      'foreign-writer',
-      `${look.writer ?? 'somebody else'} wrote the weights: blue ${look.weights.blue} %, green ${look.weights.green} %`,
-    );
-  }
   if (state.held !== undefined) return stay(phase, 'person', `held by ${state.held.actor}: ${state.held.reason}`);
   if (elapsedMs(release.startedAt, look) >= plan.deadlineMs)
     return stay(phase, 'deadline', 'the deadline has passed; a person decides');

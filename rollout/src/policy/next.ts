@@ -1,5 +1,6 @@
 import type { Instant } from '../lane.ts';
 import type { Look } from './look.ts';
+import { writtenByOthers } from './others.ts';
 import type { HoldReason, Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
 
@@ -10,8 +11,11 @@ export function stay(phase: Phase, hold: HoldReason, why: string): Next {
   return { phase, hold, why };
 }
 
-/** It waits for the router. */
-export function unconfirmed(phase: Phase, { cannot, pending }: Look, what: string): Next {
+/** It waits for the router, or for somebody else to take back what they wrote there. */
+export function unconfirmed(release: Release, phase: Phase, look: Look, what: string): Next {
+  const { cannot, pending } = look;
+  const others = writtenByOthers(release, phase, look);
+  if (others !== undefined) return stay(phase, 'foreign-writer', `${what}: ${others}`);
   if (cannot !== undefined) return stay(phase, 'unconfirmed', `the router cannot do it: ${cannot}`);
   return stay(phase, 'unconfirmed', pending === undefined ? what : `${what}: ${pending}`);
 }

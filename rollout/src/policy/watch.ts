@@ -1,9 +1,10 @@
 import { instant } from '../lane.ts';
 import type { Look } from './look.ts';
 import { elapsedMs, go, type Next, starved, stay, unconfirmed } from './next.ts';
+import { writtenByOthers } from './others.ts';
 import type { Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
-import { isClosed } from './weights.ts';
+import { isClosed, isOpen } from './weights.ts';
 
 type AfterPhase = Extract<Phase, { kind: 'watching' | 'promoted' | 'retiring' | 'retired' | 'rolledBack' }>;
 
@@ -31,6 +32,8 @@ function watch(release: Release, phase: Extract<Phase, { kind: 'watching' }>, lo
       return stay(phase, 'both-lanes-down', `${reason.text}, but the former lane is down too`);
     return go({ kind: 'returning', reason, since: look.now }, reason.text);
   }
+  const others = writtenByOthers(release, phase, look);
+  if (others !== undefined) return stay(phase, 'foreign-writer', others);
   const leftMs = release.plan.watchMs - elapsedMs(phase.since, look);
   if (leftMs > 0) return stay(phase, 'bake', `watched against history for ${Math.ceil(leftMs / 1000)} s more`);
   const warmUntil = instant(phase.since + release.plan.keepWarmMs);
@@ -49,8 +52,8 @@ function returnReason(release: Release, look: Look): Reason | undefined {
 function retire(release: Release, phase: Extract<Phase, { kind: 'retiring' }>, look: Look): Next {
   const { former } = release;
   const lane = former === undefined ? undefined : look.lanes[former];
-  if (phase.stage === 'proxies' && former !== undefined && !isClosed(former, look))
-    return unconfirmed(phase, look, 'the router is not seen to leave the former lane alone');
+  const mayStop = former === undefined || (phase.stage === 'proxies' ? isClosed(former, look) : !isOpen(former, look));
+  if (!mayStop) return unconfirmed(release, phase, look, 'the router is not seen to leave the former lane alone');
   if (lane?.workload === undefined) return stay(phase, 'workload-unseen', 'the former lane cannot be seen');
   switch (phase.stage) {
     case 'proxies':

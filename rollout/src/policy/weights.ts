@@ -39,3 +39,8 @@ export function confirmed(release: Release, phase: Phase, look: Look): boolean {
 export function isClosed(lane: Lane, look: Look): boolean {
   return look.weights !== undefined && look.weights[lane] === 0 && !isPinned(lane, look);
 }
+
+/** The router is seen to send requests there. What cannot be seen is neither open nor closed. */
+export function isOpen(lane: Lane, look: Look): boolean {
+  return look.weights !== undefined && !isClosed(lane, look);
+}

@@ -1,6 +1,7 @@
 import type { Instant, Lane } from '../lane.ts';
 import { lanes, otherLane } from '../lane.ts';
 import { markerText } from '../pin.ts';
+import { isBackFailed } from '../policy/back.ts';
 import { type Forecast, forecastText } from '../policy/forecast.ts';
 import type { Evidence } from '../policy/look.ts';
 import { lastRoll } from '../policy/newest.ts';
@@ -42,9 +43,6 @@ export type StatusFacts = {
 /** Exit codes of `status`. */
 export const statusCodes = { idle: 0, releasing: 3, held: 4, rolledBack: 5, rollbackFailed: 14 } as const;
 
-/** A weight 0 that is not confirmed for so long is a rollback that failed: somebody must be called. */
-const rollbackFailedMs = 15_000;
-
 export type StatusState = keyof typeof statusCodes;
 
 /** Time alone does not end these. */
@@ -64,10 +62,8 @@ export function statusState({ head, now, hold }: StatusFacts): StatusState {
   const { phase, held } = release.state;
   switch (phase.kind) {
     case 'rollingBack':
-    case 'returning': {
-      const closing = phase.kind === 'returning' || phase.stage === 'closing';
-      return closing && now - phase.since >= rollbackFailedMs ? 'rollbackFailed' : 'releasing';
-    }
+    case 'returning':
+      return isBackFailed(release.state, hold?.reason as HoldReason | undefined, now) ? 'rollbackFailed' : 'releasing';
     case 'rolledBack':
       return 'rolledBack';
     case 'promoted':
@@ -206,7 +202,12 @@ function forecastLines(
 }
 
 function whyLines({ hold, driver }: StatusFacts, release: Release): readonly string[] {
-  const why = reasonOf(release.state.phase) ?? hold?.why;
+  const reason = reasonOf(release.state.phase);
+  // On the way back why it goes back says more than that it is still going, unless somebody must act.
+  const why =
+    hold !== undefined && needsPerson.has(hold.reason)
+      ? [reason, hold.why].filter(Boolean).join('; but ')
+      : (reason ?? hold?.why);
   const undriven =
     driver === undefined ? ['  driver     nobody drives this release: `headgate wait` or any act goes on with it'] : [];
   return [...(why === undefined ? [] : [`  because    ${why}`]), ...undriven];

@@ -4,6 +4,7 @@ import { type EvidenceEntry, type EvidenceState, foldEvidence, startEvidence } f
 import type { Command, DecisionRecord, Head, Release } from '../policy/release.ts';
 import { settingsFor } from '../policy/settings.ts';
 import { aSpec } from './named.ts';
+import type { OtherHand } from './others.ts';
 import { freshMemory, type Memory } from './see.ts';
 import type { Behaviour, World } from './world.ts';
 
@@ -34,6 +35,7 @@ export type Game = {
   /** A dead driver's write that is still under way. */
   late: Command | undefined;
   askedByPerson: boolean;
+  others: OtherHand | undefined;
   readonly broken: string[];
   readonly records: DecisionRecord[];
 };

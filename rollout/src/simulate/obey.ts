@@ -66,6 +66,7 @@ function answerLeft(world: World, lane: Lane, live: Lane | undefined): void {
 function setWeights(world: World, weights: Weights): void {
   invariant([0, 100].includes(weights.blue + weights.green), `weights add up to ${weights.blue + weights.green}`);
   world.weights = weights;
+  world.writer = undefined;
 }
 
 function setRevision(world: World, lane: SimLane, revision: string): void {
@@ -91,7 +92,9 @@ function scale(world: World, lane: Lane, replicas: Readonly<Record<string, numbe
 function noteStop(world: World, lane: Lane, name: string, live: Lane | undefined): void {
   const at = world.lanes[lane];
   if (lane === live) world.broken.push(`${name} of the live lane ${lane} was scaled to 0`);
-  if (world.weights[lane] > 0) world.broken.push(`${name} of ${lane} was scaled to 0 at ${world.weights[lane]} %`);
+  const isKeptOpen = world.writer !== undefined && name !== 'proxy'; // Live answers for it while somebody else's hand gives it users.
+  if (world.weights[lane] > 0 && !isKeptOpen)
+    world.broken.push(`${name} of ${lane} was scaled to 0 at ${world.weights[lane]} %`);
   if (world.pins.some((pin) => pin.lane === lane))
     world.broken.push(`${name} of ${lane} was scaled to 0 with a pin to it`);
   if (

@@ -6,6 +6,7 @@ import type { Command, DecisionRecord, LaneRole, Release } from '../policy/relea
 import { replay, type Turn } from '../policy/turn.ts';
 import { type Game, spec } from './game.ts';
 import { orderOf } from './named.ts';
+import { checkOthers } from './others.ts';
 import type { World } from './world.ts';
 
 /** Promises about one decision. */
@@ -19,8 +20,9 @@ export function checkTurn(game: Game, release: Release, seen: Look, { decision }
   }
   if (moved && phase.kind === 'watching' && game.world.weights[release.candidate] !== 100)
     game.broken.push('promoted without 100 %');
-  if (release.plan.strategy === 'ab' && phase.kind === 'holding' && game.world.weights[release.candidate] !== 0)
+  if (release.plan.strategy === 'ab' && phase.kind === 'holding' && reached(game.world, release) > 0)
     game.broken.push('somebody who is not pinned reaches the B of an A/B test');
+  checkOthers(game, release, decision, seen);
   if (!asked) checkStepUp(game, release, seen, phase);
   const bad =
     !asked &&
@@ -31,6 +33,11 @@ export function checkTurn(game: Game, release: Release, seen: Look, { decision }
     decision.commands.some((command) => closes(command, release)) ||
     (phase.kind === 'rollingBack' && isClosed(game.world, release));
   if (bad && !goes) game.broken.push('a rollback that waits');
+}
+
+/** Percent that the candidate has, unless another hand than the driver's gave it that. */
+function reached({ weights, writer }: World, { candidate }: Release): number {
+  return writer === undefined ? weights[candidate] : 0;
 }
 
 /** As a test that is switched off is already: there is nothing to close. */
@@ -66,7 +73,7 @@ export function endOf(game: Game, release: Release): string {
   const { world, broken } = game;
   const { phase } = release.state;
   const { candidate } = release;
-  if (phase.kind === 'promoted' && world.weights[candidate] !== 100)
+  if (phase.kind === 'promoted' && world.writer === undefined && world.weights[candidate] !== 100)
     broken.push(`promoted, but ${world.weights[candidate]} % is served`);
   if (phase.kind === 'promoted' && game.candidate.failRatio === 1 && game.candidate.fromMs === 0 && !game.askedByPerson)
     broken.push('a dead version was promoted');
@@ -95,7 +102,7 @@ function checkRolledBack(game: Game, release: Release, backlog: number): void {
   const { world, broken } = game;
   const { candidate } = release;
   const lane = world.lanes[candidate];
-  if (world.weights[candidate] !== 0) broken.push(`rolled back, but the candidate has ${world.weights[candidate]} %`);
+  if (reached(world, release) > 0) broken.push(`rolled back, but the candidate has ${world.weights[candidate]} %`);
   if (world.pins.some((pin) => pin.lane === candidate)) broken.push('rolled back, but a pin leads to the candidate');
   if (lane.waiting.length + lane.stuck.length > 0 && backlog === 0) broken.push('rolled back with messages left');
   if (world.lanes[otherLane(candidate)].sources.length !== 1) broken.push('live still pulls from the other lane');
@@ -103,7 +110,7 @@ function checkRolledBack(game: Game, release: Release, backlog: number): void {
     game.head,
     orderOf(release.revision),
     spec,
-    { raisedWeight: 'overwrite', adopt: world.adopt },
+    { raisedWeight: release.plan.raisedWeight, adopt: world.adopt },
     instant(world.now),
   );
   if (again.kind !== 'refused') broken.push('a revision that was rolled back came back by itself');

@@ -8,6 +8,7 @@ import { turn } from '../policy/turn.ts';
 import { add, count, type Game, newDriver, spec } from './game.ts';
 import { orderOf, revisionNamed } from './named.ts';
 import { obey } from './obey.ts';
+import { meddle } from './others.ts';
 import { checkTurn, endOf } from './promises.ts';
 import { seeded } from './random.ts';
 import { look } from './see.ts';
@@ -63,7 +64,7 @@ function setUp(seed: number): Game {
   const written = random() < 0.25 ? { ...spec, ...test } : spec;
   world.adopt = (['bind', 'bind', 'bind', 'redeploy', 'answer'] as const)[Math.floor(random() * 5)] ?? 'bind';
   world.followsSources = random() < 0.7; // Nobody checks what is written in headgate.yaml.
-  const around: Around = { raisedWeight: 'overwrite', adopt: world.adopt };
+  const around: Around = { raisedWeight: random() < 0.5 ? 'hold' : 'overwrite', adopt: world.adopt };
   const begun = begin(head, orderOf(next), written, around, instant(world.now));
   if (begun.kind !== 'begun' || begun.head.release === undefined) throw new RangeError(`seed ${seed} does not begin`);
   return {
@@ -74,6 +75,7 @@ function setUp(seed: number): Game {
     driver: newDriver(begun.head.release, [], world),
     late: undefined,
     askedByPerson: false,
+    others: undefined,
     broken: [],
     records: [],
   };
@@ -100,9 +102,14 @@ function oneLook(game: Game, release: Release): void {
     obey(world, game.late, release.revision.id, undefined); // Nobody holds the lock for this one any more.
     game.late = undefined;
   }
+  meddle(game, release);
   const blindMs = count(game, release);
   const wishes = someWish(game);
-  const blind = { weights: random() < 0.05, workload: random() < 0.05, queue: random() < 0.05 };
+  const blind = {
+    weights: world.writer === undefined && random() < 0.05,
+    workload: random() < 0.05,
+    queue: random() < 0.05,
+  };
   const seen = look(world, driver.memory, evidenceOf(driver.evidence, blindMs), wishes, blind);
   const next = turn(game.head, release, seen);
   checkTurn(game, release, seen, next);

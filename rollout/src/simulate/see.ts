@@ -26,7 +26,7 @@ export function look(
   return {
     now: instant(world.now),
     weights,
-    writer: undefined,
+    writer: blind.weights ? undefined : world.writer,
     pins: blind.weights ? [] : world.pins,
     cannot: undefined,
     pending: undefined,

@@ -43,6 +43,8 @@ export type World = {
   now: number;
   weights: Weights;
   pins: readonly Pin[];
+  /** Who wrote weights and pins, if not the driver. */
+  writer: string | undefined;
   readonly lanes: { [lane in Lane]: SimLane };
   readonly behaviours: Map<string, Behaviour>;
   readonly ratePerSecond: number;
@@ -81,6 +83,7 @@ export function makeWorld(random: () => number, ratePerSecond: number): World {
     now: 1_000_000,
     weights: closedWeights,
     pins: [],
+    writer: undefined,
     lanes: { blue: emptyLane(['blue']), green: emptyLane(['green']) },
     behaviours: new Map(),
     ratePerSecond,

@@ -15,6 +15,13 @@ need_venv() {
   has_venv || { echo "missing: run \`apt-get install -y python3-venv\` as root" >&2; exit 69; }
 }
 
+# Two that come here at once would make it in one another's way.
+mkdir -p "$(dirname "$venv")"
+if command -v flock > /dev/null; then
+  exec 9> "$venv.lock"
+  flock 9
+fi
+
 if [ ! -e "$venv/made" ]; then
   need_venv >&2
   rm -rf "$venv"

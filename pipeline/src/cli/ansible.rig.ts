@@ -50,8 +50,7 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
   const made = await promisify(execFile)(join(repository, 'ansible/setup.sh'), { timeout: 300_000 });
   const tools = made.stdout.trim();
   const env = {
-    ...kubectlEnv,
-    PATH: `${tools}:${kubectlEnv.PATH}`,
+    ...kubectlEnv, // Without Ansible on the PATH: whoever rolls finds it by itself.
     HEADGATE_KUBECONFIG: kubeconfig,
     K8S_AUTH_KUBECONFIG: kubeconfig,
     HEADGATE_POD_NETWORK: '1',

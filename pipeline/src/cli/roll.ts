@@ -23,7 +23,7 @@ export const command: Subcommand = {
     const { env, user: actor } = shell;
     const check = flag(call, 'check');
     const say = (line: string) => shell.out(`${line}\n`);
-    const apply = byAnsible({ spec, root, options, actor, check, env, say });
+    const apply = await byAnsible({ spec, root, options, actor, check, env, say }, shell.signal);
     const images = Object.fromEntries(call.positionals.map(parsePair));
     const template = await renderTemplate(spec, { root, env }, shell.signal);
     await using ports = await openPorts(app, shell);

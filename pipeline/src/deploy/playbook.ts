@@ -2,21 +2,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ApplyRoll, describeRoll, HeadgateError, openKubeClient, type Spec } from '@headgate/rollout';
-import { onPath, tied } from '@headgate/rollout/servers';
+import { tied } from '@headgate/rollout/servers';
 import { clusterEnvironment } from '../run/environment.ts';
 import { hiddenInside } from '../run/hidden.ts';
 import { redactor } from '../run/redact.ts';
 import { secretsOf } from '../run/secrets.ts';
 import { openShell } from '../run/shell.ts';
 import { LogSpool } from '../run/spool.ts';
+import { ansibleFolder, withAnsible } from './ansible.ts';
 import { handOver } from './hand-over.ts';
-
-const folder = fileURLToPath(new URL('../../../ansible', import.meta.url));
-
-/** How a machine comes by Ansible. */
-export const ansibleCure = `PATH=$(${join(folder, 'setup.sh')}):$PATH, or \`pip install -r ${join(folder, 'requirements.txt')}\``;
 
 export type Playing = {
   readonly spec: Spec;
@@ -33,19 +28,15 @@ export type Playing = {
 };
 
 /** Refuses before anything is on record. @throws {HeadgateError} `USAGE` for an app without a cluster, `TOOL_MISSING` */
-export function byAnsible(playing: Playing): ApplyRoll {
-  const { spec, options, actor, env } = playing;
+export async function byAnsible(playing: Playing, signal: AbortSignal): Promise<ApplyRoll> {
+  const { spec, options, actor, say } = playing;
   const { app, kubernetes, queue } = spec;
   if (kubernetes === undefined) {
     throw new HeadgateError('USAGE', `Cannot roll ${app} as its headgate.yaml names no cluster`, {
       hint: 'run `headgate release`',
     });
   }
-  if (onPath('ansible-playbook', env) === undefined) {
-    throw new HeadgateError('TOOL_MISSING', 'Cannot roll as ansible-playbook must be on the PATH', {
-      hint: ansibleCure,
-    });
-  }
+  const env = await withAnsible(playing.env, say, signal);
   const { namespace } = kubernetes;
   return async ({ lane, revision, fence }, signal) => {
     using client = openKubeClient({ namespace });
@@ -59,7 +50,7 @@ export function byAnsible(playing: Playing): ApplyRoll {
       headgate_options: options,
       service_deploy_plan: { app, namespace, lane, holder: actor, services },
     };
-    return play(variables, playing, signal);
+    return play(variables, { ...playing, env }, signal);
   };
 }
 
@@ -85,7 +76,7 @@ async function play(variables: object, { check, root, env, say }: Playing, signa
     await using shell = await openShell({ root, env: own, spool: said, signal });
     const flags = ['--extra-vars', `@${file}`, '--diff', ...(check ? ['--check'] : [])];
     // Without us it has no lock. By `exec` it is our own child and no shell's.
-    const command = tied('ansible-playbook', [join(folder, 'deploy.yml'), ...flags]).flat();
+    const command = tied('ansible-playbook', [join(ansibleFolder, 'deploy.yml'), ...flags]).flat();
     return (await shell.$`exec ${command}`.nothrow()).exitCode === 0;
   } finally {
     for (const report of reports) await handOver(report, redact);
@@ -96,7 +87,7 @@ async function play(variables: object, { check, root, env, say }: Playing, signa
 /** What is set in the environment already, but for the locale, stays so. */
 function settings(env: Playing['env']): Readonly<Record<string, string | undefined>> {
   return {
-    ANSIBLE_CONFIG: join(folder, 'ansible.cfg'),
+    ANSIBLE_CONFIG: join(ansibleFolder, 'ansible.cfg'),
     // The same cluster as Headgate's own.
     K8S_AUTH_KUBECONFIG: env['HEADGATE_KUBECONFIG'] ?? env['KUBECONFIG'],
     ...env,

@@ -82,7 +82,7 @@ async function carryOut(
   const wanted = { commit: change.commit, template, ancestry, reason, verifyKey, insist: false };
   if (!rolls(spec, head))
     return releaseImages(hands, images, { ...wanted, hotfix: false, handsOver: onBegun !== undefined });
-  const apply = byAnsible({ ...releasing, actor, check: false, say });
+  const apply = await byAnsible({ ...releasing, actor, check: false, say }, signal);
   const revision = await completeRevision(hands, images, wanted);
   return roll(hands, { revision, actor, reason, ancestry, insist: false }, apply);
 }

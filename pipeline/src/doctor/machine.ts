@@ -5,12 +5,13 @@ import { access } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type Finding, hint, missing, type Spec } from '@headgate/rollout';
 import { missingPackages, onPath } from '@headgate/rollout/servers';
-import { ansibleCure } from '../deploy/playbook.ts';
+import { ansibleCure } from '../deploy/ansible.ts';
 
 export type MachineFacts = {
   readonly node: string;
   readonly git: boolean;
   readonly kubectl: boolean;
+  /** Whether Ansible is there, or can be made by Python. */
   readonly ansible: boolean;
   /** Debian packages of servers of the local platform that are not there. */
   readonly packages: readonly string[];
@@ -37,7 +38,9 @@ export async function lookAtMachine(folder: string, env: Env): Promise<MachineFa
     node: process.versions.node,
     git: onPath('git', env) !== undefined,
     kubectl: onPath('kubectl', env) !== undefined,
-    ansible: onPath('ansible-playbook', env) !== undefined,
+    ansible:
+      onPath('ansible-playbook', env) !== undefined ||
+      (await answerOf('python3', ['-c', 'import ensurepip, venv'], env)) !== undefined,
     packages: missingPackages(env),
     writable: may,
     // Where nobody can say which there are, there is no reason to complain.
@@ -127,7 +130,11 @@ function checkTools(spec: Spec, facts: MachineFacts): readonly Finding[] {
     ),
     ...when(
       release.strategy === 'rolling' && !facts.ansible,
-      missing(about, 'must have ansible-playbook, by which a rolling update is carried out', ansibleCure),
+      missing(
+        about,
+        'must have ansible-playbook, by which a rolling update is carried out, or Python with venv to install it',
+        ansibleCure,
+      ),
     ),
     ...when(
       release.strategy === 'rolling' && !facts.utf8,

@@ -1,7 +1,9 @@
 // Runs a declarative Jenkinsfile without Jenkins: real sh, real exit codes, the order of stages and posts that Jenkins has.
 // groovy harness.groovy <Jenkinsfile> <workspace> <vars folder>; writes one JSON object per thing that happened.
-// HARNESS_INPUT=denied: whoever is asked says no. HARNESS_SECRET: what every credential holds.
+// HARNESS_INPUT=denied: whoever is asked says no. HARNESS_CREDENTIALS: a JSON object of the credentials that this Jenkins has, by id: a text,
+// { "user", "password" }, or { "content" } of a file; absent: none.
 import groovy.json.JsonOutput
+import groovy.json.JsonSlurper
 
 class Stopped extends RuntimeException {
   String result
@@ -11,7 +13,9 @@ class Stopped extends RuntimeException {
 class Harness {
   File workspace
   Map<String, Object> library = [:]
-  Map<String, String> variables = [:]
+  /** Of the controller, as Jenkins has them from its global properties, and those that are set on the way. */
+  Map<String, String> variables = new LinkedHashMap(System.getenv())
+  Map<String, Object> credentials = new JsonSlurper().parseText(System.getenv('HARNESS_CREDENTIALS') ?: '{}')
   String result = 'SUCCESS'
   boolean stopsAfterUnstable = false
   boolean skipping = false
@@ -44,11 +48,27 @@ class Steps {
   void retry(Map options, Closure body) { harness.within(body, this) }
   def agent() { 'agent' }
   def nonresumable() { 'nonresumable' }
-  def string(Map options) { options }
+  def string(Map options) { [(options.variable): secretOf(options, String)] }
+  def file(Map options) {
+    def kept = File.createTempFile('credential', '')
+    kept.deleteOnExit()
+    kept.text = secretOf(options, Map).content
+    [(options.variable): kept.path]
+  }
+  def usernamePassword(Map options) {
+    def pair = secretOf(options, Map)
+    [(options.usernameVariable): pair.user, (options.passwordVariable): pair.password]
+  }
+
+  /** As Jenkins does, it fails for an id that it does not have, and for one of another kind. */
+  private Object secretOf(Map options, Class kind) {
+    def secret = harness.credentials[options.credentialsId]
+    if (kind.isInstance(secret)) return secret
+    throw new Stopped('FAILURE', "Could not find credentials entry with ID '${options.credentialsId}'")
+  }
 
   void withCredentials(List bindings, Closure body) {
-    def given = System.getenv('HARNESS_SECRET')
-    withVariables(bindings.collectEntries { [(it.variable): given == null ? 'secret-of-' + it.credentialsId : given] }, body)
+    withVariables(bindings.inject([:]) { all, one -> all + one }, body)
   }
 
   void withEnv(List pairs, Closure body) {
@@ -197,6 +217,10 @@ new File(vars).listFiles().findAll { it.name.endsWith('.groovy') }.each { source
 }
 def script = shell.parse(new File(file))
 script.binding.setVariable('none', 'none')
+// Its own functions call steps, too.
+def ownSteps = new Steps(harness)
+script.metaClass.methodMissing = { String name, Object given -> ownSteps.invokeMethod(name, given) }
+script.metaClass.propertyMissing = { String name -> ownSteps.getProperty(name) }
 script.metaClass.pipeline = { Closure body -> harness.within(body, new Top(harness)) }
 script.run()
 harness.tell(kind: 'end', result: harness.result)

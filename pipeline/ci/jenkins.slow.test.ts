@@ -35,9 +35,12 @@ withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell', () => {
   /** A program in the place of Headgate that writes down how it was called, leaves a report, and ends as it is told to. */
   async function headgate(exits: Readonly<Record<string, number>>): Promise<void> {
     const program = `#!/usr/bin/env node
-const { appendFileSync, mkdirSync, writeFileSync } = require('node:fs');
+const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const args = process.argv.slice(2);
-appendFileSync('calls.jsonl', JSON.stringify({ args, key: process.env.HEADGATE_SIGNING_KEY, approver: process.env.HEADGATE_APPROVER, parent: process.ppid }) + '\\n');
+const { HEADGATE_APPROVER: approver, KUBECONFIG: file, HEADGATE_CACHE_KEY, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK } = process.env;
+const KUBECONFIG = file && readFileSync(file, 'utf8');
+const secrets = { HEADGATE_CACHE_KEY, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK, KUBECONFIG };
+appendFileSync('calls.jsonl', JSON.stringify({ args, secrets, approver }) + '\\n');
 mkdirSync('out/junit', { recursive: true });
 writeFileSync('out/junit/pipeline.xml', '<testsuites/>');
 process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
@@ -48,7 +51,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
   }
 
   async function play(file = jenkinsfile, env: NodeJS.ProcessEnv = {}) {
-    const happened = await playHarness(file, workspace, env);
+    const happened = await playHarness(file, workspace, { KUBECONFIG: undefined, ...env });
     const calls = await readFile(join(workspace, 'calls.jsonl'), 'utf8').catch(() => '');
     return {
       happened,
@@ -57,7 +60,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
       calls: calls
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as { args: readonly string[]; key?: string; approver?: string }),
+        .map((line) => JSON.parse(line) as { args: readonly string[]; secrets: object; approver?: string }),
     };
   }
 
@@ -80,12 +83,67 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     expect(of('stage').find(({ stage }) => stage === 'Approve')).toMatchObject({ agent: false });
   });
 
-  test('gives the signing key to those alone who sign images and the yes of a person', async () => {
-    await headgate({});
+  describe('credentials', () => {
+    const held = {
+      HARNESS_CREDENTIALS: JSON.stringify({
+        signing: 'PRIVATE KEY',
+        cache: 'cache key',
+        hook: 'https://hooks.example/1',
+        cluster: { content: 'kind: Config' },
+        registry: { user: 'kim', password: 'of kim' },
+      }),
+    };
+    const named = {
+      HEADGATE_SIGNING_KEY_CREDENTIAL: 'signing',
+      HEADGATE_CACHE_KEY_CREDENTIAL: 'cache',
+      HEADGATE_WEBHOOK_CREDENTIAL: 'hook',
+      HEADGATE_KUBECONFIG_CREDENTIAL: 'cluster',
+      HEADGATE_REGISTRY_CREDENTIAL: 'registry',
+    };
 
-    const { calls } = await play();
+    test('that variables name go to the stages that need them, and to no other', async () => {
+      await headgate({});
 
-    expect(calls.filter(({ key }) => key !== undefined).map(({ args }) => args[1])).toEqual(['publish', 'production']);
+      const { result, calls } = await play(jenkinsfile, { ...held, ...named });
+
+      const shared = {
+        HEADGATE_CACHE_KEY: 'cache key',
+        HEADGATE_REGISTRY_TOKEN: 'of kim',
+        HEADGATE_REGISTRY_USER: 'kim',
+        HEADGATE_WEBHOOK: 'https://hooks.example/1',
+        KUBECONFIG: 'kind: Config',
+      };
+      const signs = { ...shared, HEADGATE_SIGNING_KEY: 'PRIVATE KEY' };
+      expect(result).toBe('SUCCESS');
+      expect(Object.fromEntries(calls.map(({ args, secrets }) => [args[1], secrets]))).toEqual({
+        check: { HEADGATE_WEBHOOK: shared.HEADGATE_WEBHOOK },
+        images: shared,
+        publish: signs,
+        staging: shared,
+        perf: shared,
+        production: signs, // The yes of a person is signed.
+      });
+    });
+
+    test('are optional: where no variable names one, none is bound', async () => {
+      await headgate({});
+
+      const { result, calls } = await play(jenkinsfile, held);
+
+      expect(result).toBe('SUCCESS');
+      expect(calls.map(({ secrets }) => secrets)).toEqual(calls.map(() => ({})));
+    });
+
+    test('that are named and not there fail the stage, as on Jenkins', async () => {
+      await headgate({});
+
+      const { result, calls, of } = await play(jenkinsfile, { HEADGATE_SIGNING_KEY_CREDENTIAL: 'signing' });
+
+      expect([result, calls.at(-1)?.args[1]]).toEqual(['FAILURE', 'images']);
+      expect(of('stopped')).toEqual([
+        expect.objectContaining({ stage: 'Publish', why: "Could not find credentials entry with ID 'signing'" }),
+      ]);
+    });
   });
 
   test.each([

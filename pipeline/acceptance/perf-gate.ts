@@ -130,7 +130,14 @@ async function openBench() {
   const measure = async (proxy: string, size: Size): Promise<Measured> => {
     const [before, after] = [await images('v1'), await images(proxy)];
     const folders = { imageFolder: join(folder, 'images'), workFolder: join(folder, 'work') };
-    const load = { requests, perSecond: perfDefaults.perSecond, ...size, crossCheck: false, say: () => {} };
+    const load = {
+      requests,
+      perSecond: perfDefaults.perSecond,
+      ...size,
+      crossCheck: false,
+      say: () => {},
+      warn: () => {},
+    };
     return measurePerf({ app, services, before, after, ...folders, ...load }, AbortSignal.timeout(runMaxMs));
   };
   return {

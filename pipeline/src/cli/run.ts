@@ -4,19 +4,18 @@ import { type Target, targets } from '../deploy/delivery.ts';
 import { requireHistory } from '../host/git.ts';
 import type { CiHost } from '../host/host.ts';
 import type { PlannedStep } from '../plan.ts';
-import { sentenceOf } from '../report/ending.ts';
 import { filesReporter } from '../report/files.ts';
 import { jsonReporter } from '../report/json.ts';
 import { formatPlan } from '../report/lines.ts';
 import { type RunRecord, recordReporter } from '../report/record.ts';
-import { type EndedRelease, tellRelease } from '../report/release.ts';
-import { planSummary, summaryOf } from '../report/summary.ts';
-import type { RunResult } from '../run.ts';
+import type { EndedRelease } from '../report/release.ts';
+import { planSummary } from '../report/summary.ts';
 import { type Delivery, deliver, planDelivery } from './deliver.ts';
-import { endOf, tell } from './ending.ts';
+import { tell } from './ending.ts';
 import { type App, appOptions, openApp, openEnvironment, openHostOf, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { count, flag, type Shell, type Subcommand, text } from './shell.ts';
+import { tellRun } from './told-run.ts';
 
 export const command: Subcommand = {
   usage: 'check|images|publish|staging|perf|production|deliver [--plan] [--from <step>] [--only <step>]',
@@ -94,13 +93,10 @@ export const command: Subcommand = {
       }),
     ];
     const result = await deliver(delivery, target, { ports, emit: presenter(shell, json), reporters }, shell);
-    await report(host, { target, record, result, ended, begun, root: app.folder }, shell);
-    await tellRun(host, { target, record, result, ended, begun, root: app.folder }, app, shell);
+    await tellRun({ target, what: target, record, result, ended, begun }, { app, host, shell });
     return result.exitCode;
   },
 };
-
-const tellMaxMs = 30_000;
 
 /** Targets that end in a release, which must know how commits follow each other. */
 const releasing: ReadonlySet<Target> = new Set(['staging', 'perf', 'production', 'deliver']);
@@ -123,48 +119,6 @@ async function tellNothing(
   const { commit, dirty } = await host.change(shell.signal);
   const told = { what: target, exitCode: 0, text, commit: dirty ? undefined : commit, release: undefined };
   await tell({ ...told, byDriver: false }, app, { host, shell });
-}
-
-type Told = {
-  readonly target: Target;
-  readonly record: RunRecord | undefined;
-  readonly result: RunResult;
-  readonly ended: readonly EndedRelease[];
-  /** A release that was handed over. */
-  readonly begun: number | undefined;
-  readonly root: string;
-};
-
-/** What the host shows of it, and jobs that follow read. A host that takes no report changes nothing about the run. */
-async function report(host: CiHost, { target, record, result, ended, begun, root }: Told, shell: Shell): Promise<void> {
-  const { run: id, outcome, exitCode } = result;
-  try {
-    if (record !== undefined) await host.summarize(summaryOf(record));
-    // Whoever was told to go tells this still: it reads a journal and writes two files.
-    for (const one of ended) await tellRelease(one, { host, root }, AbortSignal.timeout(tellMaxMs));
-    const handedOver = begun === undefined ? {} : { release: String(begun) };
-    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode), ...handedOver });
-  } catch (error) {
-    shell.err(`The run has ended, and could not be told to ${host.kind}: ${String(error)}\n`);
-  }
-}
-
-/** Tells the commit, and the webhook of what no driver tells it. */
-async function tellRun(host: CiHost, told: Told, app: App, shell: Shell): Promise<void> {
-  const { target, record, result, ended, begun } = told;
-  if (record === undefined) return;
-  const { exitCode } = result;
-  const ends = await Promise.all(ended.map((one) => endOf(one, app).catch(() => undefined)));
-  const last = ended.findIndex((one) => one.environment === undefined);
-  const text = ends[last]?.text ?? sentenceOf(record); // The better sentence.
-  const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.
-  const driven = ends.filter((end) => end !== undefined && !end.isRolling);
-  const byDriver = exitCode === 0 ? driven.length > 0 : driven.some((end) => end?.failure);
-  const release = ended[last]?.release;
-  await tell({ what: target, exitCode, text, commit, release, byDriver }, app, { host, shell });
-  if (begun === undefined) return;
-  const underWay = { what: 'release', exitCode: 4, text: `release ${begun} is under way`, commit, release: begun };
-  await tell({ ...underWay, byDriver: true }, app, { host, shell });
 }
 
 export async function showPlan(

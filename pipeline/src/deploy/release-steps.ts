@@ -37,7 +37,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
       asked: async ({ root }) => ({ values: { requests: await requestsOf(place, root) } }),
     },
     timeoutMs: perfTimeoutMs(perfDefaults),
-    run: async ({ out, root, workDir, log, gate, signal }) => {
+    run: async ({ out, root, workDir, log, annotate, gate, signal }) => {
       const images = imagesOf(out);
       if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
       const { app, services } = spec;
@@ -52,9 +52,15 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
         requests,
         priority: place.priority,
         say: log,
+        warn: (message: string) => {
+          log(message);
+          annotate({ level: 'warning', message });
+        },
       };
       const verdict = await comparePerf({ ...asked, ...perfDefaults }, signal);
-      for (const line of verdictLines(verdict)) log(line);
+      const lines = verdictLines(verdict);
+      for (const line of lines) log(line);
+      if (verdict.kind === 'notSlower') annotate({ level: 'notice', message: lines.join('; ') }); // Else its failure says so.
       for (const one of verdict.gates) gate(one);
       requireNotSlower(verdict);
     },

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRegistry } from '@headgate/rollout/servers';
 import { expect, test } from '@jest/globals';
-import { whyWithout } from '../../ci/provide.rig.ts';
 import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
 import { readRequests } from '../image/test/requests.ts';
@@ -14,7 +13,7 @@ import { perfRule } from './rule.ts';
 const repository = join(import.meta.dirname, '../../..');
 const signal = AbortSignal.timeout(110_000);
 const neverCalm = { ...perfRule, looks: [{ rounds: 1, share: 1 }], stillMaxMs: 0 };
-const hasHey = (await whyWithout({ hey: 'hey' })) === undefined;
+const { PATH: path } = process.env;
 const common = { replicas: 1, probe: undefined };
 const services = {
   proxy: { ...common, port: 8080, env: { PATH_PREFIX: '/api' }, pulls: [] },
@@ -45,13 +44,17 @@ test('comparePerf() measures two versions of real images side by side, and two r
         `${repo}@${(await pushImage(layout, { repository: repo, mountFrom: undefined }, signal)).digest}`;
     }
     const lines: string[] = [];
+    const warned: string[] = [];
+    await writeFile(join(folder, 'hey'), '#!/bin/sh\necho "Requests/sec: 90"\n', { mode: 0o755 });
+    process.env['PATH'] = `${folder}:${path}`;
     const requests = await readRequests(join(repository, 'services/rating'));
     const folders = { imageFolder: join(folder, 'images'), workFolder: join(folder, 'work') };
 
     const verdict = await comparePerf(
       {
         ...{ app: 'ratings', services, before: images, after: images, requests, ...folders },
-        ...{ perSecond: 100, roundMs: 1_000, rule: neverCalm, priority: 'usual', say: (line) => lines.push(line) },
+        ...{ perSecond: 100, roundMs: 1_000, rule: neverCalm, priority: 'usual' },
+        ...{ say: (line) => lines.push(line), warn: (line) => warned.push(line) },
       },
       signal,
     );
@@ -63,10 +66,12 @@ test('comparePerf() measures two versions of real images side by side, and two r
     expect(lines).toContainEqual(
       expect.stringMatching(/^capacity.*: old (more than )?\d+\/s, new (more than )?\d+\/s$/),
     );
-    expect(lines.filter((line) => /^hey: \d+ requests\/s/.test(line))).toHaveLength(hasHey ? 1 : 0);
+    expect(lines.filter((line) => /^hey: \d+ requests\/s/.test(line))).toHaveLength(1);
+    expect(warned).toEqual(['hey under-delivered: it sent 90 of 100 requests/s']);
     expect(verdictLines(verdict)[0]).toMatch(/^cannot tell, from 0 calm of 2 rounds: only/);
     expect(() => requireNotSlower(verdict)).toThrow(expect.objectContaining({ code: 'PERF_UNDECIDED' }));
   } finally {
+    process.env['PATH'] = path;
     await registry[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   }

@@ -32,6 +32,8 @@ export type PerfRequest = App & {
   /** `usual`: none before others on this machine. */
   readonly priority?: 'usual' | undefined;
   readonly say: (line: string) => void;
+  /** Hears what makes the comparison worth less than it looks, and nobody may miss. */
+  readonly warn: (line: string) => void;
 };
 
 /** As many requests as tell 20 % on one in twenty from nothing (`npm run acceptance -- perf-replay`); short rounds find gaps between neighbours. */
@@ -56,7 +58,7 @@ export async function measurePerf(
   request: PerfRequest & { readonly crossCheck: boolean },
   signal: AbortSignal,
 ): Promise<Measured> {
-  const { perSecond, roundMs, say } = request;
+  const { perSecond, roundMs, say, warn } = request;
   const { often, rare } = loadOf(request.requests);
   await using priority = request.priority === 'usual' ? usualPriority() : await raisePriority();
   say(wordsOf(priority));
@@ -72,7 +74,9 @@ export async function measurePerf(
   if (request.crossCheck) {
     say(await capacityLine(sides, { often, rare, perSecond }, rule, signal));
     const url = `${after.origin}${often[0]?.path ?? '/'}`;
-    for (const line of await heyCheck(url, perSecond, signal)) say(line);
+    const { words, underDelivered } = await heyCheck(url, perSecond, signal);
+    say(words);
+    if (underDelivered !== undefined) warn(underDelivered);
   }
   return { rounds, rule };
 }

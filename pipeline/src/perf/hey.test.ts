@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { wordsOf } from './hey.ts';
+import { opinionOf } from './hey.ts';
 
 const report = (rate: string) => `
 Summary:
@@ -13,14 +13,17 @@ Status code distribution:
   [503]	30 responses
 `;
 
-test('wordsOf() says that hey under-delivered: it hides a standstill by sending less', () => {
-  expect(wordsOf(report('886.4'), 1_000)).toEqual([
-    'hey: 886 requests/s, p99 18 ms, 30 failed',
-    'hey under-delivered: it sent 886 of 1000 requests/s',
-  ]);
-  expect(wordsOf(report('998.0'), 1_000)).toHaveLength(1);
+test('opinionOf() says that hey under-delivered: it hides a standstill by sending less', () => {
+  expect(opinionOf(report('886.4'), 1_000)).toEqual({
+    words: 'hey: 886 requests/s, p99 18 ms, 30 failed',
+    underDelivered: 'hey under-delivered: it sent 886 of 1000 requests/s',
+  });
+  expect(opinionOf(report('998.0'), 1_000).underDelivered).toBeUndefined();
 });
 
-test('wordsOf() claims nothing from a report without a rate', () => {
-  expect(wordsOf('', 1_000)).toEqual(['not cross-checked: the report of hey has no rate']);
+test('opinionOf() claims nothing from a report without a rate', () => {
+  expect(opinionOf('', 1_000)).toEqual({
+    words: 'not cross-checked: the report of hey has no rate',
+    underDelivered: undefined,
+  });
 });

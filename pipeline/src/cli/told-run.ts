@@ -1,0 +1,70 @@
+/** What a host, a commit and a webhook hear of a run that has ended. */
+import type { Target } from '../deploy/delivery.ts';
+import type { CiHost } from '../host/host.ts';
+import { sentenceOf } from '../report/ending.ts';
+import type { RunRecord } from '../report/record.ts';
+import { type EndedRelease, tellRelease } from '../report/release.ts';
+import { summaryOf } from '../report/summary.ts';
+import type { RunResult } from '../run.ts';
+import { endOf, tell } from './ending.ts';
+import type { App } from './open.ts';
+import type { Shell } from './shell.ts';
+
+const tellMaxMs = 30_000;
+
+export type EndedRun = {
+  readonly target: Target;
+  /** By which the commit knows it: a later one of this name takes the place of an earlier one. */
+  readonly what: string;
+  /** `undefined`: it never began. */
+  readonly record: RunRecord | undefined;
+  readonly result: RunResult;
+  readonly ended: readonly EndedRelease[];
+  /** A release that was handed over. */
+  readonly begun: number | undefined;
+};
+
+type Teller = { readonly app: App; readonly host: CiHost; readonly shell: Shell };
+
+/** Tells all who asked to hear of it. */
+export async function tellRun(run: EndedRun, teller: Teller): Promise<void> {
+  await tellHost(run, teller);
+  await tellOthers(run, teller);
+}
+
+/** What the host shows of it, and jobs that follow read. A host that takes no report changes nothing about the run. */
+async function tellHost(
+  { target, record, result, ended, begun }: EndedRun,
+  { app, host, shell }: Teller,
+): Promise<void> {
+  const { run: id, outcome, exitCode } = result;
+  try {
+    if (record !== undefined) await host.summarize(summaryOf(record));
+    // Whoever was told to go tells this still: it reads a journal and writes two files.
+    for (const one of ended) await tellRelease(one, { host, root: app.folder }, AbortSignal.timeout(tellMaxMs));
+    const handedOver = begun === undefined ? {} : { release: String(begun) };
+    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode), ...handedOver });
+  } catch (error) {
+    shell.err(`The run has ended, and could not be told to ${host.kind}: ${String(error)}\n`);
+  }
+}
+
+/** Tells the commit, and the webhook of what no driver tells it. */
+async function tellOthers(
+  { what, record, result, ended, begun }: EndedRun,
+  { app, host, shell }: Teller,
+): Promise<void> {
+  if (record === undefined) return;
+  const { exitCode } = result;
+  const ends = await Promise.all(ended.map((one) => endOf(one, app).catch(() => undefined)));
+  const last = ended.findIndex((one) => one.environment === undefined);
+  const text = ends[last]?.text ?? sentenceOf(record); // The better sentence.
+  const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.
+  const driven = ends.filter((end) => end !== undefined && !end.isRolling);
+  const byDriver = exitCode === 0 ? driven.length > 0 : driven.some((end) => end?.failure);
+  const release = ended[last]?.release;
+  await tell({ what, exitCode, text, commit, release, byDriver }, app, { host, shell });
+  if (begun === undefined) return;
+  const underWay = { what: 'release', exitCode: 4, text: `release ${begun} is under way`, commit, release: begun };
+  await tell({ ...underWay, byDriver: true }, app, { host, shell });
+}

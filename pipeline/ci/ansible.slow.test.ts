@@ -27,6 +27,32 @@ describe('ansible', () => {
     expect(stderr).toContain("Profile 'production' was required, and it passed");
   }, 180_000);
 
+  test('rollback.yml names the release that it looked at: one that has begun since is not taken back', async () => {
+    const work = await mkdtemp(join(tmpdir(), 'headgate-rollback-'));
+    const calls = join(work, 'calls');
+    const status = JSON.stringify({ head: { nextRelease: 43, history: [] }, lines: [] });
+    // As `headgate` answers while release 42 is the newest.
+    await writeFile(
+      join(work, 'headgate'),
+      `#!/bin/sh\necho "$*" >>${calls}\n[ "$1" = rollback ] || echo '${status}'\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const own = { headgate_command: [join(work, 'headgate')], headgate_options: [] };
+    const variables = { ...own, rollback_release: 42, rollback_reason: 'a ticket' };
+    try {
+      await run('ansible-playbook', ['rollback.yml', '--extra-vars', JSON.stringify(variables)], { cwd: folder, env });
+
+      expect((await readFile(calls, 'utf8')).trim().split('\n')).toEqual([
+        'status --json',
+        'rollback --release 42 --reason a ticket',
+      ]);
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  }, 60_000);
+
   test("what the Prometheus operator gets has the rule file's own alerts, and leaves Alertmanager's words to it", async () => {
     const work = await mkdtemp(join(tmpdir(), 'headgate-observability-'));
     const role = join(folder, 'roles/observability');

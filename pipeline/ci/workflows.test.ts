@@ -106,7 +106,7 @@ test('every job has the rights that it uses, and no other', () => {
     'deliver.yml perf': delivers,
     'deliver.yml production': delivers,
     'deliver.yml outcome': tells,
-    'nightly-perf.yml perf': publishes,
+    'nightly-perf.yml perf': delivers,
     'promote.yml promote': tells,
     'rollback.yml rollback': tells,
     'status.yml status': read,
@@ -118,6 +118,31 @@ test('whatever makes or measures images shares the cache of results', () => {
   const sharing = Object.keys(jobs).filter((job) => Object.hasOwn(Object(jobs[job]?.secrets), 'CACHE_KEY'));
 
   expect(sharing).toEqual(['deliver', 'images', 'publish', 'staging', 'perf', 'production']);
+});
+
+test('whatever may drive a release, or ends a run, tells the webhook', () => {
+  const telling = files.flatMap((file) =>
+    Object.entries((load(readFileSync(join(folder, file), 'utf8')) as Workflow).jobs)
+      .filter(([, { secrets }]) => Object(secrets)['WEBHOOK'] === expression('secrets.HEADGATE_WEBHOOK'))
+      .map(([job]) => `${file} ${job}`),
+  );
+
+  expect(telling.sort()).toEqual([
+    ...['check', 'deliver', 'images', 'outcome', 'perf', 'production', 'publish', 'staging'].map(
+      (job) => `deliver.yml ${job}`,
+    ),
+    ...['nightly-perf.yml perf', 'promote.yml promote', 'rollback.yml rollback'],
+  ]);
+});
+
+test('what changes a lane has the environment of it, and what only looks asks nobody who approves', () => {
+  const { jobs } = load(readFileSync(join(folder, 'deliver.yml'), 'utf8')) as Workflow;
+  const environments = Object.entries(jobs).map(([job, { with: given }]) => [job, given?.['environment']]);
+
+  expect(Object.fromEntries(environments)).toEqual({
+    ...{ deliver: 'production', staging: 'staging', production: 'production' },
+    ...{ check: undefined, images: undefined, publish: undefined, perf: undefined, outcome: undefined },
+  });
 });
 
 test('the job that hands a release over holds its group no longer, and another one waits for that very release', () => {
@@ -175,6 +200,16 @@ test('the action puts nothing of an event into a script, asks for no action of o
   expect(runs.steps.at(-1)?.env).toMatchObject({ GITHUB_TOKEN: expression('github.token') });
 });
 
+test('the action has the outputs of the workflow, so that a job of another repository can wait for what it handed over', () => {
+  const { outputs } = load(readFileSync(join(repository, 'action.yml'), 'utf8')) as { outputs: Record<string, Values> };
+  const { on } = load(readFileSync(join(folder, '_run.yml'), 'utf8')) as { on: { workflow_call: { outputs: Values } } };
+  const called = Object.keys(on.workflow_call.outputs);
+
+  expect(Object.keys(outputs)).toEqual(expect.arrayContaining(called));
+  for (const [name, { value }] of Object.entries(outputs))
+    expect(value).toBe(expression(`steps.headgate.outputs.${name}`));
+});
+
 test('only _run.yml, the check of pull requests and what goes on after a yes have steps', () => {
   const withSteps = files.filter((file) =>
     Object.values((load(readFileSync(join(folder, file), 'utf8')) as Workflow).jobs).some(({ steps }) => steps),
@@ -195,7 +230,7 @@ describe('whoever starts a workflow by hand', () => {
   test.each([
     { name: 'promote', ...release, words: ['promote', '--release', '7'] },
     { name: 'rollback', ...release, words: ['rollback', '--release', '7'] },
-    { name: 'status', words: ['status'] },
+    { name: 'status', words: ['status', '--report'] },
     { name: 'approve', revision, reason: 'ticket 12', words: ['approve', revision] },
   ])('has $name act on the environment that was chosen', ({ name, words, ...given }) => {
     const reason = 'reason' in given ? ['--reason', 'ticket 12'] : [];

@@ -139,6 +139,19 @@ class Post {
   void aborted(Closure body) { when('aborted', result == 'ABORTED', body) }
 }
 
+/** Conditions of a stage: one, or the opposite of one. */
+class When {
+  Harness harness
+  boolean holds = true
+  void changeRequest() { holds = harness.variables.CHANGE_ID != null }
+  void beforeAgent(boolean isFirst) {}
+  void not(Closure body) {
+    def other = new When(harness: harness)
+    harness.within(body, other)
+    holds = !other.holds
+  }
+}
+
 /** Gathers what stands in a stage first: Jenkins, too, reads all of it before it runs any. */
 class Stage {
   Harness harness
@@ -147,15 +160,21 @@ class Stage {
   Closure steps
   Closure stages
   Closure post
+  boolean applies = true
   Stage(Harness harness, String name) { this.harness = harness; this.name = name }
 
   void agent(Closure body) { hasAgent = true }
+  void when(Closure body) {
+    def condition = new When(harness: harness)
+    harness.within(body, condition)
+    applies = condition.holds
+  }
   void steps(Closure body) { steps = body }
   void stages(Closure body) { stages = body }
   void post(Closure body) { post = body }
 
   void run() {
-    if (harness.skipping) { harness.tell(kind: 'skipped', stage: name); return }
+    if (harness.skipping || !applies) { harness.tell(kind: 'skipped', stage: name); return }
     harness.tell(kind: 'stage', stage: name, agent: hasAgent)
     try {
       if (steps != null) harness.within(steps, new Steps(harness))

@@ -179,6 +179,23 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     expect(calls.at(-1)?.args).toEqual(['run', 'perf']);
   });
 
+  test('of a pull request images are built and tested, by no secret, and nothing is published or asked', async () => {
+    await headgate({});
+    const credentials = JSON.stringify({ hook: 'https://hooks.example/1', cache: 'cache key' });
+    const named = { HEADGATE_WEBHOOK_CREDENTIAL: 'hook', HEADGATE_CACHE_KEY_CREDENTIAL: 'cache' };
+
+    const { result, calls, of } = await play(jenkinsfile, {
+      ...{ HARNESS_CREDENTIALS: credentials, ...named, CHANGE_ID: '7' },
+    });
+
+    expect(result).toBe('SUCCESS');
+    expect(calls.map(({ args, secrets }) => [args[1], secrets])).toEqual([
+      ['check', {}],
+      ['images', {}],
+    ]);
+    expect([of('input'), of('junit')]).toEqual([[], [expect.objectContaining({ files: 1 })]]);
+  });
+
   test('the step of the library calls one command, and what somebody typed stays one word', async () => {
     await headgate({ deliver: 10 });
     const file = join(workspace, 'Jenkinsfile');

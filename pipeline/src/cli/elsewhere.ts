@@ -4,6 +4,7 @@ import { findSupervisor } from '@headgate/rollout';
 import type { Sharing } from '../deploy/marks.ts';
 import { identityOf } from '../deploy/place.ts';
 import { readGit } from '../host/git.ts';
+import { isPullRequest } from '../host/host.ts';
 import type { JournalCopy } from '../journal/copy.ts';
 import { openRegistryJournal } from '../journal/registry.ts';
 import { runIdOf } from '../journal/runs.ts';
@@ -32,8 +33,7 @@ export function registryOf({ spec }: Pick<App, 'spec'>, url: string): string {
 export function sharingOf(registry: string | undefined, { env, err }: Shell): Sharing | undefined {
   const secret = env['HEADGATE_CACHE_KEY'];
   if (registry === undefined || secret === undefined || secret === '') return undefined;
-  const writes = env['GITHUB_EVENT_NAME'] !== 'pull_request'; // Its code is not ours yet.
-  return { registry, secret, writes, warn: (message: string) => err(`${message}\n`) };
+  return { registry, secret, writes: !isPullRequest(env), warn: (message: string) => err(`${message}\n`) };
 }
 
 export function journalCopyOf(sharing: ReturnType<typeof sharingOf>): JournalCopy | undefined {

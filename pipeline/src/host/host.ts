@@ -77,6 +77,13 @@ export function hostKindOf(env: Environment): HostKind {
   });
 }
 
+/** Whether a pull request is built, wherever: its code may be anybody's, and leaves nothing that other runs go by. */
+export function isPullRequest(env: Environment): boolean {
+  const { GITHUB_EVENT_NAME: event = '', GITHUB_REF: ref = '', CHANGE_ID: change = '' } = env;
+  // Reviews and comments run a pull request's code, too. Jenkins gives the number of one to builds of multibranch jobs.
+  return event.startsWith('pull_request') || ref.startsWith('refs/pull/') || change !== '';
+}
+
 export async function openHost(options: HostOptions): Promise<CiHost> {
   return (await modules[hostKindOf(options.env)]()).openHost(options);
 }

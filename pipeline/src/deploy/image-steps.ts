@@ -12,6 +12,7 @@ import { imageExists, nameImage, parsePinned, pushImage } from '../registry/clie
 import { parseRepository } from '../registry/http.ts';
 import { sha256 } from '../run/workspace.ts';
 import { type Asked, type Question, type Step, step } from '../step.ts';
+import { notesIn } from './check-notes.ts';
 import { type Marks, openMarks } from './marks.ts';
 import { hashOf, modulesIn } from './modules.ts';
 import { baseFolder, imageFolder, layoutOf, type Place, repositoryOf } from './place.ts';
@@ -35,8 +36,15 @@ export function checkStep() {
       }),
       tools: ['node'],
     },
-    run: async ({ $ }) => {
-      await $`npm run --silent check`;
+    run: async ({ $, annotate }) => {
+      try {
+        await $`npm run --silent check`;
+      } catch (error) {
+        // Of a command that ended: whoever looks at the change sees what is wrong where it is.
+        if (error instanceof Error && 'stdall' in error)
+          for (const note of notesIn(String(error.stdall))) annotate(note);
+        throw error;
+      }
     },
   });
 }

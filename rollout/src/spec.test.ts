@@ -278,14 +278,15 @@ test('parseSpec() takes a rolling update where there is a cluster, and there alo
   ]);
 });
 
-test('parseSpec() gives an environment that rolls nothing of the release of the others', () => {
-  const text = whole.replace(
-    'staging: { release: { steps: [50%], bake: 500ms } }',
-    'staging: { release: { strategy: rolling } }',
-  );
+test('parseSpec() gives an environment that rolls nothing of the release of the others but its migration', () => {
+  const image = `host/migrate@sha256:${'a'.repeat(64)}`;
+  const text = whole
+    .replace('staging: { release: { steps: [50%], bake: 500ms } }', 'staging: { release: { strategy: rolling } }')
+    .replace('  bake: 3m\n', `  bake: 3m\n  migrate: { image: ${image}, command: [up] }\n`);
+  const migrate = { image, command: ['up'] };
 
-  expect(specOf(text, 'staging').release).toMatchObject({ strategy: 'rolling', steps: [] });
-  expect(specOf(text, 'prod').release).toMatchObject({ strategy: 'canary', steps: [5, 25, 50] });
+  expect(specOf(text, 'staging').release).toMatchObject({ strategy: 'rolling', steps: [], migrate });
+  expect(specOf(text, 'prod').release).toMatchObject({ strategy: 'canary', steps: [5, 25, 50], migrate });
 });
 
 test('parseSpec() merges the chosen environment over the rest and replaces lists', () => {

@@ -233,11 +233,13 @@ function mergeAll({ base, over, local }: Layers): Node {
   return local === undefined ? tree : mergeTrees(below(local, tree), local);
 }
 
-/** What `over` is merged over: one that rolls takes nothing from a release that has a candidate. */
+/** What `over` is merged over: one that rolls takes nothing from a release that has a candidate, but what its data needs. */
 function below(over: Node, base: Node): Node {
   const { node } = nodeAt(over, ['release', 'strategy']);
-  if (base.kind !== 'map' || node.kind !== 'scalar' || node.text !== 'rolling') return base;
-  return { ...base, entries: new Map([...base.entries].filter(([key]) => key !== 'release')) };
+  const release = base.kind === 'map' ? base.entries.get('release') : undefined;
+  if (base.kind !== 'map' || release?.kind !== 'map' || node.kind !== 'scalar' || node.text !== 'rolling') return base;
+  const kept = new Map([...release.entries].filter(([key]) => key === 'migrate'));
+  return { ...base, entries: new Map(base.entries).set('release', { ...release, entries: kept }) };
 }
 
 /** A map or list is shown by its key, a part that is missing by the key of what it is missing from. */

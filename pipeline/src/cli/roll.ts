@@ -9,7 +9,7 @@ import { flag, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '[<service>=<host/name@sha256:…> …] --reason <text> [--check]',
-  help: 'On Kubernetes: puts images and manifests into the live lane itself, instance by instance, by ansible/deploy.yml and under the lock of a release. What does not come up is rolled back. Services that are not named keep what live has. Exits 0 done or nothing to do, 11 for a revision that was rolled back before, 12 refused, 13 it failed and live serves what it had, 14 it failed and so did the way back.',
+  help: 'On Kubernetes: puts images and manifests into the live lane itself, instance by instance, by ansible/deploy.yml and under the lock of a release. What does not come up is rolled back. Services that are not named keep what live has. Exits 0 done or nothing to do, 11 for a revision that was rolled back before, 12 refused, 13 it or its migration failed and live serves what it had, 14 it failed and so did the way back.',
   options: {
     ...appOptions,
     reason: { type: 'string', help: 'why; needed, as no commit says how bare digests relate to what is live' },

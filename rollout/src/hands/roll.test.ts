@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { readHead } from '../engine/book.ts';
 import { readStatus } from '../engine/status.ts';
-import { aPlatform, handsOn } from '../engine.rig.ts';
+import { aPlatform, handsOn, quick } from '../engine.rig.ts';
 import { HeadgateError } from '../errors.ts';
 import { openMemoryJournal } from '../journal/memory.ts';
 import { instant } from '../lane.ts';
@@ -296,6 +296,82 @@ test('unroll() ends what a killed driver left: until then no release begins, and
   expect(stale).toMatchObject({ kind: 'refused', text: expect.stringContaining('that is release 2') });
   expect(handled).toMatchObject({ kind: 'ended', head: { rolling: undefined, history: [{ outcome: 'rolledBack' }] } });
   expect((await live.seen()).revision).toBe(one.id);
+});
+
+const image = `registry.example/migrate@sha256:${'a'.repeat(64)}`;
+
+/** As `aLiveLane`, of an app with a migration. */
+async function aMigratingLane(command: string) {
+  const live = await aLiveLane();
+  const said: string[] = [];
+  const hands = handsOn(live.ports, {
+    spec: { ...quick, migrate: { image, command: [command] } },
+    say: (line) => said.push(line),
+  });
+  return { ...live, hands, said };
+}
+
+test('roll() runs the migration before live is touched, once for each content', async () => {
+  await using live = await aMigratingLane('up');
+  const { runs } = live.migrations;
+  const seen: unknown[] = [];
+  const apply: ApplyRoll = async (rolled, signal) => {
+    seen.push(runs.length, (await live.seen()).revision, (await live.head()).rolling?.id);
+    return live.sets(rolled, signal);
+  };
+
+  const handled = await roll(live.hands, aRequest(two), apply);
+  const again = await roll(live.hands, aRequest(aRevision({ commit: 'three' })), apply);
+
+  expect([handled, again].map(({ kind }) => kind)).toEqual(['ended', 'ended']);
+  expect(runs.map(({ lane, release, revision }) => [lane, release, revision.id])).toEqual([['blue', 2, two.id]]);
+  expect(seen).toEqual([1, one.id, 2, 1, two.id, 3]);
+});
+
+test('roll() changes nothing of live when the migration fails, and tells its last words', async () => {
+  await using live = await aMigratingLane('no such table');
+  live.unmigrated.add('no such table');
+  const before = await live.seen();
+
+  const handled = await roll(live.hands, aRequest(two), () => Promise.reject(new Error('it was applied')));
+
+  const ended = { id: 2, outcome: 'rolledBack', text: 'the migration failed: no such table' };
+  expect(handled).toMatchObject({ kind: 'ended', head: { rolling: undefined, history: [ended] } });
+  expect(await live.seen()).toEqual(before);
+  expect((await live.head()).lanes.blue?.id).toBe(one.id);
+});
+
+test('roll() that is told to go while the migration runs leaves live as it is, and the revision may come again', async () => {
+  await using live = await aMigratingLane('up');
+  const told = new AbortController();
+  const migrations = {
+    run: async () => told.abort(),
+    observe: async () => ({ kind: 'running', text: 'Pulling' }) as const,
+  };
+  const hands = { ...live.hands, ports: { ...live.ports, migrations }, signal: told.signal };
+
+  const handled = await roll(hands, aRequest(two), () => Promise.reject(new Error('it was applied')));
+
+  expect(handled).toMatchObject({ kind: 'interrupted', head: { rolling: undefined, quarantined: [] } });
+  expect(live.said).toEqual(['the migration runs (Pulling)']);
+  expect((await live.seen()).revision).toBe(one.id);
+});
+
+test('roll() of what is live already runs no migration', async () => {
+  await using live = await aMigratingLane('up');
+
+  await roll(live.hands, aRequest(one), live.sets);
+
+  expect(live.migrations.runs).toEqual([]);
+});
+
+test('previewRoll() says that a migration would be run first, and runs none', async () => {
+  await using live = await aMigratingLane('up');
+
+  await previewRoll(live.hands, aRequest(two), async () => true);
+
+  expect(live.said).toEqual(['the migration would run first: up']);
+  expect(live.migrations.runs).toEqual([]);
 });
 
 test('previewRoll() tells what would be changed with neither lock nor record', async () => {

@@ -10,6 +10,7 @@ import { type BegunRoll, beginRoll, endRoll, type RollEnd, type RollRequest } fr
 import type { Revision } from '../revision.ts';
 import type { Workload } from '../workload/workload.ts';
 import { drivingWith, type Handled, type Hands, headOf, pollMs, systemNow } from './hands.ts';
+import { lackOfMigration, sayMigration } from './migrate.ts';
 import { settled } from './settled.ts';
 
 /** What the live lane shall hold. Writes carry `fence`: a driver that was replaced changes nothing. */
@@ -23,8 +24,8 @@ const settleMaxMs = 120_000;
 const lossMaxMs = 10_000;
 
 /**
- * Rolls a revision into the live lane under the app's lock, by the hand of `apply`. From and to are in the journal before anything is
- * changed; what it says afterwards is what was seen, whatever `apply` answers.
+ * Rolls a revision into the live lane under the app's lock, by the hand of `apply`, after its migration. From and to are in the journal
+ * before anything is changed; what it says afterwards is what was seen, whatever `apply` answers.
  * @throws {HeadgateError} `LOCK_HELD`; `STEP_FAILED` if live itself could not be repaired; `ROLLBACK_FAILED` if live does not have, or does not serve, what it had
  */
 export async function roll(hands: Hands, request: RollRequest, apply: ApplyRoll): Promise<Handled> {
@@ -41,12 +42,19 @@ async function rollWith(lease: Lease, hands: Hands, request: RollRequest, apply:
   await book.write(begun.head, lease.lost);
   const { lane, before } = begun;
   const { revision } = request;
+  const failed = { lease, book, begun };
+  // What live has already needs none; all else may need the tables before its first instance starts.
+  if (before.id !== revision.id) {
+    const on = { lane, revision, release: begun.head.rolling?.id ?? 0 };
+    const lack = await lackOfMigration(hands, { on, lost: lease.lost });
+    if (lack !== undefined) return goBack(hands, { ...failed, why: lack });
+  }
   const isApplied = await apply({ lane, revision, fence: book.head.fence }, firstOf([signal, lease.lost]));
   lease.lost.throwIfAborted();
   const seeing = { workload: ports.workload, lane, revision: revision.id, timeoutMs: settleMaxMs };
   const lack = isApplied ? await settled(seeing, lease.lost) : 'its instances did not come up, or could not be set';
   if (before.id === revision.id) return repaired(book, lease, lack);
-  if (lack !== undefined) return goBack(hands, { lease, book, begun, why: signal.aborted ? 'interrupted' : lack });
+  if (lack !== undefined) return goBack(hands, { ...failed, why: signal.aborted ? 'interrupted' : lack });
   // Nothing changes for the pods; what only the former revision had goes.
   await ports.workload.setRevision(lane, revision, lease.lost);
   return close(book, lease, { outcome: 'promoted', text: 'every instance of the live lane has it', isBad: false });
@@ -58,7 +66,9 @@ export async function previewRoll(hands: Hands, request: RollRequest, apply: App
   const begun = refuseRenamed(head, hands.spec) ?? beginRoll(head, request, systemNow());
   if (begun.kind === 'refused') return begun;
   const { revision } = request;
-  if (await apply({ lane: begun.lane, revision, fence: head.fence + 1 }, hands.signal))
+  const { lane, before } = begun;
+  if (before.id !== revision.id) await sayMigration(hands, { lane, revision, release: head.nextRelease });
+  if (await apply({ lane, revision, fence: head.fence + 1 }, hands.signal))
     return { kind: 'nothing', text: 'nothing was changed' };
   throw new HeadgateError('STEP_FAILED', `Cannot tell what ${revision.id.slice(0, 8)} would change`, {
     hint: 'the words above say why',

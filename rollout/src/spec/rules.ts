@@ -157,7 +157,7 @@ const rolling: Rule = (spec) => {
   const { release = {} } = spec;
   if (release.strategy !== 'rolling') return [];
   const path = ['release', 'strategy'];
-  const others = Object.keys(release).filter((key) => !['strategy', 'steps', 'pins'].includes(key)); // These have rules.
+  const others = Object.keys(release).filter((key) => !['strategy', 'steps', 'pins', 'migrate'].includes(key)); // These have rules.
   return [
     ...when(!isWritten(spec, 'kubernetes'), { path, rule: 'must not be rolling without a part "kubernetes"' }),
     ...others.map((key) => ({ path: ['release', key], rule: 'must be left out, as the strategy is rolling' })),

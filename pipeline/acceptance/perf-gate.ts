@@ -138,7 +138,10 @@ async function openBench() {
       say: () => {},
       warn: () => {},
     };
-    return measurePerf({ app, services, before, after, ...folders, ...load }, AbortSignal.timeout(runMaxMs));
+    return measurePerf(
+      { app, services, migrate: undefined, before, after, ...folders, ...load },
+      AbortSignal.timeout(runMaxMs),
+    );
   };
   return {
     measure,

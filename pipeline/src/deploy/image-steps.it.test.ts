@@ -133,8 +133,10 @@ async function publishing(address: string) {
     root: bench.root,
     run: (options: Parameters<Bench['run']>[1] = {}) => bench.run([image, tested, publish], options),
     /** What the real test of the image would do beside these live versions. */
-    planTest: async (live: Place['live']) =>
-      (await bench.plan([image, imageTest({ ...place, live }, 'web', image)]))[1],
+    planTest: async (live: Place['live'], release: Partial<Place['spec']['release']> = {}) => {
+      const spec = { ...place.spec, release: { ...place.spec.release, ...release } };
+      return (await bench.plan([image, imageTest({ ...place, spec, live }, 'web', image)]))[1];
+    },
     [Symbol.asyncDispose]: async () => {
       await bench[Symbol.asyncDispose]();
       await rm(cache, { recursive: true });
@@ -168,6 +170,9 @@ test('an image is not taken for tested because the registry has it: it is where 
   expect(await ground.planTest(undefined)).toEqual(untested);
   expect(await ground.planTest({ web: `${name}@sha256:${'b'.repeat(64)}` })).toEqual(untested);
   expect(await ground.planTest({ web: own })).toEqual({ step: 'imagetest:web', kind: 'nothing-to-do' });
+  // Nor has it met the tables of a migration because it is live.
+  const migrate = { image: `host/migrate@sha256:${'c'.repeat(64)}`, command: ['up'] };
+  expect(await ground.planTest({ web: own }, { migrate })).toEqual(untested);
 });
 
 test('a registry that is away for a moment makes publishing flaky, and fails none', async () => {

@@ -1,4 +1,4 @@
-import { canonicalJson, type Gate } from '@headgate/rollout';
+import { canonicalJson, type Gate, migrationMaxMs } from '@headgate/rollout';
 import { comparePerf, perfDefaults, perfTimeoutMs, requireNotSlower, verdictLines } from '../perf/gate.ts';
 import { type Step, step } from '../step.ts';
 import { imageTestCode, type Publish, requestsOf } from './image-steps.ts';
@@ -29,14 +29,15 @@ export function imagesOf(out: unknown): Readonly<Record<string, string>> {
 /** Its result is a function of both versions: a version that was compared with this very live one is not compared again. */
 export function perfStep(place: Place, publish: Publish, after: readonly Step[]) {
   const { spec, live = {} } = place;
+  const { migrate } = spec.release;
   return step('perf', {
     kind: 'pure',
     needs: [publish, ...after],
     inputs: {
-      values: { live, services: spec.services, ...perfDefaults },
+      values: { live, services: spec.services, migrate: migrate ?? null, ...perfDefaults },
       asked: async ({ root }) => ({ values: { requests: await requestsOf(place, root) } }),
     },
-    timeoutMs: perfTimeoutMs(perfDefaults),
+    timeoutMs: perfTimeoutMs(perfDefaults) + (migrate === undefined ? 0 : migrationMaxMs),
     run: async ({ out, root, workDir, log, annotate, gate, signal }) => {
       const images = imagesOf(out);
       if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
@@ -45,6 +46,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
       const asked = {
         app,
         services,
+        migrate,
         before: live,
         after: images,
         imageFolder: imageFolder(place),

@@ -52,7 +52,7 @@ test('comparePerf() measures two versions of real images side by side, and two r
 
     const verdict = await comparePerf(
       {
-        ...{ app: 'ratings', services, before: images, after: images, requests, ...folders },
+        ...{ app: 'ratings', services, migrate: undefined, before: images, after: images, requests, ...folders },
         ...{ perSecond: 100, roundMs: 1_000, rule: neverCalm, priority: 'usual' },
         ...{ say: (line) => lines.push(line), warn: (line) => warned.push(line) },
       },

@@ -4,6 +4,7 @@ import { HeadgateError, type Lane } from '@headgate/rollout';
 import { pullImage } from '@headgate/rollout/local';
 import { type App, type Ground, openGround } from '../image/test/ground.ts';
 import { type Instance, startInstance, untilReady } from '../image/test/instance.ts';
+import { lackOfMigration } from '../image/test/migrate.ts';
 import type { RecordedRequest } from '../image/test/requests.ts';
 import { capacityLine } from './capacity.ts';
 import { heyCheck } from './hey.ts';
@@ -44,7 +45,7 @@ export function perfTimeoutMs({ roundMs, rule }: Pick<PerfRequest, 'roundMs' | '
   return 2 * roundsMaxOf(rule) * 2 * roundMs + 300_000;
 }
 
-/** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START`, `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE`, `USAGE` */
+/** @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START`, `IMAGE_CORRUPT`, `REGISTRY_UNREACHABLE`, `USAGE`; `STEP_FAILED` if the migration fails */
 export async function comparePerf(request: PerfRequest, signal: AbortSignal): Promise<PerfVerdict> {
   const { rounds, rule } = await measurePerf({ ...request, crossCheck: true }, signal);
   return judgePerf(rounds, rule);
@@ -64,6 +65,7 @@ export async function measurePerf(
   say(wordsOf(priority));
   const rule = priority.lacking === undefined ? { ...request.rule, othersMax: Number.POSITIVE_INFINITY } : request.rule;
   await using ground = await openGround(request, request, signal);
+  requireMigrated(await lackOfMigration(ground, { ...request, live: request.before }, signal));
   await using before = await startVersion(ground, { images: request.before, lane: 'blue' }, request, signal);
   await using after = await startVersion(ground, { images: request.after, lane: 'green' }, request, signal);
   const sides = { before: before.origin, after: after.origin };
@@ -79,6 +81,13 @@ export async function measurePerf(
     if (underDelivered !== undefined) warn(underDelivered);
   }
   return { rounds, rule };
+}
+
+function requireMigrated(lack: string | undefined): void {
+  if (lack === undefined) return;
+  throw new HeadgateError('STEP_FAILED', `Cannot compare versions as their migration failed: ${lack}`, {
+    hint: 'mend the image or the command of `release.migrate`, or the tables that it changes',
+  });
 }
 
 function wordsOf({ lacking }: Priority): string {

@@ -51,7 +51,7 @@ export function openKubernetesMigrations(target: KubernetesTarget): Migrations {
         if (seen.kind !== 'absent') return;
         // Whoever releases again means that too. Its name is free when it has gone; until then this is asked for again.
         if (seen.uid !== undefined) return client.remove(kinds.Job, nameOf(migration), signal, seen.uid);
-        const [service, template] = runsAs(migration);
+        const [service, template] = runsAs(migration.revision.template);
         await makeConfigMaps({ client, app, lane: migration.lane, service }, template, signal);
         await client.create(kinds.Job, jobOf(target, nameOf(migration), migration), signal); // Or another driver has.
       }),
@@ -62,7 +62,7 @@ export function openKubernetesMigrations(target: KubernetesTarget): Migrations {
 /** What it runs as has the database's address; what that has beside it, and is asked for as long as it runs, is left out. */
 function jobOf({ app, existing, natsUrl }: KubernetesTarget, name: string, migration: Migration): KubeObject {
   const { lane, revision, image, command, release } = migration;
-  const [service, template] = runsAs(migration);
+  const [service, template] = runsAs(migration.revision.template);
   const { spec } = podTemplateOf({ app, existing, lane, service, revision, template }, natsUrl);
   const { topologySpreadConstraints: _spread, initContainers: _before, containers = [], ...pod } = spec ?? {};
   const { ports: _ports, lifecycle: _end, args: _args, ...main } = { ...containers[0] };

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Lane } from '../lane.ts';
-import { canonicalJson, type Revision, type ServiceTemplate } from '../revision.ts';
+import { canonicalJson, type LaneTemplate, type Revision, type ServiceTemplate } from '../revision.ts';
 
 /** A program that brings the data to what a version needs. Users of the version before are served meanwhile, so it may only add. */
 export type Migration = {
@@ -40,9 +40,9 @@ export function contentOf({ image, command }: Pick<Migration, 'image' | 'command
 }
 
 /** It runs as one of the workers, of which one has the database; an app without any has its proxy. */
-export function runsAs({ revision }: Migration): readonly [service: string, template: ServiceTemplate] {
-  const services = Object.entries(revision.template.services);
-  const [first] = services.filter(([, { port }]) => port === undefined).concat(services);
+export function runsAs({ services }: LaneTemplate): readonly [service: string, template: ServiceTemplate] {
+  const all = Object.entries(services);
+  const [first] = all.filter(([, { port }]) => port === undefined).concat(all);
   if (first === undefined) throw new RangeError('a revision has a service');
   return first;
 }

@@ -1,13 +1,18 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LaneTemplate } from '@headgate/rollout';
+import type { LaneTemplate, MigrateSpec } from '@headgate/rollout';
 import { type PulledImage, pullImage } from '@headgate/rollout/local';
 import { freePort, type RunningServer, startNats, startPostgres, startRegistry } from '@headgate/rollout/servers';
 import { bootstrap, openConnection } from '@headgate/rollout/setup';
 import { connect, type NatsConnection } from 'nats';
 import { pushImage } from '../../registry/client.ts';
 
-export type App = { readonly app: string; readonly services: LaneTemplate['services'] };
+export type App = {
+  readonly app: string;
+  readonly services: LaneTemplate['services'];
+  /** What a release does to the data before its candidate starts; `undefined`: nothing. */
+  readonly migrate: MigrateSpec | undefined;
+};
 
 /** Real servers for one image test, on free ports of loopback; both lanes are bootstrapped. */
 export interface Ground extends AsyncDisposable {

@@ -20,19 +20,31 @@ export async function startInstance(
   ground: Ground,
   { service, lane, image }: { service: string; lane: Lane; image: PulledImage },
 ): Promise<Instance> {
-  const { app, services } = ground.app;
-  const template = services[service];
-  invariant(template !== undefined, `a service without a template is tested: ${service}`);
-  const revision = makeRevision({ digests: {}, repositories: {}, template: { services }, commit: undefined });
   const ports = { host: '127.0.0.1', port: await freePort(), adminPort: await freePort() };
-  const database = template.pulls.length > 0 ? await ground.databaseUrl() : undefined;
-  const seat = { app, existing: undefined, lane, service, revision, template };
-  const env = environmentOf(seat, { nats: ground.natsUrl, database }, ports);
+  const env = await environmentIn(ground, { service, lane }, ports);
   const logFile = join(ground.folder, `${service}-${ports.adminPort}.log`);
   return {
     ...(await startSandboxed(image, { env, logFile })),
-    http: `http://127.0.0.1:${ports.port}${template.env['PATH_PREFIX'] ?? ''}`,
+    http: `http://127.0.0.1:${ports.port}${ground.app.services[service]?.env['PATH_PREFIX'] ?? ''}`,
     admin: `http://127.0.0.1:${ports.adminPort}`,
+  };
+}
+
+/** What a process of the service is told there. Its database is the test's own whatever headgate.yaml names: nothing is tried, or migrated, on real data. */
+export async function environmentIn(
+  ground: Ground,
+  { service, lane }: { service: string; lane: Lane },
+  ports: { host: string; port: number; adminPort: number },
+): Promise<Readonly<Record<string, string>>> {
+  const { app, services, migrate } = ground.app;
+  const template = services[service];
+  invariant(template !== undefined, `a service without a template is tested: ${service}`);
+  const revision = makeRevision({ digests: {}, repositories: {}, template: { services }, commit: undefined });
+  const database = template.pulls.length > 0 || migrate !== undefined ? await ground.databaseUrl() : undefined;
+  const seat = { app, existing: undefined, lane, service, revision, template };
+  return {
+    ...environmentOf(seat, { nats: ground.natsUrl, database }, ports),
+    ...(database !== undefined && { DATABASE_URL: database }),
   };
 }
 

@@ -37,6 +37,7 @@ test.each([
           ...{
             app: 'shop',
             services: { web },
+            migrate: undefined,
             service: 'web',
             layout,
             requests: [],

@@ -8,7 +8,8 @@ import { fromMachine } from '../base.ts';
 import { type ImageBuilder, openImageBuilder } from '../image.ts';
 import { findCrossed } from './crossed.ts';
 import { openGround } from './ground.ts';
-import { startInstance } from './instance.ts';
+import { startInstance, untilReady } from './instance.ts';
+import { lackOfMigration } from './migrate.ts';
 import { type RecordedRequest, readRequests } from './requests.ts';
 import { type ImageTestRequest, testImage } from './test-image.ts';
 
@@ -59,6 +60,7 @@ describe('testImage()', () => {
     return {
       app: 'ratings',
       services,
+      migrate: undefined,
       service,
       layout,
       imageFolder: join(folder, 'images'),
@@ -77,6 +79,19 @@ describe('testImage()', () => {
     await writeFile(join(folder, source, 'src/main.ts'), main);
     return (await builder.build({ workspace: folder, source, labels: {}, layout: join(folder, 'out', name) }, signal))
       .layout;
+  }
+
+  const pg = `
+    const { default: pg } = await import(${JSON.stringify(join(repository, 'node_modules/pg/esm/index.mjs'))});
+    const client = new pg.Client({ connectionString: process.env.DATABASE_URL });
+    await client.connect();`;
+
+  /** A migration that is one statement. */
+  async function aMigration(statement: string): Promise<ImageTestRequest['migrate']> {
+    const layout = await anImageOf('migration', `${pg} await client.query(process.argv[2] ?? ''); await client.end();`);
+    const name = `${new URL(registry.url).host}/ratings/migration`;
+    const { digest } = await pushImage(layout, { repository: name, mountFrom: undefined }, signal);
+    return { image: `${name}@${digest}`, command: ['/usr/local/bin/node', '/app/main.mjs', statement] };
   }
 
   test.each(['proxy', 'rating'])('passes the %s, with live on the other side', async (service) => {
@@ -114,6 +129,57 @@ describe('testImage()', () => {
     const [ready, ...others] = report.checks;
     expect(ready).toMatchObject({ outcome: 'failed', detail: 'it ended with 3: no database' });
     expect(new Set(others.map(({ outcome }) => outcome))).toEqual(new Set(['skipped']));
+  });
+
+  test('runs the migration before it starts a version that needs its tables', async () => {
+    const needing = `${pg} await client.query('select name from regions'); await client.end();
+      await import(${JSON.stringify(join(repository, 'services/rating/src/main.ts'))});`;
+    const request = { ...requestFor('rating', await anImageOf('needing', needing)), live };
+
+    const without = await testImage(request, signal);
+    const report = await testImage(
+      { ...request, migrate: await aMigration('create table regions (name text)') },
+      signal,
+    );
+
+    expect(without.checks[0]).toMatchObject({ outcome: 'failed', detail: expect.stringMatching(/^it ended with 1: /) });
+    expect(report.checks.filter(({ outcome }) => outcome !== 'passed')).toEqual([]);
+    expect(report.checks.slice(0, 2).map(({ name }) => name)).toEqual(['migrates', 'ready within 10 s']);
+    expect(report.checks.map(({ name }) => name)).toContain('versions crossed');
+  });
+
+  test('fails a migration with its last words, before anything is started', async () => {
+    const migrate = await aMigration('select name from nowhere');
+
+    const report = await testImage({ ...requestFor('rating', join(folder, 'out/rating')), migrate }, signal);
+
+    expect(report).toMatchObject({ ok: false, checks: [{ name: 'migrates', outcome: 'failed' }] });
+    expect(report.checks[0]?.detail).toMatch(/^it ended with 1: .*relation "nowhere" does not exist/s);
+  });
+
+  test('refuses a migration that takes from the live worker what it needs', async () => {
+    const layout = join(folder, 'out/proxy');
+    // Of a table that live makes by itself, when it starts.
+    const alter = 'alter table ratings add column region text';
+    const crossed = async (statement: string) => {
+      const request = { ...requestFor('proxy', layout), live, migrate: await aMigration(statement) };
+      await using ground = await openGround(request, request, signal);
+      const image = await ground.unpack(layout, signal);
+      expect(await lackOfMigration(ground, request, signal)).toBeUndefined();
+      await using instance = await startInstance(ground, { service: 'proxy', lane: 'blue', image });
+      await untilReady(instance, signal);
+      return findCrossed({ request, ground, image, instance }, signal);
+    };
+
+    const [adding, demanding] = [await crossed(alter), await crossed(`${alter} not null`)];
+
+    expect(adding).toMatchObject({ outcome: 'passed' });
+    expect(demanding).toEqual({
+      outcome: 'failed',
+      detail: expect.stringMatching(
+        /^post\.ratings with live's rating got \d+, not 201.*after a rollback they meet so/,
+      ),
+    });
   });
 
   test('refuses a proxy that does not get on with the live worker, unless a rollback hands on nothing', async () => {

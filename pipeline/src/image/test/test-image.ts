@@ -1,15 +1,25 @@
 /** The image test: the exact bytes that would be published, run beside real servers, before any registry sees them. */
 
 import { join } from 'node:path';
-import { type Adoption, withDeadline } from '@headgate/rollout';
+import { type Adoption, migrationMaxMs, withDeadline } from '@headgate/rollout';
 import type { PulledImage } from '@headgate/rollout/local';
 import { type Descriptor, readLayout } from '../layout.ts';
 import { findCrossed } from './crossed.ts';
 import { type App, type Ground, openGround } from './ground.ts';
 import { type Instance, startInstance, untilReady } from './instance.ts';
 import { checkSize, findBakedSecrets, findForbidden } from './layers.ts';
+import { lackOfMigration } from './migrate.ts';
 import { proxyChecks } from './proxy.ts';
-import { expectNone, type Finding, failed, type ImageTestReport, passed, runChecks } from './report.ts';
+import {
+  type Check,
+  type CheckPlan,
+  expectNone,
+  type Finding,
+  failed,
+  type ImageTestReport,
+  passed,
+  runChecks,
+} from './report.ts';
 import type { RecordedRequest } from './requests.ts';
 import { startSandboxed } from './sandbox.ts';
 import { workerChecks } from './worker.ts';
@@ -53,6 +63,14 @@ export async function testImage(request: ImageTestRequest, signal: AbortSignal):
   const { manifest, contents } = await readLayout(request.layout);
   await using ground = await openGround(request, request, signal);
   const image = await ground.unpack(request.layout, signal);
+  const reportOf = (checks: readonly Check[]): ImageTestReport => ({
+    service: request.service,
+    digest: manifest.digest,
+    ok: checks.every(({ outcome }) => outcome !== 'failed'),
+    checks,
+  });
+  const before = await runChecks(migrationChecks(ground, request), signal);
+  if (!reportOf(before).ok) return reportOf(before); // No version can be told by tables that are not there.
   await using instance = await startInstance(ground, { service: request.service, lane: 'blue', image });
   const trial = { request, ground, image, instance };
   const layers = request.foreignBase ? contents.layers.slice(-1) : contents.layers;
@@ -72,12 +90,19 @@ export async function testImage(request: ImageTestRequest, signal: AbortSignal):
     ],
     signal,
   );
-  return {
-    service: request.service,
-    digest: manifest.digest,
-    ok: checks.every(({ outcome }) => outcome !== 'failed'),
-    checks,
+  return reportOf([...before, ...checks]);
+}
+
+/** Before the first instance, as in a release; the app without a migration has none. */
+function migrationChecks(ground: Ground, request: ImageTestRequest): readonly CheckPlan[] {
+  const { migrate } = request;
+  if (migrate === undefined) return [];
+  const find = async (signal: AbortSignal) => {
+    const lack = await lackOfMigration(ground, request, signal);
+    return lack === undefined ? passed(migrate.command.join(' ')) : failed(lack);
   };
+  // Twice, and live is started between.
+  return [{ name: 'migrates', find, maxMs: 2 * migrationMaxMs + 60_000 }];
 }
 
 async function ready({ instance }: Trial, signal: AbortSignal): Promise<Finding> {

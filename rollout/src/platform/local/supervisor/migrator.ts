@@ -101,7 +101,7 @@ export class Migrator {
     const { app, around, resolveImage } = this.#options;
     const { image, command, lane, revision } = migration;
     const { root, config } = await resolveImage(image, over);
-    const [service, template] = runsAs(migration);
+    const [service, template] = runsAs(revision.template);
     const seat = { app, lane, service, revision, template, existing: undefined };
     const boxed = await startBoxed({
       bwrap: around.bwrap,

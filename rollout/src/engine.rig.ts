@@ -89,6 +89,7 @@ export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest
       frontend: undefined,
       baseImage: undefined,
       release: spec,
+      perf: { msMax: { p50: 50, p95: 200, p99: 400 }, perSec: 1_000, tolerancePercent: 10, tolerance99Percent: 25 },
       approvers: [],
       webhook: undefined,
     },

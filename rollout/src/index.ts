@@ -63,7 +63,7 @@ export { duration, failedRatio, odds, short } from './report/words.ts';
 export type { ConfigMapTemplate, Digest, LaneTemplate, PodTemplate, Revision } from './revision.ts';
 export { canonicalJson, digest, makeRevision, templateOf } from './revision.ts';
 export { durationMs } from './spec/read.ts';
-export type { Adoption, MigrateSpec, ServiceSpec, Spec, SpecIssue, SpecValue } from './spec.ts';
+export type { Adoption, MigrateSpec, PerfSpec, ServiceSpec, Spec, SpecIssue, SpecValue } from './spec.ts';
 export { formatIssues, parseSpec } from './spec.ts';
 export { readLaneEnvironment, type Variable } from './workload/kubernetes/environment.ts';
 export { describeRoll } from './workload/kubernetes/roll.ts';

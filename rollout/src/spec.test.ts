@@ -69,6 +69,7 @@ test('parseSpec() gives the parts that were left out their defaults', () => {
       connectionGraceMs: 10_000,
       migrate: undefined,
     },
+    perf: { msMax: { p50: 50, p95: 200, p99: 400 }, perSec: 1_000, tolerancePercent: 10, tolerance99Percent: 25 },
     approvers: [],
     webhook: undefined,
   });
@@ -289,6 +290,35 @@ test('parseSpec() gives an environment that rolls nothing of the release of the 
   expect(specOf(text, 'prod').release).toMatchObject({ strategy: 'canary', steps: [5, 25, 50], migrate });
 });
 
+test('parseSpec() takes the limits of the performance gate, each by itself and for each environment', () => {
+  const text = whole.replace('release:', 'perf: { p50: 150ms, p95: 300ms }\nrelease:');
+  const staged = text.replace(
+    'prod: {}',
+    'prod: { perf: { p99: 2s, perSecond: 200, tolerance: 15%, tolerance99: 40% } }',
+  );
+
+  expect(specOf(text).perf).toEqual({
+    msMax: { p50: 150, p95: 300, p99: 400 },
+    perSec: 1_000,
+    tolerancePercent: 10,
+    tolerance99Percent: 25,
+  });
+  expect(specOf(staged, 'prod').perf).toEqual({
+    msMax: { p50: 150, p95: 300, p99: 2_000 },
+    perSec: 200,
+    tolerancePercent: 15,
+    tolerance99Percent: 40,
+  });
+});
+
+test('parseSpec() tells all mistakes of the performance gate at once', () => {
+  const text = whole.replace('release:', 'perf: { p50: 6s, p95: x, perSecond: 1, tolerance: 200%, p90: 1s }\nrelease:');
+
+  expect(new Set(issuesOf(text).map(({ path }) => path))).toEqual(
+    new Set(['perf.p50', 'perf.p95', 'perf.perSecond', 'perf.tolerance', 'perf.p90']),
+  );
+});
+
 test('parseSpec() merges the chosen environment over the rest and replaces lists', () => {
   expect(specOf(whole, 'staging').release).toMatchObject({ strategy: 'canary', steps: [50], bakeMs: 500 });
   expect(specOf(whole, 'prod').release).toMatchObject({ steps: [5, 25, 50], bakeMs: 180_000 });
@@ -312,7 +342,7 @@ test.each([
   [
     'app: ratings',
     'ap: ratings',
-    '1:1 ap must be one of app, services, queue, kubernetes, infra, frontend, image, release, approvers, notify, environments ("ap")',
+    '1:1 ap must be one of app, services, queue, kubernetes, infra, frontend, image, release, perf, approvers, notify, environments ("ap")',
   ],
   ['app: ratings', 'app: !!str ratings', '1:6 app must have no YAML tag ("!!str")'],
   ['port: 8080', 'port: 80800', '3:42 services.proxy.port must be a whole number from 1 to 65535 ("80800")'],
@@ -472,6 +502,28 @@ test.each([
     'release:',
     'image: { base: "node:20-slim" }\nrelease:',
     '11:17 image.base must be an image pinned by digest such as host/name@sha256:… ("node:20-slim")',
+  ],
+  [
+    'release:',
+    'perf: { p50: 50 }\nrelease:',
+    '11:14 perf.p50 must be a duration in ms, s, m or h such as 500ms, 10s, 3m or 2h ("50")',
+  ],
+  ['release:', 'perf: { p50: 0ms }\nrelease:', '11:14 perf.p50 must be from 1ms to 5s ("0ms")'],
+  ['release:', 'perf: { p99: 1m }\nrelease:', '11:14 perf.p99 must be from 1ms to 5s ("1m")'],
+  ['release:', 'perf: { p95: 2s }\nrelease:', '11:14 perf.p95 must be no more than p99, 400ms unless written ("2s")'],
+  ['release:', 'perf: { p50: 9ms, p95: 8ms }\nrelease:', '11:24 perf.p95 must be no less than p50, 9ms ("8ms")'],
+  ['release:', 'perf: { perSecond: 5 }\nrelease:', '11:20 perf.perSecond must be a whole number from 50 to 5000 ("5")'],
+  [
+    'release:',
+    'perf: { p50: 150ms, perSecond: 2000 }\nrelease:',
+    '11:32 perf.perSecond must leave at most 250 requests under way: 2000 a second of 150ms are 300 ("2000")',
+  ],
+  ['release:', 'perf: { tolerance: 0% }\nrelease:', '11:20 perf.tolerance must be from 1% to 100% ("0%")'],
+  ['release:', 'perf: { tolerance99: 900% }\nrelease:', '11:22 perf.tolerance99 must be from 1% to 100% ("900%")'],
+  [
+    'release:',
+    'perf: { p90: 1s }\nrelease:',
+    '11:9 perf.p90 must be one of p50, p95, p99, perSecond, tolerance, tolerance99 ("p90")',
   ],
   ['prod: {}', 'prod: { environments: {} }', '17:11 environments must stand at the top of headgate.yaml'],
   ['prod: {}', 'prod: 5', '17:9 environments.prod must be a map ("5")'],

@@ -30,6 +30,7 @@ export type Spec = {
   /** Image under those of all services, pinned by digest; `undefined`: one is made of this machine's Node. */
   readonly baseImage: string | undefined;
   readonly release: ReleaseSpec;
+  readonly perf: PerfSpec;
   /** Names of those who may let a delivery go on to its release; empty: nobody is asked. */
   readonly approvers: readonly string[];
   /** Hears how each delivery and release ended; `undefined`: nobody does. */
@@ -155,6 +156,17 @@ export type ReleaseSpec = {
   readonly connectionGraceMs: number;
   /** What must be done to the data before the candidate starts; `undefined`: nothing. */
   readonly migrate: MigrateSpec | undefined;
+};
+
+/** By which the performance gate passes a version beside the live one. */
+export type PerfSpec = {
+  /** At most so slow, in ms. */
+  readonly msMax: { readonly p50: number; readonly p95: number; readonly p99: number };
+  /** Requests that are sent. */
+  readonly perSec: number;
+  /** So much slower than live counts as equal; of p99, which swings more, the second. */
+  readonly tolerancePercent: number;
+  readonly tolerance99Percent: number;
 };
 
 export type ParsedSpec =

@@ -44,6 +44,9 @@ describe('config show', () => {
         'release.bake  10s  headgate.local.yaml:1',
         'release.keepWarm  60s  headgate.yaml:10 environments.staging',
         'release.deadline  2h  default',
+        'perf.p99  400ms  default',
+        'perf.perSecond  1000  default',
+        'perf.tolerance  10%  default',
       ]),
     );
     expect(err).toBe('headgate.local.yaml is merged over headgate.yaml, on this machine alone\n');

@@ -13,7 +13,7 @@ import { tellRun } from './told-run.ts';
 
 export const command: Subcommand = {
   usage: '[--against <service>=<host/name@sha256:…>,…] [--plan]',
-  help: 'The performance gate by hand: builds, tests and publishes what lies here, and measures it beside what is live, in turn, at 1000 requests/s. Releases nothing. Exits 0 not slower, 1 slower, 10 cannot tell. Two versions that were found equal are not measured again.',
+  help: 'The performance gate by hand: builds, tests and publishes what lies here, and measures it beside what is live, in turn, at `perf.perSecond` requests/s of headgate.yaml (1000), by its limits. Releases nothing. Exits 0 not slower, 1 slower, 10 cannot tell. Two versions that were found equal are not measured again.',
   options: {
     ...appOptions,
     against: { type: 'string', help: 'images to take for the old version; the others are those of live' },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseSpec } from '@headgate/rollout';
+import { canonicalJson, parseSpec } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
 import type { Step } from '../step.ts';
 import { defineDelivery, stepsOf, type Target, targetOf, targets } from './delivery.ts';
@@ -134,6 +134,27 @@ describe('defineDelivery() with an environment "staging"', () => {
     expect(needs(steps.at(-1))).toEqual(['publish', 'staging', 'perf', 'approve']);
     expect(targetOf('approve')).toBe('production');
     expect(defineDelivery({ ...place, live }, releaser, options).steps.map(({ id }) => id)).not.toContain('approve');
+  });
+
+  test('compares again when other limits, another load or another migration are asked for', () => {
+    const keyWith = (change: Partial<Place['spec']>) => {
+      const spec = { ...place.spec, ...change };
+      const options = { check: true, staging: releaser };
+      const { steps } = defineDelivery({ ...place, live, spec }, releaser, options);
+      const perf = steps.find(({ id }) => id === 'perf');
+      return canonicalJson(perf?.kind === 'pure' ? perf.inputs.values : null);
+    };
+    const { perf, release } = place.spec;
+    const migrate = { image: `registry:5000/migrate@sha256:${'0'.repeat(64)}`, command: ['up'] };
+
+    const keys = [
+      keyWith({}),
+      keyWith({ perf: { ...perf, msMax: { ...perf.msMax, p99: 300 } } }),
+      keyWith({ perf: { ...perf, perSec: 200 } }),
+      keyWith({ release: { ...release, migrate } }),
+    ];
+
+    expect(new Set(keys).size).toBe(keys.length);
   });
 
   test('compares nothing before there is a live version', () => {

@@ -1,5 +1,5 @@
 import { canonicalJson, type Gate, migrationMaxMs } from '@headgate/rollout';
-import { comparePerf, perfDefaults, perfTimeoutMs, requireNotSlower, verdictLines } from '../perf/gate.ts';
+import { comparePerf, perfSettings, perfTimeoutMs, requireNotSlower, verdictLines } from '../perf/gate.ts';
 import { type Step, step } from '../step.ts';
 import { imageTestCode, type Publish, requestsOf } from './image-steps.ts';
 import { modulesIn } from './modules.ts';
@@ -30,14 +30,15 @@ export function imagesOf(out: unknown): Readonly<Record<string, string>> {
 export function perfStep(place: Place, publish: Publish, after: readonly Step[]) {
   const { spec, live = {} } = place;
   const { migrate } = spec.release;
+  const settings = perfSettings(spec.perf);
   return step('perf', {
     kind: 'pure',
     needs: [publish, ...after],
     inputs: {
-      values: { live, services: spec.services, migrate: migrate ?? null, ...perfDefaults },
+      values: { live, services: spec.services, migrate: migrate ?? null, ...settings },
       asked: async ({ root }) => ({ values: { requests: await requestsOf(place, root) } }),
     },
-    timeoutMs: perfTimeoutMs(perfDefaults) + (migrate === undefined ? 0 : migrationMaxMs),
+    timeoutMs: perfTimeoutMs(settings) + (migrate === undefined ? 0 : migrationMaxMs),
     run: async ({ out, root, workDir, log, annotate, gate, signal }) => {
       const images = imagesOf(out);
       if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
@@ -59,7 +60,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
           annotate({ level: 'warning', message });
         },
       };
-      const verdict = await comparePerf({ ...asked, ...perfDefaults }, signal);
+      const verdict = await comparePerf({ ...asked, ...settings }, signal);
       const lines = verdictLines(verdict);
       for (const line of lines) log(line);
       if (verdict.kind === 'notSlower') annotate({ level: 'notice', message: lines.join('; ') }); // Else its failure says so.

@@ -38,7 +38,7 @@ export async function capacityLine(
   const capacityOf = (origin: string) =>
     ramp(load.perSecond, rule, async (perSecond) => {
       await sleep(restMs, undefined, { signal });
-      return (await sender.send({ ...load, origin, perSecond, roundMs: stepMs }, signal)).side;
+      return (await sender.send({ ...load, origin, perSecond, roundMs: stepMs, latePart: rule.latePart }, signal)).side;
     });
   const [old, now] = [await capacityOf(before), await capacityOf(after)];
   return `capacity, by a rate that rises by a quarter each second: old ${words(old)}, new ${words(now)}`;

@@ -1,6 +1,6 @@
 /** The performance gate: the version that is to be released beside the one that is live, on this machine, with real servers. */
 
-import { HeadgateError, type Lane } from '@headgate/rollout';
+import { HeadgateError, type Lane, type PerfSpec } from '@headgate/rollout';
 import { pullImage } from '@headgate/rollout/local';
 import { type App, type Ground, openGround } from '../image/test/ground.ts';
 import { type Instance, startInstance, untilReady } from '../image/test/instance.ts';
@@ -12,7 +12,7 @@ import { judgePerf, type PerfVerdict } from './judge.ts';
 import type { Method } from './open-loop.ts';
 import { type Priority, raisePriority, usualPriority } from './priority.ts';
 import { measureRounds } from './rounds.ts';
-import { type PerfRule, perfRule, type Round, roundsMaxOf } from './rule.ts';
+import { type PerfRule, perfRule, type Round, roundsMaxOf, ruleFor } from './rule.ts';
 import type { LoadRequest } from './side.ts';
 
 /** Images by service, each `host:port/name@sha256:…`. */
@@ -36,6 +36,11 @@ export type PerfRequest = App & {
   /** Hears what makes the comparison worth less than it looks, and nobody may miss. */
   readonly warn: (line: string) => void;
 };
+
+/** What the gate of an app sends, and by what it judges. */
+export function perfSettings(spec: PerfSpec): Pick<PerfRequest, 'perSecond' | 'roundMs' | 'rule'> {
+  return { ...perfDefaults, perSecond: spec.perSec, rule: ruleFor(spec) };
+}
 
 /** As many requests as tell 20 % on one in twenty from nothing (`npm run acceptance -- perf-replay`); short rounds find gaps between neighbours. */
 export const perfDefaults = { perSecond: 1_000, roundMs: 2_500, rule: perfRule } as const;
@@ -63,6 +68,7 @@ export async function measurePerf(
   const { often, rare } = loadOf(request.requests);
   await using priority = request.priority === 'usual' ? usualPriority() : await raisePriority();
   say(wordsOf(priority));
+  say(limitsLine(request));
   const rule = priority.lacking === undefined ? { ...request.rule, othersMax: Number.POSITIVE_INFINITY } : request.rule;
   await using ground = await openGround(request, request, signal);
   requireMigrated(await lackOfMigration(ground, { ...request, live: request.before }, signal));
@@ -88,6 +94,11 @@ function requireMigrated(lack: string | undefined): void {
   throw new HeadgateError('STEP_FAILED', `Cannot compare versions as their migration failed: ${lack}`, {
     hint: 'mend the image or the command of `release.migrate`, or the tables that it changes',
   });
+}
+
+function limitsLine({ perSecond, rule: { msMax, tolerance, tolerance99 } }: PerfRequest): string {
+  const percent = (part: number) => `${Math.round(part * 100)} %`;
+  return `limits at ${perSecond} requests/s: p50 ${msMax.p50} ms, p95 ${msMax.p95} ms, p99 ${msMax.p99} ms; ${percent(tolerance)} slower than the old one counts as equal, of p99 ${percent(tolerance99)}`;
 }
 
 function wordsOf({ lacking }: Priority): string {

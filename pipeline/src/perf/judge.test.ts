@@ -1,7 +1,9 @@
+import { parseSpec } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
+import { perfDefaults, perfSettings } from './gate.ts';
 import { randomFrom } from './interval.ts';
 import { isSettled, judgePerf } from './judge.ts';
-import { perfRule, type Round, roundsMaxOf, type Side } from './rule.ts';
+import { perfRule, type Round, roundsMaxOf, ruleFor, type Side } from './rule.ts';
 
 const runs = 20;
 const roundSeconds = 5;
@@ -149,7 +151,7 @@ describe('judgePerf()', () => {
     );
   });
 
-  test('takes a tail below a tenth of its limit for equal, and fails one that grows beyond', () => {
+  test('takes a tail below 20 and 40 ms for equal, and fails one that grows beyond', () => {
     const paused = (pauseMs: number) => (side: Side) => ({
       ...side,
       timings: Object.fromEntries(
@@ -175,6 +177,28 @@ describe('judgePerf()', () => {
     expect(judgePerf(rounds, perfRule).why).toContain('0.40 % of the requests failed');
   });
 
+  test('judges a slow service by the limits that its headgate.yaml names', () => {
+    const slow = (byMs: number) => (side: Side) => ({
+      ...side,
+      timings: Object.fromEntries(
+        Object.entries(side.timings).map(([kind, ms]) => [kind, ms.map((one) => 30 * one + byMs)]),
+      ),
+    });
+    const rounds = (byMs: number) =>
+      replay(1, { ...calm, writes: 0 }).map(({ before, after, machine }) => ({
+        before: slow(0)(before),
+        after: slow(byMs)(after),
+        machine,
+      }));
+    const perf = { msMax: { p50: 200, p95: 500, p99: 900 }, perSec: 200, tolerancePercent: 10, tolerance99Percent: 25 };
+
+    const { kind, why } = judgePerf(rounds(0), perfRule);
+    expect([kind, why[0]]).toEqual(['cannotTell', expect.stringMatching(/^p50 is 1\d\d ms, the limit 50 ms/)]);
+    expect(judgePerf(rounds(0), ruleFor(perf))).toMatchObject({ kind: 'notSlower' });
+    expect(judgePerf(rounds(40), ruleFor(perf))).toMatchObject({ kind: 'slower' });
+    expect(judgePerf(rounds(40), ruleFor({ ...perf, tolerancePercent: 60 }))).toMatchObject({ kind: 'notSlower' });
+  });
+
   test('a limit that the old version breaks as well is the machine, and no verdict', () => {
     const slow = (side: Side): Side => ({
       ...side,
@@ -183,6 +207,25 @@ describe('judgePerf()', () => {
     const rounds = replay(1, calm).map((round) => ({ ...round, before: slow(round.before), after: slow(round.after) }));
 
     expect(judgePerf(rounds, perfRule)).toMatchObject({ kind: 'cannotTell' });
+  });
+
+  test('ruleFor() an app that says nothing is the rule that was tried', () => {
+    const parsed = parseSpec('app: a\nservices: { p: { source: p, port: 80 } }', { file: 'x' });
+    if (parsed.kind === 'issues') throw new Error('it is right');
+
+    expect(ruleFor(parsed.spec.perf)).toEqual(perfRule);
+    expect(perfSettings(parsed.spec.perf)).toEqual(perfDefaults);
+  });
+
+  test('ruleFor() a slower service waits longer for its last answers, and calls less a standstill', () => {
+    const perf = {
+      msMax: { p50: 200, p95: 1_000, p99: 2_000 },
+      perSec: 100,
+      tolerancePercent: 10,
+      tolerance99Percent: 25,
+    };
+
+    expect(ruleFor(perf)).toMatchObject({ latePart: 1, freezeMs: 2_500, tailMinMs: perfRule.tailMinMs });
   });
 
   test('a rate that was missed in some rounds only is a neighbour, and no verdict', () => {

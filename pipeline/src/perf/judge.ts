@@ -130,8 +130,8 @@ function factsOf({ timings }: Side, few: readonly string[], rule: PerfRule): Rea
   ]);
 }
 
-function leastOf(name: keyof PerfRule['msMax'], { msMax, tailMinPart }: PerfRule): number {
-  return name === 'p50' ? 0 : msMax[name] * tailMinPart;
+function leastOf(name: keyof PerfRule['msMax'], { tailMinMs }: PerfRule): number {
+  return name === 'p50' ? 0 : tailMinMs[name];
 }
 
 function nameOf(kind: string): string {

@@ -6,7 +6,7 @@ import { openSender } from './sender.ts';
 import type { Sending } from './side.ts';
 import { watchStillness } from './stillness.ts';
 
-export type Measuring = Omit<Sending, 'origin'> & {
+export type Measuring = Omit<Sending, 'origin' | 'latePart'> & {
   /** Where each version answers, e.g. `http://127.0.0.1:8080/api`. */
   readonly before: string;
   readonly after: string;
@@ -25,7 +25,8 @@ export async function measureRounds(measuring: Measuring, signal: AbortSignal): 
   await using still = await watchStillness();
   await using neighbours = watchNeighbours();
   await using sender = await openSender();
-  const { before: old, after: now, rule, say, ...load } = measuring;
+  const { before: old, after: now, rule, say, ...sent } = measuring;
+  const load = { ...sent, latePart: rule.latePart };
   const measure = async (origin: string) => {
     await sleep(restMs, undefined, { signal });
     await still.longestMs();

@@ -1,4 +1,5 @@
 /** What a round of the performance gate is, and by which limits it counts. */
+import type { PerfSpec } from '@headgate/rollout';
 
 /** Latencies of one kind of request, from the intended time of sending, in ms. */
 export type Timings = Readonly<Record<string, readonly number[]>>;
@@ -42,11 +43,13 @@ export type PerfRule = {
   /** How much slower counts as equal, e.g. 0.1; of the 99th percentile, which swings more, `tolerance99`. */
   readonly tolerance: number;
   readonly tolerance99: number;
+  /** Answers that come so much later than the round's end, as part of it, still count as answered in it. */
+  readonly latePart: number;
   /**
-   * The 95th and 99th percentile count as no less than this part of their limits. What is below is made of a few pauses of processors and
+   * The 95th and 99th percentile count as no less than this. What is below is made of a few pauses of processors and
    * collectors of garbage in each round, and differs by half between two processes of the very same image.
    */
-  readonly tailMinPart: number;
+  readonly tailMinMs: { readonly p95: number; readonly p99: number };
   /** When it is asked whether the rounds so far are enough, the last of them when there are as many as there may be. Shares add up to 1. */
   readonly looks: readonly Look[];
   /** Calm rounds without which nothing passes, however even the sides are: what happens once in half a minute is to be seen. */
@@ -67,7 +70,8 @@ export const perfRule: PerfRule = {
   freezeMs: 500,
   tolerance: 0.1,
   tolerance99: 0.25,
-  tailMinPart: 0.1,
+  latePart: 0.2,
+  tailMinMs: { p95: 20, p99: 40 },
   looks: [
     { rounds: 6, share: 0.05 },
     { rounds: 8, share: 0.05 },
@@ -80,6 +84,19 @@ export const perfRule: PerfRule = {
   stillMaxMs: 50,
   othersMax: 0.4,
 };
+
+/** By the limits of the app; what is not its to say stays, but for what a slower service needs more of. */
+export function ruleFor({ msMax, tolerancePercent, tolerance99Percent }: PerfSpec): PerfRule {
+  const longer = Math.max(1, msMax.p99 / perfRule.msMax.p99);
+  return {
+    ...perfRule,
+    msMax,
+    freezeMs: perfRule.freezeMs * longer,
+    latePart: perfRule.latePart * longer,
+    tolerance: tolerancePercent / 100,
+    tolerance99: tolerance99Percent / 100,
+  };
+}
 
 /** As many calm rounds as there may be. */
 export function roundsMaxOf({ looks }: PerfRule): number {

@@ -27,7 +27,7 @@ test('send() sends reads and one write in twenty at its rate, and tells what eac
   await using sender = await openSender();
 
   const { side } = await sender.send(
-    { origin: server.origin, often: [read], rare: [write], perSecond: 200, roundMs: 500 },
+    { origin: server.origin, often: [read], rare: [write], perSecond: 200, roundMs: 500, latePart: 0.2 },
     signal(),
   );
 
@@ -36,10 +36,35 @@ test('send() sends reads and one write in twenty at its rate, and tells what eac
   expect(side.errors).toBe(side.timings['POST /write']?.length);
 });
 
+test('send() counts as answered what comes late, but not later than it is told', async () => {
+  const server = createServer((_, response) => setTimeout(() => response.end('{}'), 400));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  await using sender = await openSender();
+  const { port } = server.address() as AddressInfo;
+  const rateWith = async (latePart: number) => {
+    const load = {
+      origin: `http://127.0.0.1:${port}`,
+      often: [read],
+      rare: [],
+      perSecond: 100,
+      roundMs: 500,
+      latePart,
+    };
+    return (await sender.send(load, signal())).side.achievedPerSecond;
+  };
+
+  const [soon, late] = [await rateWith(0.1), await rateWith(4)];
+
+  server.close();
+  expect(soon).toBeLessThan(70); // Of 100 that are asked for: those that were due in the first 150 ms.
+  expect(late).toBeGreaterThan(85);
+});
+
 test('send() rejects when it is told to stop, and ever after', async () => {
   using server = await aServer(() => 200);
   await using sender = await openSender();
-  const sending = { origin: server.origin, often: [read], rare: [], perSecond: 200, roundMs: 60_000 };
+  const sending = { origin: server.origin, often: [read], rare: [], perSecond: 200, roundMs: 60_000, latePart: 0.2 };
   const soon = AbortSignal.timeout(50);
 
   await expect(sender.send(sending, soon)).rejects.toMatchObject({ name: 'TimeoutError' });

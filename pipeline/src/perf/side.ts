@@ -12,22 +12,22 @@ export type Sending = {
   readonly rare: readonly LoadRequest[];
   readonly perSecond: number;
   readonly roundMs: number;
+  /** As in `PerfRule`. */
+  readonly latePart: number;
 };
 
 /** `pauseMs`: the longest time that the sender itself did not get to run. */
 export type Sent = { readonly side: Side; readonly pauseMs: number };
 
 const rareEvery = 20;
-/** Answers that come so much later than the round's end, as part of it, still count as answered in it. */
-const latePart = 0.2;
 
 /** One version's side of a round. Waits for the answers to what it has sent. */
 export async function measureSide(sending: Sending): Promise<Sent> {
-  const { origin, perSecond, roundMs } = sending;
+  const { origin, perSecond, roundMs, latePart } = sending;
   const load = startLoad({ origin, perSecond, make: (n) => requestOf(n, sending) });
   await sleep(roundMs);
   await load.stop();
-  return { side: sideOf(load.exchanges, { perSecond, roundMs }), pauseMs: load.longestPauseMs() };
+  return { side: sideOf(load.exchanges, { perSecond, roundMs, latePart }), pauseMs: load.longestPauseMs() };
 }
 
 function requestOf(n: number, { often, rare }: Sending): LoadRequest {
@@ -38,7 +38,10 @@ function requestOf(n: number, { often, rare }: Sending): LoadRequest {
 }
 
 /** The first answer that was due begins the round. */
-function sideOf(exchanges: readonly Exchange[], { perSecond, roundMs }: { perSecond: number; roundMs: number }): Side {
+function sideOf(
+  exchanges: readonly Exchange[],
+  { perSecond, roundMs, latePart }: Pick<Sending, 'perSecond' | 'roundMs' | 'latePart'>,
+): Side {
   const begun = exchanges.reduce((first, { at }) => Math.min(first, at), Number.POSITIVE_INFINITY);
   const due = exchanges.filter(({ at }) => at < begun + roundMs);
   const isGood = ({ status }: Exchange) => status !== undefined && status < 500;

@@ -12,6 +12,7 @@ import type {
 } from '../spec.ts';
 import { normalizeMetric } from './metrics.ts';
 import type { WrittenRelease, WrittenService, WrittenSpec } from './parse.ts';
+import { normalizePerf } from './perf.ts';
 
 /** What a release does that says nothing. */
 export const defaults = {
@@ -37,7 +38,7 @@ export function defaultSteps(strategy: Strategy): readonly number[] {
 
 /** Only for a spec in which nothing was found wrong. */
 export function normalize(written: WrittenSpec): Spec {
-  const { app, services, queue, kubernetes, infra, frontend, image, release, approvers, notify } = written;
+  const { app, services, queue, kubernetes, infra, frontend, image, release, perf, approvers, notify } = written;
   return {
     app: proved(app),
     services: Object.fromEntries([...proved(services)].map(([name, service]) => [name, normalizeService(service)])),
@@ -49,6 +50,7 @@ export function normalize(written: WrittenSpec): Spec {
     frontend: frontend?.manifests,
     baseImage: image && proved(image.base),
     release: normalizeRelease(release ?? {}, defaultLatency(kubernetes !== undefined)),
+    perf: normalizePerf(perf ?? {}),
     approvers: (approvers ?? []).map(proved),
     webhook: notify?.webhook,
   };

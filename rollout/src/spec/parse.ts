@@ -1,5 +1,6 @@
 /** First step: the shape of headgate.yaml. Unknown keys and wrong units are refused here; meaning is for the rules. */
 import { metric } from './metrics.ts';
+import { perf } from './perf.ts';
 import type { Reader } from './read.ts';
 import { anyText, dictionary, duration, fields, flag, list, marker, oneOf, percentage, text, whole } from './read.ts';
 import type { Node } from './source.ts';
@@ -126,6 +127,7 @@ export const readSpec = fields(
     frontend,
     image,
     release,
+    perf,
     approvers: list(person),
     notify,
     environments,

@@ -6,6 +6,7 @@ import { existingQueue } from './existing.ts';
 import { brokenMetrics } from './metrics.ts';
 import { defaultSteps, defaults } from './normalize.ts';
 import type { WrittenService } from './parse.ts';
+import { brokenPerf } from './perf.ts';
 
 /** Names become parts of subjects, streams, durables, labels and Service names, `<app>-green-<service>` at the longest. */
 const name = { app: /^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, service: /^[a-z]([a-z0-9-]{0,23}[a-z0-9])?$/ } as const;
@@ -199,6 +200,9 @@ const ownMetrics: Rule = ({ release }) =>
     path: ['release', 'metrics', ...broken.path],
   }));
 
+const perf: Rule = ({ perf: written }) =>
+  written === undefined ? [] : brokenPerf(written).map((broken) => ({ ...broken, path: ['perf', ...broken.path] }));
+
 const syntheticRequests: Rule = ({ release }) =>
   when(release?.synthetic?.requests?.length === 0, {
     path: ['release', 'synthetic', 'requests'],
@@ -222,6 +226,7 @@ export const rules: readonly Rule[] = [
   migrateCommand,
   ownMetrics,
   syntheticRequests,
+  perf,
 ];
 
 function formatDuration(ms: number): string {

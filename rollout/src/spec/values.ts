@@ -51,7 +51,7 @@ function textOf(node: Node): string {
 }
 
 /** All that may be left out and then means something. */
-function defaultsOf({ services, queue, kubernetes, release }: Spec): readonly SpecValue[] {
+function defaultsOf({ services, queue, kubernetes, release, perf }: Spec): readonly SpecValue[] {
   const { replicas } = kubernetes?.traffic ?? {};
   const all: readonly (readonly [path: string, value: string | number | boolean | undefined])[] = [
     ...Object.entries(services).flatMap(([name, service]) => [
@@ -76,6 +76,10 @@ function defaultsOf({ services, queue, kubernetes, release }: Spec): readonly Sp
     ['release.approve', release.approve],
     ['release.connectionGrace', span(release.connectionGraceMs)],
     ['release.synthetic.perSecond', release.synthetic?.perSec],
+    ...Object.entries(perf.msMax).map(([name, ms]) => [`perf.${name}`, span(ms)] as const),
+    ['perf.perSecond', perf.perSec],
+    ['perf.tolerance', `${perf.tolerancePercent}%`],
+    ['perf.tolerance99', `${perf.tolerance99Percent}%`],
   ];
   return all.flatMap(([path, value]) => (value === undefined ? [] : [{ path, value: String(value), from: undefined }]));
 }

@@ -39,6 +39,7 @@ const spec: Spec = {
     connectionGraceMs: 1,
     migrate: undefined,
   },
+  perf: { msMax: { p50: 50, p95: 200, p99: 400 }, perSec: 1_000, tolerancePercent: 10, tolerance99Percent: 25 },
   approvers: [],
   webhook: undefined,
 };

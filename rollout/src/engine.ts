@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { firstOf, withDeadline } from './deadline.ts';
 import { type Book, openBook } from './engine/book.ts';
 import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
-import { openEvidence } from './engine/evidence.ts';
+import { type EvidenceBook, openEvidence } from './engine/evidence.ts';
 import { type Holds, makeHolds } from './engine/holds.ts';
 import { both, type Emit } from './engine/occurrence.ts';
 import { makeSyntheticSender } from './engine/synthetic.ts';
@@ -30,6 +30,8 @@ export type Drive = {
   readonly emit: Emit;
   /** Aborts when this process is told to go: the candidate is set to 0 and the release can be continued. */
   readonly signal: AbortSignal;
+  /** Told to go, it leaves the weights as they are instead: whoever calls sees to it that another driver goes on. */
+  readonly leaves?: boolean;
   /** Called once with the book before the first look, to begin a release; answers whether there is something to drive. */
   readonly begin?: (book: Book) => Promise<boolean>;
   /** Aborts at the next piece of news, such as a wish: the next look comes at once. Without it the wish box is looked into while nothing else is done. */
@@ -40,9 +42,12 @@ export type Drive = {
   readonly pace?: Pace;
 };
 
-/** How a drive ended. `interrupted`: told to go, the candidate is at 0. `idle`: there was nothing to drive. `stuck`: see `givesUp`. */
+/**
+ * How a drive ended. `interrupted`: told to go, the candidate is at 0. `left`: told to go, all is as it was. `idle`: there was nothing to
+ * drive. `stuck`: see `givesUp`.
+ */
 export type Driven =
-  | { readonly kind: 'ended' | 'interrupted' | 'idle'; readonly head: Head }
+  | { readonly kind: 'ended' | 'interrupted' | 'left' | 'idle'; readonly head: Head }
   | { readonly kind: 'stuck'; readonly head: Head; readonly why: string };
 
 /** Between two looks, in ms: at rest, when the candidate has begun to fail or something answers late, and while something is under way. */
@@ -50,6 +55,8 @@ export type Pace = { readonly restMs: number; readonly alertMs: number; readonly
 
 /** Wishes are waited for no longer than this; beside a look no longer than the look takes, or than this. */
 const hearMaxMs = { alone: 500, besideLook: 250 };
+
+const leaveMaxMs = 2_000;
 
 /** Where nobody brings news. */
 const listenEveryMs = 250;
@@ -63,11 +70,16 @@ const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
  * @throws {HeadgateError} `LOCK_HELD` when somebody else took the lock
  */
 export async function drive(task: Drive): Promise<Driven> {
-  const { ports, app, spec, lease, signal, begin, news, now = systemNow, pace = usualPace } = task;
-  const emit = ports.herald === undefined ? task.emit : both(task.emit, ports.herald.emit);
+  const { ports, app, lease, begin } = task;
   const book = await openBook(ports.journal, app, lease);
   ports.setFence(book.head.fence);
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
+  const emit = ports.herald === undefined ? task.emit : both(task.emit, ports.herald.emit);
+  return driveWith(book, { ...task, emit });
+}
+
+async function driveWith(book: Book, task: Drive): Promise<Driven> {
+  const { ports, spec, lease, signal, leaves = false, emit, news, now = systemNow, pace = usualPace } = task;
   const watcher = makeWatcher(ports, emit);
   const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
   const synthetic = makeSyntheticSender(ports);
@@ -77,21 +89,28 @@ export async function drive(task: Drive): Promise<Driven> {
     const at = now();
     const release = book.head.release;
     const isOpen = release !== undefined && !isAtRest(release, at);
+    if (isOpen && leaves && signal.aborted) return leave(release, book, evidence, lease);
     const sight = () => watcher.sight(at, isUndecided(release), lease.lost);
     // Both at once: a journal that hangs must not keep anybody from looking.
     const looking = isOpen ? sight() : undefined;
     const [heard, seen] = await Promise.all([heardOf(ports, emit, at, { looking, lost: lease.lost }), looking]);
     if (release === undefined || (!isOpen && heard.forRelease.length === 0)) return { kind: 'ended', head: book.head };
     const sights = seen ?? (await sight());
-    const told = signal.aborted;
+    const told = signal.aborted && !leaves;
     const acting = { ports, lease, emit, book, evidence, watcher, synthetic, at };
     const next = await oneTurn(acting, { release, heard, sights, told, holds }).catch((error: unknown) =>
       closeOnBug(error, acting, release),
     );
-    const left = leaves(task, told, next.turn, at);
-    if (left !== undefined) return { ...left, head: book.head };
+    const end = endAfter(task, told, next.turn, at);
+    if (end !== undefined) return { ...end, head: book.head };
     await pause(restOf(next, pace), { fresh, signal }, (within) => isAsked(ports, book.head, within));
   }
+}
+
+async function leave(release: Release, book: Book, evidence: EvidenceBook, lease: Lease): Promise<Driven> {
+  // The next driver's judge goes on from it. It can do without the last counts, as after a driver that was killed.
+  await evidence.flush(release, withDeadline(lease.lost, leaveMaxMs)).catch(() => {});
+  return { kind: 'left', head: book.head };
 }
 
 type Before = {
@@ -174,7 +193,7 @@ function isAtRest(release: Release, now: Instant): boolean {
   return isOver(phase) && !isDue && !awaitsRouter(release.state);
 }
 
-function leaves({ givesUp = false }: Drive, told: boolean, { decision: { state, hold, why } }: Turn, at: Instant) {
+function endAfter({ givesUp = false }: Drive, told: boolean, { decision: { state, hold, why } }: Turn, at: Instant) {
   if (told) return { kind: 'interrupted' } as const;
   const isStuck = givesUp && hold === 'foreign-writer' && isBackFailed(state, hold, at);
   return isStuck ? ({ kind: 'stuck', why } as const) : undefined;

@@ -8,6 +8,7 @@ import { act } from '../hands/act.ts';
 import type { Handled } from '../hands/hands.ts';
 import { handOver, startRelease } from '../hands/release.ts';
 import { waitFor } from '../hands/wait.ts';
+import { percent, type Weights } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import { type Board, runController } from './controller.ts';
 
@@ -201,18 +202,63 @@ describe('runController()', () => {
     expect((await readHead(world.ports.journal, 'test', hands.signal)).nextRelease).toBe(2);
   });
 
-  test('goes on with what a controller that was told to go has left at 0', async () => {
+  test('leaves its release to another controller when it is told to go: that one goes on from the same step, and no weight moves', async () => {
+    await using world = aPlatform();
+    const before = startController(world.ports, 'controller-1');
+    await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
+    const slow = { ...quick, steps: [percent(10), percent(50)], bakeMs: 100_000 };
+    const told = new AbortController();
+    const hands = handsOn(world.ports, { ...controlled, spec: slow, signal: told.signal });
+    void startRelease(hands, aRequest('v2')).catch(() => {}); // It is told to go below.
+    await isAt(world.ports, 'holding');
+    await act(handsOn(world.ports, controlled), 'step', { release: 2, reason: 'try' });
+    await isOpen(world.ports, 'green', 50);
+    await isAt(world.ports, 'holding');
+    const left = await readHead(world.ports.journal, 'test', hands.signal);
+    const written: Weights[] = [];
+    const traffic: Platform['traffic'] = {
+      ...world.traffic,
+      setWeights(weights, signal) {
+        written.push(weights);
+        return world.traffic.setWeights(weights, signal);
+      },
+    };
+    startController({ ...world.ports, traffic }, 'controller-2');
+    await sleep(50); // It waits for the lock.
+
+    const begun = performance.now();
+    before.stop();
+    await before.ended;
+    const tookMs = performance.now() - begun;
+
+    const holding = await world.ports.lock.holding(hands.signal);
+    const next = await readHead(world.ports.journal, 'test', hands.signal);
+    expect(holding?.holder).toBe('controller-2');
+    expect(next.release?.state).toEqual(left.release?.state);
+    expect(next.release?.state.phase).toMatchObject({ kind: 'holding', step: 1 });
+    expect(written).toEqual([]);
+    expect(tookMs).toBeLessThan(4_000); // Nothing was waited for but the other one.
+    const back = await act(handsOn(world.ports, controlled), 'rollback', { release: 2, reason: 'enough' });
+    expect(back).toMatchObject({ kind: 'done' });
+    told.abort();
+  }, 60_000);
+
+  test('takes the lock again and leaves the candidate at 0 when nobody drives on, as when all are told to go; a later one goes on', async () => {
     await using world = aPlatform();
     const before = startController(world.ports);
+    const other = startController(world.ports, 'controller-2');
     await startRelease(handsOn(world.ports, controlled), aRequest('v1'));
     const slow = { ...quick, bakeMs: 800 };
     const release = startRelease(handsOn(world.ports, { ...controlled, spec: slow }), aRequest('v2'));
     await isAt(world.ports, 'holding');
 
     before.stop();
-    await before.ended;
+    other.stop();
+    await Promise.all([before.ended, other.ended]);
     await isOpen(world.ports, 'green', 0);
-    startController(world.ports, 'controller-2');
+    const left = await readHead(world.ports.journal, 'test', AbortSignal.timeout(1_000));
+    expect(left.release?.state.phase).toMatchObject({ kind: 'interrupted' });
+    startController(world.ports, 'controller-3');
 
     expect(await release).toMatchObject({ kind: 'ended', head: { live: 'green' } });
   }, 60_000);

@@ -146,7 +146,7 @@ async function returned(app: ClusterApp): Promise<{ readonly over: Promise<unkno
   return { over };
 }
 
-/** Before it was promoted, with every other wish, a driver that was told to go, and a message that nobody can answer. */
+/** Before it was promoted, with every other wish, drivers that were told to go, and a message that nobody can answer. */
 async function rolledBack(
   app: ClusterApp,
   relay: Relay,
@@ -163,6 +163,14 @@ async function rolledBack(
   await wish(app, { kind: 'unpin', marker });
   await client.merge(kinds.Deployment, `test-${lane}-proxy`, { spec: { replicas: 2 } }, hands.signal);
   while (!relay.deaths.has('after state peak')) await sleep(50, undefined, { signal: hands.signal });
+  const left = await app.head();
+  const { route } = await app.generations();
+  await relay.replace();
+  const taken = await app.head();
+  expect(relay.deaths).not.toContain('before phase interrupted');
+  expect(taken.fence).toBeGreaterThan(left.fence);
+  expect(taken.release?.state.phase).toEqual(left.release?.state.phase);
+  expect(await app.generations()).toMatchObject({ route });
   await relay.interrupt();
   await app.isAt('v4', 'holding');
   const before = await livePods(app);

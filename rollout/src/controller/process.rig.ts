@@ -75,6 +75,10 @@ export class ControllerProcess implements AsyncDisposable {
     this.#process.kill('SIGTERM');
   }
 
+  async hasEnded(): Promise<void> {
+    await this.#over;
+  }
+
   /** Without a chance to leave anything in order. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');

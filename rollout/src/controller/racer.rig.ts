@@ -4,6 +4,8 @@ import { ControllerProcess } from './process.rig.ts';
 export interface Racer extends AsyncDisposable {
   /** Tells the process of now to go. */
   tell(): void;
+  /** Starts the next process when the one that was told to go has ended by itself. */
+  restart(): Promise<void>;
 }
 
 /**
@@ -47,6 +49,10 @@ export async function startRacer(name: string, namespace: string, fate?: (asked:
   };
   return {
     tell: () => controller.tell(),
+    async restart() {
+      await controller.hasEnded();
+      next();
+    },
     async [Symbol.asyncDispose]() {
       isOver = true;
       await controller[Symbol.asyncDispose]();

@@ -33,7 +33,9 @@ export interface Relay extends AsyncDisposable {
   readonly deaths: ReadonlySet<string>;
   /** Before which phase one died: how often what releases write had been changed by then, the first time. */
   seenBefore(): Promise<Readonly<Record<string, Generations>>>;
-  /** Whoever drives is told to go while the release runs, and is killed before it has recorded that; the next one after it. */
+  /** Whoever drives is told to go and ends; the other one drives then, and the first is started again. */
+  replace(): Promise<void>;
+  /** Both are told to go while the release runs. Whoever drives is killed before it has recorded that, and its next process after it. */
   interrupt(): Promise<void>;
 }
 
@@ -46,6 +48,14 @@ export async function openRelay({
   const fates = new Fates(generations);
   const names = ['a', 'b'];
   const racers = await Promise.all(names.map((name) => startRacer(name, namespace, fates.of(name))));
+  const until = async (holds: () => boolean) => {
+    for (const within = AbortSignal.timeout(30_000); !holds(); ) await sleep(20, undefined, { signal: within });
+  };
+  const driving = async () => {
+    await until(() => fates.driver !== '');
+    const driver = names.indexOf(fates.driver);
+    return { racer: racers[driver]!, other: racers[1 - driver]! };
+  };
   return {
     begin() {
       fates.isOn = true;
@@ -55,15 +65,20 @@ export async function openRelay({
       const seen = [...fates.seenBefore].map(async ([phase, generations]) => [phase, await generations] as const);
       return Object.fromEntries(await Promise.all(seen));
     },
+    async replace() {
+      const { racer } = await driving();
+      racer.tell();
+      await racer.restart();
+    },
     async interrupt() {
-      const until = async (holds: () => boolean) => {
-        for (const within = AbortSignal.timeout(30_000); !holds(); ) await sleep(20, undefined, { signal: within });
-      };
+      const { racer, other } = await driving();
+      other.tell();
       for (const when of ['before', 'after']) {
         await until(() => fates.driver !== ''); // A process that does not drive yet has nothing to leave in order.
-        racers[names.indexOf(fates.driver)]?.tell();
+        racer.tell();
         await until(() => fates.deaths.has(`${when} phase interrupted`));
       }
+      await other.restart();
     },
     async [Symbol.asyncDispose]() {
       fates.isOn = false;

@@ -11,6 +11,7 @@ import { isOver } from '../policy/phase.ts';
 import type { Head, Waiting, WishAnswer } from '../policy/release.ts';
 import { idsOf, noteWaiting, withAnswers } from '../policy/waiting.ts';
 import type { Spec } from '../spec.ts';
+import { type Left, untilTakenOver } from './taken-over.ts';
 
 /** One app in a controller's care. */
 export type Tended = {
@@ -45,25 +46,43 @@ const ordersMax = 20;
  * @throws {HeadgateError} what the ports throw; the caller tries again
  */
 export async function tend(tended: Tended, news: News, signal: AbortSignal): Promise<Tending> {
+  const { app, records, holder } = tended;
   const seen = await workOf(tended, signal);
   if (!seen.isThere) return { again: dueAt(seen.head) };
+  const left = await work(tended, news, signal);
+  if (left !== undefined) await untilTakenOver({ app, records, holder, ...left });
+  return { again: dueAt(await readHead(records.journal, app, AbortSignal.timeout(readMaxMs))) };
+}
+
+/** With the lock. @returns what is left to another driver when this one is told to go */
+async function work(
+  tended: Tended,
+  news: News,
+  signal: AbortSignal,
+): Promise<Pick<Left, 'fence' | 'close'> | undefined> {
   await using lease = await whenFree(tended, signal);
   const { head, heard, isThere } = await workOf(tended, signal);
-  if (!isThere) return { again: dueAt(head) }; // Whoever had the lock has done it.
-  const { app, records } = tended;
+  if (!isThere) return undefined; // Whoever had the lock has done it.
+  const { records } = tended;
   const spec = heard.waiting.at(-1)?.order.spec ?? head.waiting?.order.spec ?? head.spec;
   if (spec === undefined) {
     await records.wishes.remove(heard.ids, signal); // Meant for a release that never was.
-    return { again: undefined };
+    return undefined;
   }
   await using ports = tended.open(spec);
-  const task = { ...taskOf(tended, spec), ports, lease, news, signal };
-  for (let begun = 0; begun < ordersMax && !signal.aborted; begun++) {
+  const task = { ...taskOf(tended, spec), ports, lease, news, signal, leaves: true };
+  for (let begun = 0; ; begun++) {
     const driven = await drive({ ...task, spec: spec.release });
-    if (driven.kind === 'interrupted') break;
-    if (!(await beginNext(task, tended))) break;
+    if (driven.kind === 'left')
+      return { fence: driven.head.fence, close: (again) => close(tended, spec, again, signal) };
+    if (signal.aborted || begun >= ordersMax || !(await beginNext(task, tended))) return undefined;
   }
-  return { again: dueAt(await readHead(records.journal, app, AbortSignal.timeout(readMaxMs))) };
+}
+
+/** Drives once more, told to go before it begins. */
+async function close(tended: Tended, spec: Spec, lease: Lease, signal: AbortSignal): Promise<void> {
+  await using ports = tended.open(spec);
+  await drive({ ...taskOf(tended, spec), ports, lease, signal, spec: spec.release });
 }
 
 async function whenFree({ records, holder }: Tended, signal: AbortSignal): Promise<Lease> {

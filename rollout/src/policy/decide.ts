@@ -4,7 +4,7 @@ import { forwardNext } from './forward.ts';
 import type { Look } from './look.ts';
 import type { Next } from './next.ts';
 import type { Phase } from './phase.ts';
-import { isForward } from './phase.ts';
+import { isForward, needsDriver } from './phase.ts';
 import { pinsAfter } from './pins.ts';
 import type { Decision, Release, ReleaseState } from './release.ts';
 import { peakWith } from './sizes.ts';
@@ -46,10 +46,10 @@ function grown(release: Release, look: Look): Release {
   return isForward(state.phase) ? { ...release, state: { ...state, peak: peakWith(release, look) } } : release;
 }
 
-/** What a driver does before it goes away by signal: no weight is left with a candidate that nobody watches. */
+/** What a driver that nobody takes over from does before it goes away by signal: no weight is left with a candidate that nobody watches. */
 export function interrupt(release: Release, look: Look): Decision {
   const { phase } = release.state;
-  const weighted = isForward(phase) && phase.kind !== 'closing' && phase.kind !== 'starting';
+  const weighted = needsDriver(phase);
   const state: ReleaseState = weighted
     ? { ...release.state, phase: { kind: 'interrupted', since: look.now } }
     : release.state;

@@ -13,8 +13,8 @@ import type { Instant } from '../lane.ts';
  *                                                                   ▼
  *   An A/B test has one step, of weight 0: it holds there, with its pins, until a person ends it.
  *
- *   interrupted: a driver went away by signal; weight is 0     rolledBack
- *   and the next driver goes on at `settling`
+ *   interrupted: a driver went away by signal and nobody       rolledBack
+ *   took over; weight is 0, the next one goes on at `starting`
  */
 export type Phase =
   /** Weight 0, no pin, nothing left in the candidate's queue: the lane is about to change its revision. */
@@ -123,7 +123,7 @@ export function isJudged({ kind }: Phase): boolean {
   return ['settling', 'holding', 'promoting', 'watching', 'comparing'].includes(kind);
 }
 
-/** The candidate has weight or may get it: a driver that goes away must set it to 0 first. */
+/** Before promotion, on the way to it. */
 export function isForward(phase: Phase): boolean {
   switch (phase.kind) {
     case 'closing':
@@ -136,4 +136,9 @@ export function isForward(phase: Phase): boolean {
     default:
       return false;
   }
+}
+
+/** The candidate has users or is led to them: a driver that goes away leaves that to another one, or sets it to 0. */
+export function needsDriver(phase: Phase): boolean {
+  return isForward(phase) && phase.kind !== 'closing' && phase.kind !== 'starting';
 }

@@ -47,9 +47,10 @@ export async function* watchObjects<T extends KubeObject>(
       const why = error instanceof Error ? error.message : String(error);
       if (why !== blind) yield { kind: 'blind', why };
       blind = why;
-      pauseMs = performance.now() - begun > steadyMs ? pauseMsMin : Math.min(pauseMs * 2, pauseMsMax);
-      await pause(pauseMs, signal);
     }
+    // After an ERROR of the server's too: one that comes at once again would have everything listed as fast as it answers.
+    pauseMs = performance.now() - begun > steadyMs ? pauseMsMin : Math.min(pauseMs * 2, pauseMsMax);
+    await pause(pauseMs, signal);
   }
 }
 

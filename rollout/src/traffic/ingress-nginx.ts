@@ -93,8 +93,9 @@ export function openIngressNginxTraffic(target: IngressNginxTarget): TrafficRout
       const read = readPair(pair.main, pair.canary, names);
       const against = objection(pair, read, { last, fence: fence() });
       if (against !== undefined || read.kind === 'unfit') return against ?? pending('unfit');
-      const key = JSON.stringify([versionsOf(pair), replicas.map(({ name }) => name)]);
+      const key = JSON.stringify([versionsOf(pair), replicas.map(({ name, pod }) => [name, pod])]);
       if (confirmed !== key) {
+        confirmed = ''; // A replica that went and comes back at its address may have an old configuration.
         const seen = await askAll(target, { state: read.state, main: pair.main }, replicas, signal);
         if (seen.kind === 'behind') return pending(seen.why);
         confirmed = seen.kind === 'shown' ? key : ''; // Questions reach a lane, so what was shown is not asked again.

@@ -10,6 +10,8 @@ export type ReplicaAnswer = { readonly status: number; readonly headers: Incomin
 export interface Replica {
   /** Address, for messages and for telling replicas apart. */
   readonly name: string;
+  /** The uid of its pod: the next one may have the same address, as on its node's own network. `undefined` outside of a cluster. */
+  readonly pod?: string | undefined;
   /** One request through its listener, as a user would send it; redirects are not followed. Rejects without an answer. The body is the caller's to read. */
   open(asked: RouterRequest, signal: AbortSignal): Promise<IncomingMessage>;
   /** The same, without the body. */
@@ -57,7 +59,7 @@ export type EndpointSlice = KubeObject & {
     | readonly {
         readonly addresses: readonly string[];
         readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
-        readonly targetRef?: { readonly kind?: string; readonly name?: string };
+        readonly targetRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string };
       }[]
     | null;
 };
@@ -72,11 +74,11 @@ function replicasOf(slice: EndpointSlice, { client, ports, way }: ReplicaPlace):
     if (address === undefined) return [];
     // What is no pod stands outside of the cluster already.
     const pod = way === 'proxy' && targetRef?.kind === 'Pod' ? targetRef.name : undefined;
-    return [
+    const replica =
       pod === undefined
         ? directReplica({ address, listener, metrics })
-        : proxiedReplica({ client, pod, listener, metrics }),
-    ];
+        : proxiedReplica({ client, pod, listener, metrics });
+    return [{ ...replica, pod: targetRef?.uid }];
   });
 }
 

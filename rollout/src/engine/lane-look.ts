@@ -2,7 +2,7 @@ import type { Instant } from '../lane.ts';
 import type { Instances, LaneLook, QueueLook, WorkloadLook } from '../policy/look.ts';
 import type { Release } from '../policy/release.ts';
 import type { LaneQueueSeen } from '../queue/queue.ts';
-import { dead, drained } from '../queue/seen.ts';
+import { dead, donePerSec, drained } from '../queue/seen.ts';
 import type { LaneSeen, ServiceSeen } from '../workload/workload.ts';
 
 /** What one driver remembers of a lane between two looks. */
@@ -12,6 +12,9 @@ export type LaneMemory = {
   readonly downAt: Instant | undefined;
   readonly before: LaneQueueSeen | undefined;
   readonly queue: LaneQueueSeen | undefined;
+  readonly queueAt: Instant | undefined;
+  /** As it was when it was last seen to work. */
+  readonly donePerSec: number | undefined;
   /** When a consumer last got or acked a message, or somebody waited for one. */
   readonly progressAt: Instant | undefined;
 };
@@ -22,14 +25,31 @@ const stalledMs = 10_000;
 const backAfterMs = 1_000;
 
 export function newLaneMemory(): LaneMemory {
-  return { downSince: undefined, downAt: undefined, before: undefined, queue: undefined, progressAt: undefined };
+  return {
+    downSince: undefined,
+    downAt: undefined,
+    before: undefined,
+    queue: undefined,
+    queueAt: undefined,
+    donePerSec: undefined,
+    progressAt: undefined,
+  };
 }
 
 /** Remembers two queue sights in a row; sights of different epochs are not compared. */
 export function withQueue(memory: LaneMemory, seen: LaneQueueSeen | undefined, now: Instant): LaneMemory {
   const before = memory.queue?.epoch === seen?.epoch ? memory.queue : undefined;
   const progress = seen === undefined || before === undefined || seen.messages === 0 || hasMoved(before, seen);
-  return { ...memory, before, queue: seen, progressAt: progress ? now : memory.progressAt };
+  const rate =
+    before === undefined || seen === undefined ? undefined : donePerSec(before, seen, now - (memory.queueAt ?? now));
+  return {
+    ...memory,
+    before,
+    queue: seen,
+    queueAt: now,
+    donePerSec: rate ?? memory.donePerSec,
+    progressAt: progress ? now : memory.progressAt,
+  };
 }
 
 function hasMoved(before: LaneQueueSeen, seen: LaneQueueSeen): boolean {
@@ -99,7 +119,7 @@ function instances(sizes: Readonly<Record<string, number>>, seen: LaneSeen): Ins
   };
 }
 
-function queueLook({ before, queue }: LaneMemory): QueueLook | undefined {
+function queueLook({ before, queue, donePerSec: rate }: LaneMemory): QueueLook | undefined {
   if (queue === undefined) return undefined;
   const consumers = Object.values(queue.consumers);
   return {
@@ -111,5 +131,7 @@ function queueLook({ before, queue }: LaneMemory): QueueLook | undefined {
     drained: before !== undefined && drained(before, queue),
     dead: before === undefined ? 0 : dead(before, queue),
     deliveredStreamSeq: Math.max(0, ...consumers.map(({ deliveredStreamSeq }) => deliveredStreamSeq)),
+    donePerSec: rate,
+    ackWaitMs: Math.max(0, ...consumers.map(({ ackWaitMs }) => ackWaitMs)),
   };
 }

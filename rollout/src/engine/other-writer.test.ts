@@ -189,7 +189,15 @@ test('whoever waits for a router hears what it waits for, in every phase', async
     { kind: 'closing', since: now },
     { kind: 'comparing', since: now },
     { kind: 'promoting', since: now },
-    { kind: 'rollingBack', stage: 'closing', reason, since: now, fencedAt: undefined, lentAt: undefined },
+    {
+      kind: 'rollingBack',
+      stage: 'closing',
+      reason,
+      since: now,
+      fencedAt: undefined,
+      lentAt: undefined,
+      drainMs: undefined,
+    },
     { kind: 'returning', reason, since: now },
     { kind: 'retiring', stage: 'proxies', since: now },
   ];

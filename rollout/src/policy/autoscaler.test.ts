@@ -36,7 +36,15 @@ test.each<{ phase: Phase; held: string[]; lowered: string[] }>([
   { phase: { kind: 'promoting', since }, held: [], lowered: ['scale green', 'keep blue'] },
   { phase: { kind: 'watching', since }, held: ['letGo green'], lowered: ['keep blue', 'letGo green'] },
   {
-    phase: { kind: 'rollingBack', stage: 'unbinding', reason, since, fencedAt: since, lentAt: undefined },
+    phase: {
+      kind: 'rollingBack',
+      stage: 'unbinding',
+      reason,
+      since,
+      fencedAt: since,
+      lentAt: undefined,
+      drainMs: undefined,
+    },
     held: ['letGo blue'],
     lowered: ['letGo blue'],
   },

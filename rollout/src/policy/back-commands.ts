@@ -69,6 +69,7 @@ function bindCommands(release: WithLive, phase: Back, look: Look): readonly Comm
         ...((look.lanes[candidate].queue?.fencedMs ?? 1_000) > 200
           ? [{ kind: 'unfence', lane: candidate } as const]
           : []),
+        ...deadLetters(candidate, look),
       ];
     case 'disposing':
       return [disposed(candidate, look)];
@@ -136,7 +137,7 @@ function redeployCommands(release: WithLive, phase: Back, look: Look): readonly 
     case 'binding':
       return [...apart, ...fenceWhile(release, phase, look), ...redeployed(candidate, plan)];
     case 'draining':
-      return [...apart, ...letThrough(candidate, look)];
+      return [...apart, ...letThrough(candidate, look), ...deadLetters(candidate, look)];
     case 'disposing':
       return [disposed(candidate, look)];
     case 'retiring':
@@ -168,6 +169,11 @@ function workersOf({ redeploy }: Plan): Readonly<Record<string, number>> {
 
 export function letThrough(lane: Lane, look: Look): readonly Command[] {
   return (look.lanes[lane].queue?.fencedMs ?? 0) > 200 ? [{ kind: 'unfence', lane }] : [];
+}
+
+/** What nobody will get any more, as soon as it is seen: who waited until all else is done might find that it has expired. */
+export function deadLetters(lane: Lane, look: Look): readonly Command[] {
+  return (look.lanes[lane].queue?.dead ?? 0) > 0 ? [disposed(lane, look)] : [];
 }
 
 function disposed(lane: Lane, look: Look): Command {

@@ -1,6 +1,7 @@
 import type { Instant } from '../lane.ts';
 import type { Adoption } from '../spec.ts';
 import { adoptionOf, fenceMaxMs } from './back-commands.ts';
+import { drainMaxMs } from './drain.ts';
 import { showsAdoption } from './labels.ts';
 import type { LaneLook, Look, QueueLook } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, stay, unconfirmed } from './next.ts';
@@ -17,7 +18,8 @@ type Back = Extract<Phase, { kind: 'rollingBack' }>;
 const bindMaxMs = 10_000;
 /** An unconfirmed fence, or a workload that cannot be seen, is not waited for longer than this. */
 const patienceMs = 1_000;
-const drainMaxMs = 60_000;
+/** The driver answers quicker than any worker: what is left by then cannot be answered. */
+const answerMaxMs = 60_000;
 /** The end of a release waits no longer for what is only shown. */
 const labelPatienceMs = 5_000;
 
@@ -31,6 +33,7 @@ type Facts = {
   readonly live: QueueLook | undefined;
   readonly candidate: Release['candidate'];
   readonly waitedMs: number;
+  readonly drainMs: number;
   readonly fencedForMs: number;
   /** Live's autoscaler may not shrink it yet, or that cannot be seen. */
   readonly held: boolean;
@@ -73,7 +76,7 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: "live has adopted the candidate's backlog",
   },
   draining: {
-    isDone: ({ lane, waitedMs }) => lane.queue !== undefined && (lane.queue.drained || waitedMs >= drainMaxMs),
+    isDone: ({ lane, waitedMs, drainMs }) => lane.queue !== undefined && (lane.queue.drained || waitedMs >= drainMs),
     hold: 'leftovers',
     waiting: "live works off the candidate's backlog",
     done: 'the backlog is worked off',
@@ -85,7 +88,7 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: 'what nobody could answer lies in the dead letters',
   },
   answering: {
-    isDone: ({ lane, waitedMs }) => lane.queue !== undefined && (lane.queue.messages === 0 || waitedMs >= drainMaxMs),
+    isDone: ({ lane, waitedMs }) => lane.queue !== undefined && (lane.queue.messages === 0 || waitedMs >= answerMaxMs),
     hold: 'leftovers',
     waiting: 'what the candidate left goes to the dead letters, and its clients hear 503',
     done: 'what the candidate left is answered with 503 and lies in the dead letters',
@@ -175,6 +178,7 @@ function factsOf(release: Release, phase: Back, look: Look): Facts {
     held: live !== undefined && (live.workload === undefined || isHeld(live.workload)),
     candidate: release.candidate,
     waitedMs: elapsedMs(phase.since, look),
+    drainMs: phase.drainMs ?? drainMaxMs(0, undefined),
     fencedForMs: phase.fencedAt === undefined ? 0 : elapsedMs(phase.fencedAt, look),
   };
 }
@@ -226,6 +230,10 @@ function nextStage(release: Release, phase: Back, look: Look): Back {
   const { plan } = release;
   const to = (stage: BackStage): Back => ({ ...phase, stage, since: look.now });
   const queue = look.lanes[release.candidate].queue;
+  const draining = (): Back => {
+    const live = release.former === undefined ? undefined : look.lanes[release.former].queue;
+    return { ...to('draining'), drainMs: drainMaxMs(queue?.messages ?? 0, live) };
+  };
   switch (phase.stage) {
     case 'closing':
       if (!plan.queue || release.former === undefined) return to('retiring');
@@ -235,7 +243,7 @@ function nextStage(release: Release, phase: Back, look: Look): Back {
     case 'stopping':
       return to(plan.adopt === 'answer' ? 'answering' : 'binding');
     case 'binding':
-      return to('draining');
+      return draining();
     case 'draining':
       return to((queue?.dead ?? 0) > 0 ? 'disposing' : 'retiring');
     case 'disposing':
@@ -247,6 +255,6 @@ function nextStage(release: Release, phase: Back, look: Look): Back {
     case 'unbinding':
       // Late requests may have entered the lane while the proxies went: they fare like those before.
       if ((queue?.messages ?? 0) === 0) return to('unbinding');
-      return to(plan.adopt === 'answer' ? 'answering' : 'draining');
+      return plan.adopt === 'answer' ? to('answering') : draining();
   }
 }

@@ -1,5 +1,14 @@
 import { sameWeights } from '../lane.ts';
-import { answered, backCommands, keepCommands, letThrough, redeployed, sources, zero } from './back-commands.ts';
+import {
+  answered,
+  backCommands,
+  deadLetters,
+  keepCommands,
+  letThrough,
+  redeployed,
+  sources,
+  zero,
+} from './back-commands.ts';
 import { connectionCommands } from './connections.ts';
 import { labelCommands } from './labels.ts';
 import type { Look } from './look.ts';
@@ -66,11 +75,12 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
 function adoptLeftovers({ former, candidate, plan }: Release, look: Look): readonly Command[] {
   const left = look.lanes[candidate].queue?.messages ?? 0;
   if (!plan.queue || former === undefined || left === 0) return [];
-  if (plan.adopt === 'bind') return sources(look, former, [former, candidate]);
+  const dead = deadLetters(candidate, look);
+  if (plan.adopt === 'bind') return [...sources(look, former, [former, candidate]), ...dead];
   // A warm lane has workers of its own.
-  if ((look.lanes[candidate].workload?.workers.present ?? 1) > 0) return [];
+  if ((look.lanes[candidate].workload?.workers.present ?? 1) > 0) return dead;
   if (plan.adopt === 'answer') return isClosed(candidate, look) ? answered(candidate, look) : [];
-  return [...redeployed(candidate, plan), ...letThrough(candidate, look)];
+  return [...redeployed(candidate, plan), ...letThrough(candidate, look), ...dead];
 }
 
 function migrateCommands({ plan, candidate }: Release, { migration }: Look): readonly Command[] {

@@ -25,6 +25,7 @@ const back = (stage: 'closing' | 'draining' | 'retiring', sinceSec: number): Pha
   since: instant(sinceSec * 1_000),
   fencedAt: stage === 'closing' ? undefined : instant(0),
   lentAt: undefined,
+  drainMs: undefined,
 });
 const watching: Phase = { kind: 'watching', since: instant(0) };
 

@@ -33,6 +33,7 @@ const back = (stage: BackStage): Phase => ({
   since,
   fencedAt: undefined,
   lentAt: undefined,
+  drainMs: undefined,
 });
 
 test.each<{ phase: Phase; expected: string[] }>([

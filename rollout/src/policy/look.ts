@@ -73,6 +73,10 @@ export type QueueLook = {
   /** Messages that no consumer will get any more, in two looks running, and the last stream sequence that was delivered. */
   readonly dead: number;
   readonly deliveredStreamSeq: number;
+  /** Messages that left the lane per second, when it was last seen to work; `undefined`: it was not. */
+  readonly donePerSec: number | undefined;
+  /** Of the slowest consumer. */
+  readonly ackWaitMs: number;
 };
 
 /** What the judge says now. */

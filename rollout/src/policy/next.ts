@@ -35,5 +35,13 @@ export function starved({ candidate, plan }: Release, look: Look): Reason | unde
 }
 
 export function beginBack(reason: Reason, look: Look): Extract<Phase, { kind: 'rollingBack' }> {
-  return { kind: 'rollingBack', stage: 'closing', reason, since: look.now, fencedAt: undefined, lentAt: undefined };
+  return {
+    kind: 'rollingBack',
+    stage: 'closing',
+    reason,
+    since: look.now,
+    fencedAt: undefined,
+    lentAt: undefined,
+    drainMs: undefined,
+  };
 }

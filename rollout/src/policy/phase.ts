@@ -37,6 +37,8 @@ export type Phase =
       readonly fencedAt: Instant | undefined;
       /** Since when the lane shall have workers of live's revision, as live's own did not take over; `undefined`: they did, or may yet. */
       readonly lentAt: Instant | undefined;
+      /** How long `draining` may take, from the backlog at its beginning; `undefined` before it, and in a record from before this was told. */
+      readonly drainMs: number | undefined;
     }
   | { readonly kind: 'interrupted'; readonly since: Instant }
   | { readonly kind: 'promoted'; readonly since: Instant; readonly warmUntil: Instant }

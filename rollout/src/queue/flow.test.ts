@@ -15,6 +15,7 @@ function aLook(given: Readonly<Record<string, number>>, epoch = 'e'): LaneQueueS
     deliveredConsumerSeq: delivered,
     deliveredStreamSeq: firsts,
     ackFloorStreamSeq: 0,
+    ackWaitMs: 10_000,
     fencedMs: 0,
   };
   return {

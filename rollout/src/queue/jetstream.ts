@@ -139,6 +139,7 @@ function consumerSeen(seen: Config): ConsumerSeen {
     deliveredConsumerSeq: numberIn(delivered, 'consumer_seq'),
     deliveredStreamSeq: numberIn(delivered, 'stream_seq'),
     ackFloorStreamSeq: numberIn(objectIn(seen, 'ack_floor'), 'stream_seq'),
+    ackWaitMs: numberIn(objectIn(seen, 'config'), 'ack_wait') / 1_000_000,
     fencedMs: pauseRemainingMs(seen),
   };
 }

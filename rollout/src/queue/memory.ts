@@ -226,6 +226,7 @@ function consumerSeen(state: LaneState, consumer: Consumer, now: number): Consum
     deliveredStreamSeq: consumer.deliveredStreamSeq,
     // As on the server: a dead message holds the floor for as long as something is in work.
     ackFloorStreamSeq: inWork.length > 0 && firstOpen !== undefined ? firstOpen.seq - 1 : consumer.deliveredStreamSeq,
+    ackWaitMs: limits.ackWaitMs,
     fencedMs: Math.max(0, consumer.fencedUntil - now),
   };
 }

@@ -72,6 +72,7 @@ export function describeWorkQueue(name: string, open: () => Promise<QueueRig>): 
         deliveredConsumerSeq: 0,
         deliveredStreamSeq: 0,
         ackFloorStreamSeq: 0,
+        ackWaitMs: 10_000,
         fencedMs: 0,
       });
     });

@@ -12,6 +12,8 @@ export type ConsumerSeen = {
   readonly deliveredConsumerSeq: number;
   readonly deliveredStreamSeq: number;
   readonly ackFloorStreamSeq: number;
+  /** A worker that has had a message for so long without an ack has lost it: another gets it. */
+  readonly ackWaitMs: number;
   /** How long the fence still stands; 0 when there is none. */
   readonly fencedMs: number;
 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ConsumerSeen, LaneQueueSeen } from './queue.ts';
-import { dead, drained, lag, settledUpTo } from './seen.ts';
+import { dead, donePerSec, drained, lag, settledUpTo } from './seen.ts';
 
 function aConsumer(parts: Partial<ConsumerSeen> = {}): ConsumerSeen {
   return {
@@ -10,6 +10,7 @@ function aConsumer(parts: Partial<ConsumerSeen> = {}): ConsumerSeen {
     deliveredConsumerSeq: 9,
     deliveredStreamSeq: 9,
     ackFloorStreamSeq: 9,
+    ackWaitMs: 10_000,
     fencedMs: 0,
     ...parts,
   };
@@ -61,6 +62,14 @@ describe('dead()', () => {
   test('is 0 across a stream that was made anew', () => {
     expect(dead(aLook({ messages: 3, epoch: 'd' }), aLook({ messages: 3 }))).toBe(0);
   });
+});
+
+test('donePerSec() is what left the lane, whatever came meanwhile, and nothing across a stream that was made anew', () => {
+  const before = aLook({ lastSeq: 100, messages: 40 });
+
+  expect(donePerSec(before, aLook({ lastSeq: 300, messages: 90 }), 2_000)).toBe(75);
+  expect(donePerSec(before, aLook({ lastSeq: 110, messages: 50 }), 2_000)).toBeUndefined();
+  expect(donePerSec(before, aLook({ lastSeq: 300, messages: 0, epoch: 'f' }), 2_000)).toBeUndefined();
 });
 
 test('lag() sums what waits and what is in work over all services', () => {

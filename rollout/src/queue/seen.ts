@@ -16,6 +16,12 @@ export function dead(previous: LaneQueueSeen, current: LaneQueueSeen): number {
   return Math.max(0, Math.min(previous.messages - lag(previous), current.messages - lag(current)));
 }
 
+/** Messages that left the lane between two looks, per second; `undefined` where none did, or where nothing can be said. */
+export function donePerSec(previous: LaneQueueSeen, current: LaneQueueSeen, betweenMs: number): number | undefined {
+  const done = current.lastSeq - current.messages - (previous.lastSeq - previous.messages);
+  return previous.epoch === current.epoch && betweenMs > 0 && done > 0 ? (1_000 * done) / betweenMs : undefined;
+}
+
 /** Messages of the lane that are not done: never delivered, or delivered and not acked. */
 export function lag(seen: LaneQueueSeen): number {
   return Object.values(seen.consumers).reduce((sum, { pending, ackPending }) => sum + pending + ackPending, 0);

@@ -95,5 +95,7 @@ function seeQueue(world: World, name: Lane, memory: Memory) {
     drained: memory.idleLooks[name] >= 2,
     dead: 0,
     deliveredStreamSeq: world.accepted,
+    donePerSec: undefined,
+    ackWaitMs: 10_000,
   };
 }

@@ -32,6 +32,7 @@ const wanted = {
   reason: 'a driver that dies',
   insist: true,
   hotfix: false,
+  deadLetterBacklog: false,
 } as const;
 await releaseImages(hands, Object.fromEntries(images.map((pair) => pair.split('=') as [string, string])), wanted);
 process.exit(3); // It never came to that moment.

@@ -13,6 +13,10 @@ export const command: Subcommand = {
     reason: { type: 'string', help: 'why; needed, as no commit says how bare digests relate to what is live' },
     insist: { type: 'boolean', help: 'release a revision that was rolled back before' },
     hotfix: { type: 'boolean', help: 'roll a running release back first' },
+    'dead-letter-backlog': {
+      type: 'boolean',
+      help: 'do not wait until live has worked off what an earlier release left in the lane: each message goes to the dead letters, and its client hears 503',
+    },
   },
   positionals: { min: 0, max: 50 },
   async run(call, shell) {
@@ -29,6 +33,7 @@ export const command: Subcommand = {
       reason: text(call, 'reason') ?? '',
       insist: flag(call, 'insist'),
       hotfix: flag(call, 'hotfix'),
+      deadLetterBacklog: flag(call, 'dead-letter-backlog'),
     });
     return conclude(handled, { app, journal: ports.journal, shell }, false);
   },

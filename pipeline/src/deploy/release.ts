@@ -73,7 +73,7 @@ async function carryOut(
   if (spec.release.strategy === 'rolling' && isRunning(head)) {
     say(`release ${head.release?.id} is seen to its end first`);
     const before = await waitFor(hands, 'ended', Number.POSITIVE_INFINITY);
-    if (before.kind === 'interrupted' || before.kind === 'held') return before;
+    if (before.kind === 'interrupted' || before.kind === 'held' || before.kind === 'stuck') return before;
     head = await readHead(ports.journal, spec.app, signal);
   }
   const live = head.live && head.lanes[head.live]?.commit;
@@ -81,7 +81,12 @@ async function carryOut(
   const template = await renderTemplate(spec, releasing, signal);
   const wanted = { commit: change.commit, template, ancestry, reason, verifyKey, insist: false };
   if (!rolls(spec, head))
-    return releaseImages(hands, images, { ...wanted, hotfix: false, handsOver: onBegun !== undefined });
+    return releaseImages(hands, images, {
+      ...wanted,
+      hotfix: false,
+      deadLetterBacklog: false,
+      handsOver: onBegun !== undefined,
+    });
   const apply = await byAnsible({ ...releasing, actor, check: false, say }, signal);
   const revision = await completeRevision(hands, images, wanted);
   return roll(hands, { revision, actor, reason, ancestry, insist: false }, apply);

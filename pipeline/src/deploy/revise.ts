@@ -17,7 +17,7 @@ import { parsePinned } from '../registry/client.ts';
 import { readVerifyKey } from '../sign/signature.ts';
 import { requireVouched } from '../sign/vouch.ts';
 
-export type Wanted = Pick<ReleaseRequest, 'ancestry' | 'reason' | 'insist' | 'hotfix'> & {
+export type Wanted = Pick<ReleaseRequest, 'ancestry' | 'reason' | 'insist' | 'hotfix' | 'deadLetterBacklog'> & {
   readonly commit: string | undefined;
   /** What `renderTemplate` made of the app. */
   readonly template: LaneTemplate;
@@ -43,7 +43,7 @@ export async function releaseImages(
   { handsOver = false, ...wanted }: Wanted & { readonly handsOver?: boolean },
 ): Promise<Handled> {
   const revision = await completeRevision(hands, images, wanted);
-  const { ancestry, reason, insist, hotfix } = wanted;
+  const { ancestry, reason, insist, hotfix, deadLetterBacklog } = wanted;
   return (handsOver ? handOver : startRelease)(hands, {
     revision,
     actor: hands.actor,
@@ -51,6 +51,7 @@ export async function releaseImages(
     reason,
     insist,
     hotfix,
+    deadLetterBacklog,
     probe: randomUUID(),
   });
 }

@@ -122,6 +122,7 @@ describe('signatures in a registry', () => {
           reason: 'r',
           insist: false,
           hotfix: false,
+          deadLetterBacklog: false,
           verifyKey,
         },
       );

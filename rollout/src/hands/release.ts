@@ -57,6 +57,7 @@ export async function restore(
     ancestry: 'unknown',
     insist: true,
     hotfix: false,
+    deadLetterBacklog: false,
     probe: randomUUID(),
   };
   const from = release === undefined ? {} : { from: release };

@@ -211,7 +211,7 @@ test('a release beside what is live is refused where the strategy is rolling, an
   const { spec } = live.hands;
   const hands = { ...live.hands, spec: { ...spec, release: { ...spec.release, strategy: 'rolling' } } } as const;
 
-  const handled = await startRelease(hands, { ...aRequest(two), hotfix: false, probe: 'p' });
+  const handled = await startRelease(hands, { ...aRequest(two), hotfix: false, deadLetterBacklog: false, probe: 'p' });
 
   expect(handled).toMatchObject({ kind: 'refused', text: expect.stringContaining('run `headgate roll`') });
 });
@@ -285,7 +285,12 @@ test('unroll() ends what a killed driver left: until then no release begins, and
   await expect(killed).rejects.toThrow('killed');
 
   const shown = statusText(await readStatus(live.ports, live.hands.spec, AbortSignal.timeout(1_000)));
-  const refused = await startRelease(live.hands, { ...aRequest(two), hotfix: false, probe: 'p' });
+  const refused = await startRelease(live.hands, {
+    ...aRequest(two),
+    hotfix: false,
+    deadLetterBacklog: false,
+    probe: 'p',
+  });
   const stale = await unroll(live.hands, { release: 1, reason: 'an old terminal' });
   const handled = await unroll(live.hands, { release: 2, reason: 'as asked' });
 

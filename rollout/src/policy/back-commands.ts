@@ -1,9 +1,10 @@
-import type { Lane } from '../lane.ts';
+import type { Instant, Lane } from '../lane.ts';
 import type { Adoption } from '../spec.ts';
 import type { Look } from './look.ts';
 import type { BackStage, Phase } from './phase.ts';
 import type { Command, Plan, Release } from './release.ts';
 import { presentSizes } from './sizes.ts';
+import { isClosed } from './weights.ts';
 
 /** What is done on the way back, stage by stage; when a stage is over is in back.ts. */
 
@@ -113,6 +114,21 @@ function answerCommands(release: Release, stage: BackStage, look: Look): readonl
 export function answered(lane: Lane, look: Look): readonly Command[] {
   const { messages, lastSeq } = look.lanes[lane].queue ?? { messages: 0, lastSeq: 0 };
   return messages > 0 ? [{ kind: 'answerLeft', lane, upToStreamSeq: lastSeq }] : [];
+}
+
+/** What an earlier release left, once nobody gets it any more: a worker that stands in for a lost instance is not waited for longer than a fence. */
+export function answerLeftovers({ candidate, former, plan }: WithLive, since: Instant, look: Look): readonly Command[] {
+  const taken = [...sources(look, former, [former]), ...sources(look, candidate, [])];
+  const { workload } = look.lanes[candidate];
+  const isGone = workload?.workers.present === 0 || look.now - since >= fenceMaxMs;
+  const left = taken.length === 0 && isGone && isClosed(candidate, look) ? answered(candidate, look) : [];
+  const stop: Command = { kind: 'scale', lane: candidate, replicas: zero(plan.workers) };
+  return [
+    ...taken,
+    { kind: 'fence', lane: candidate, forMs: fenceMs },
+    ...(workload?.workers.present === 0 ? [] : [stop]),
+    ...left,
+  ];
 }
 
 function stopped({ candidate, plan }: Release): Command {

@@ -1,6 +1,5 @@
 import type { Instant, Lane } from '../lane.ts';
 import { firstLane, otherLane } from '../lane.ts';
-import type { LaneTemplate } from '../revision.ts';
 import type { ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
 import { standsTo } from './ancestry.ts';
 import { newestIn } from './newest.ts';
@@ -87,7 +86,7 @@ export function begin(head: Head, request: ReleaseRequest, spec: ReleaseSpec, ar
   const strategy = strategyFor(head, spec);
   if (strategy === 'rolling') return refuseRolling(request);
   if (running !== undefined) return { kind: 'wait', text: `release ${running.id} is ${running.state.phase.kind}` };
-  return begun(head, request, planFor(head, spec, strategy, request.revision.template, around), now);
+  return begun(head, request, planFor(head, spec, strategy, request, around), now);
 }
 
 /** The way back after keepWarm: a revision that was live before, start checks, then 100 at once. */
@@ -97,7 +96,7 @@ function beginRestore(head: Head, request: ReleaseRequest, spec: ReleaseSpec, ar
   if (head.live !== undefined && head.lanes[head.live]?.id === request.revision.id) {
     return { kind: 'nothing', text: `revision ${request.revision.id.slice(0, 8)} is live` };
   }
-  const plan = planFor(head, spec, 'restore', request.revision.template, around);
+  const plan = planFor(head, spec, 'restore', request, around);
   return begun(head, request, { ...plan, keepWarmMs: plan.watchMs }, now);
 }
 
@@ -164,10 +163,10 @@ function planFor(
   { live, lanes }: Head,
   spec: ReleaseSpec,
   strategy: Plan['strategy'],
-  template: LaneTemplate,
+  { revision, deadLetterBacklog }: ReleaseRequest,
   around: Around,
 ): Plan {
-  const services = Object.entries(template.services);
+  const services = Object.entries(revision.template.services);
   const liveServices = live === undefined ? {} : (lanes[live]?.template.services ?? {});
   const sizes = (isProxy: boolean) =>
     Object.fromEntries(
@@ -196,6 +195,7 @@ function planFor(
     workers: sizes(false),
     liveSizes: Object.fromEntries(Object.entries(liveServices).map(([name, { replicas }]) => [name, replicas])),
     queue: services.some(([, { pulls }]) => pulls.length > 0),
+    deadLetterBacklog,
     raisedWeight: around.raisedWeight,
   };
 }

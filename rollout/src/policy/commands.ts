@@ -1,6 +1,7 @@
-import { sameWeights } from '../lane.ts';
+import { type Instant, sameWeights } from '../lane.ts';
 import {
   answered,
+  answerLeftovers,
   backCommands,
   deadLetters,
   keepCommands,
@@ -47,7 +48,7 @@ function weightCommands(release: Release, phase: Phase, look: Look): readonly Co
 function laneCommands(release: Release, phase: Phase, look: Look): readonly Command[] {
   switch (phase.kind) {
     case 'closing':
-      return [...adoptLeftovers(release, look), ...migrateCommands(release, look)];
+      return [...adoptLeftovers(release, phase.since, look), ...migrateCommands(release, look)];
     case 'starting':
       return startCommands(release, look);
     case 'rollingBack':
@@ -72,9 +73,11 @@ function laneCommands(release: Release, phase: Phase, look: Look): readonly Comm
   }
 }
 
-function adoptLeftovers({ former, candidate, plan }: Release, look: Look): readonly Command[] {
+function adoptLeftovers(release: Release, since: Instant, look: Look): readonly Command[] {
+  const { former, candidate, plan } = release;
   const left = look.lanes[candidate].queue?.messages ?? 0;
   if (!plan.queue || former === undefined || left === 0) return [];
+  if (plan.deadLetterBacklog === true) return answerLeftovers({ ...release, former }, since, look);
   const dead = deadLetters(candidate, look);
   if (plan.adopt === 'bind') return [...sources(look, former, [former, candidate]), ...dead];
   // A warm lane has workers of its own.

@@ -152,7 +152,9 @@ function afterClosing(release: Release, phase: ForwardPhase, look: Look): Next {
       return stay(
         phase,
         'leftovers',
-        release.plan.adopt === 'answer' ? `the clients of ${left} hear 503` : `live works off ${left}`,
+        release.plan.adopt === 'answer' || release.plan.deadLetterBacklog === true
+          ? `the clients of ${left} hear 503`
+          : `live works off ${left}`,
       );
     }
   }

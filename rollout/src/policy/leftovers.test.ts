@@ -69,6 +69,39 @@ describe('messages that no worker will get any more', () => {
   });
 });
 
+describe('what an earlier release left, with deadLetterBacklog', () => {
+  const commands = (green: Partial<QueueLook>, { blue = {}, sec = startSec, present = 0 } = {}) => {
+    const { release, look: seen } = at(closing, { green: { ...left, dead: 0, lastSeq: 41, ...green }, blue, sec });
+    const lanes = { ...seen.lanes };
+    const { workload } = lanes.green;
+    lanes.green = {
+      ...lanes.green,
+      workload: workload && { ...workload, workers: { ...workload.workers, present } },
+    };
+    const plan = { ...release.plan, deadLetterBacklog: true };
+    return commandsOf({ ...release, plan }, { ...seen, lanes }).map(({ kind }) => kind);
+  };
+  const alone = { blue: { sources: ['blue'] } } as const;
+
+  test('is answered once no worker gets it any more', () => {
+    expect(commands({ sources: ['green'] }, { blue: { sources: ['blue', 'green'] } })).toEqual([
+      'setSources',
+      'setSources',
+      'fence',
+    ]);
+    expect(commands({ sources: [] }, { ...alone, present: 1 })).toEqual(['fence', 'scale']);
+    expect(commands({ sources: [] }, alone)).toEqual(['fence', 'answerLeft']);
+  });
+
+  test('is answered beside a worker that does not go, when a fence has passed', () => {
+    expect(commands({ sources: [] }, { ...alone, present: 1, sec: startSec + 20 })).toEqual([
+      'fence',
+      'scale',
+      'answerLeft',
+    ]);
+  });
+});
+
 describe('the time for the backlog', () => {
   test("is set by live's pace when live has taken it over", () => {
     const { release, look: seen } = at(back('binding', undefined), {

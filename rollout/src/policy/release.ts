@@ -38,6 +38,8 @@ export type Plan = {
   /** What live's own template asks for, by service; empty before the first release. */
   readonly liveSizes: Readonly<Record<string, number>>;
   readonly queue: boolean;
+  /** What an earlier release left in the lane is answered with 503 and not waited for. `undefined`: begun by a Headgate that always waited. */
+  readonly deadLetterBacklog: boolean | undefined;
   /** `overwrite` where a raised weight can only be a dead driver's late write (HAProxy). */
   readonly raisedWeight: 'overwrite' | 'hold';
 };
@@ -154,12 +156,6 @@ export type Ended = {
   readonly text: string;
 };
 
-/** What its end fails with where it went back; `undefined`: it did not. No gate stops a rolling update: users met what did not come up. */
-export function failureOfEnd({ outcome, strategy }: Pick<Ended, 'outcome' | 'strategy'>) {
-  if (outcome !== 'rolledBack') return undefined;
-  return strategy === 'rolling' ? 'UPDATE_FAILED' : 'ROLLED_BACK';
-}
-
 /** Another revision on its way into the live lane itself, instance by instance. Its number is one of the releases'. */
 export type Rolling = {
   readonly id: number;
@@ -181,6 +177,8 @@ export type ReleaseRequest = {
   /** A named person wants a quarantined revision all the same. */
   readonly insist: boolean;
   readonly hotfix: boolean;
+  /** What an earlier release left in the lane is not worked off: each message goes to the dead letters, and its client hears 503. */
+  readonly deadLetterBacklog: boolean;
   /** A random value, for `Release.probe`. */
   readonly probe: string;
 };

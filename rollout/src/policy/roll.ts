@@ -7,7 +7,7 @@ import type { Ended, Head, ReleaseRequest, Rolling } from './release.ts';
 import { recordsMax, revisionsMax } from './turn.ts';
 
 /** What a rolling update is asked with: no candidate, so no weights, no judge and no probe of its own. */
-export type RollRequest = Omit<ReleaseRequest, 'hotfix' | 'probe'>;
+export type RollRequest = Omit<ReleaseRequest, 'hotfix' | 'deadLetterBacklog' | 'probe'>;
 
 /** `before` is what live holds; the same revision once more is repaired, and leaves no record. */
 export type BegunRoll =

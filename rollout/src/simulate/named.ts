@@ -28,6 +28,7 @@ export function orderOf(revision: Revision): ReleaseRequest {
     ancestry: 'unknown',
     insist: false,
     hotfix: false,
+    deadLetterBacklog: false,
     probe: 'p',
   };
 }

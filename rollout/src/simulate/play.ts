@@ -82,7 +82,11 @@ function makeLive(play: Play, name: string): readonly string[] {
 function release(play: Play, words: string): readonly string[] {
   const [name = '', ...options] = words.split(' ');
   const spec = { ...aSpec, ...Object.fromEntries(options.map(readOption)) };
-  const request = { ...orderOf(revisionNamed(name)), insist: options.includes('insist') };
+  const request = {
+    ...orderOf(revisionNamed(name)),
+    insist: options.includes('insist'),
+    deadLetterBacklog: options.includes('dead-letter-backlog'),
+  };
   const { world } = play;
   world.followsSources = !options.includes('deaf') && !options.includes('redeploy');
   world.adopt = (['redeploy', 'answer'] as const).find((way) => options.includes(way)) ?? 'bind';

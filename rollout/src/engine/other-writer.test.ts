@@ -121,6 +121,7 @@ test('a way back is written over another hand for some seconds, and then that ha
     since,
     fencedAt: undefined,
     lentAt: undefined,
+    drainMs: undefined,
   });
   const early = await sightOf(foreign(weightsFor('green', percent(40))), back(ago(4_000)));
   const late = await sightOf(foreign(weightsFor('green', percent(40))), back(ago(6_000)));
@@ -142,6 +143,7 @@ test('a lane that another hand keeps open on the way back is adopted all the sam
     since: ago(30_000),
     fencedAt: ago(30_000),
     lentAt: undefined,
+    drainMs: undefined,
   });
   const stopping = await sightOf(foreign(weightsFor('green', percent(40))), at('stopping'));
   const retiring = await sightOf(foreign(weightsFor('green', percent(40))), at('retiring'));
@@ -196,6 +198,7 @@ test('whoever waits for a router hears what it waits for, in every phase', async
       since: now,
       fencedAt: undefined,
       lentAt: undefined,
+      drainMs: undefined,
       drainMs: undefined,
     },
     { kind: 'returning', reason, since: now },

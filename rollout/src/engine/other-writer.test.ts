@@ -199,7 +199,6 @@ test('whoever waits for a router hears what it waits for, in every phase', async
       fencedAt: undefined,
       lentAt: undefined,
       drainMs: undefined,
-      drainMs: undefined,
     },
     { kind: 'returning', reason, since: now },
     { kind: 'retiring', stage: 'proxies', since: now },

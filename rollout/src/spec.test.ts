@@ -98,7 +98,7 @@ test('parseSpec() reads every part that is written', () => {
     traffic: {
       kind: 'gateway-api',
       route: 'ratings',
-      replicas: { namespace: 'gateway', service: 'traefik', listener: 'web', metrics: 'metrics' },
+      replicas: { namespace: 'gateway', service: 'traefik', listener: 'web', metrics: undefined },
     },
     driver: 'controller',
   });

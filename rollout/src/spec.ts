@@ -92,8 +92,8 @@ export type ReplicasPlace = {
   readonly service: string;
   /** Where users' requests come in. */
   readonly listener: string;
-  /** Where the replica tells its counters. */
-  readonly metrics: string;
+  /** Where the replica tells its counters; `undefined`: nobody knows how to read them, and the lanes' proxies count. */
+  readonly metrics: string | undefined;
 };
 
 /** `rolling`: into the live lane itself, without a candidate. */

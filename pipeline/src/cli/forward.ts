@@ -26,8 +26,15 @@ export const command: Subcommand = {
       );
     }
     const { namespace, service, ...names } = spec.kubernetes.traffic.replicas;
+    const name = names[ends[what].port];
+    if (name === undefined) {
+      throw usage(
+        `forward to the ${what} of ${spec.app} as its headgate.yaml names no port of them`,
+        'write kubernetes.traffic.replicas.metrics',
+      );
+    }
     using client = openKubeClient({ namespace });
-    await using forwarded = await forwardService(client, { service, name: names[ends[what].port], localPort });
+    await using forwarded = await forwardService(client, { service, name, localPort });
     const url = `http://127.0.0.1:${forwarded.port}${ends[what].path}`;
     await untilAnswered(url, `${namespace}/${service}`, shell.signal);
     return await stayAt(url, call, shell);

@@ -74,6 +74,18 @@ describe('main()', () => {
     expect(existsSync(join(shell.cwd, '.headgate'))).toBe(false);
   });
 
+  test('forward metrics exits 64 where headgate.yaml names no port of them', async () => {
+    const traffic = '{ gateway-api: { route: ratings }, replicas: { service: gateway } }';
+    await using shell = await aShell({
+      'headgate.yaml': `${good}kubernetes: { namespace: ratings, traffic: ${traffic} }\n`,
+    });
+
+    const { code, err } = await shell.run('forward', 'metrics');
+
+    expect(code).toBe(64);
+    expect(err).toContain('as its headgate.yaml names no port of them');
+  });
+
   test('release refuses an image by tag with 12', async () => {
     await using shell = await aShell({ 'headgate.yaml': good });
 

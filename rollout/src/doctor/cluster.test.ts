@@ -6,11 +6,11 @@ import { strangeIn } from './counters.ts';
 
 const named = (name: string, spec: Readonly<Record<string, unknown>> = {}) => ({ metadata: { name }, spec });
 
-function spec(): Spec {
+function spec(metrics = ', metrics: traefik'): Spec {
   const parsed = parseSpec(
     `app: ratings
 services: { proxy: { source: p, port: 8080 } }
-kubernetes: { namespace: demo, traffic: { gateway-api: { route: ratings }, replicas: { namespace: gw, service: traefik } } }
+kubernetes: { namespace: demo, traffic: { gateway-api: { route: ratings }, replicas: { namespace: gw, service: traefik${metrics} } } }
 `,
     { file: 'headgate.yaml' },
   );
@@ -121,7 +121,7 @@ test.each<{ what: string; changed: Partial<ClusterFacts>; about: string; said: s
     about: 'HTTPRoute demo/ratings',
     said: 'no rule of the route has both backends, ratings-blue and ratings-green',
   },
-  { what: 'a router', changed: { replicas: 0 }, about: 'Service gw/traefik', said: 'ports named web and metrics' },
+  { what: 'a router', changed: { replicas: 0 }, about: 'Service gw/traefik', said: 'ports named web and traefik' },
   {
     what: "a page of counters that is not the gateway's",
     changed: { uncounted: strangeIn('gw/one', 'process_start_time_seconds 1\n') },
@@ -182,6 +182,19 @@ test('checkCluster() holds nothing against a replica that could not be asked fro
 
   expect(checkCluster(spec(), facts({ uncounted }))).toMatchObject([
     { kind: 'hint', about: 'replica gw/one of the gateway', said: expect.stringContaining('answers 403') },
+  ]);
+});
+
+test("checkCluster() says what is weaker where the lanes' proxies count for the gateway", () => {
+  const found = checkCluster(spec(''), facts());
+
+  expect(found).toMatchObject([
+    {
+      kind: 'hint',
+      about: 'kubernetes.traffic.replicas',
+      said: expect.stringMatching(/lanes' proxies count.*crash.*pin/),
+      cure: expect.stringContaining('Traefik'),
+    },
   ]);
 });
 

@@ -162,7 +162,8 @@ function placeForLanes(named: string, object: KubeObject, { app, kubernetes }: S
 function replicas({ replicas: found }: ClusterFacts, { kubernetes }: Spec): readonly Finding[] {
   if (found !== 0 || kubernetes === undefined) return [];
   const { namespace, service, listener, metrics } = kubernetes.traffic.replicas;
-  const said = `must have endpoints with ports named ${listener} and ${metrics}, as a weight counts when each replica has it`;
+  const ports = metrics === undefined ? `a port named ${listener}` : `ports named ${listener} and ${metrics}`;
+  const said = `must have endpoints with ${ports}, as a weight counts when each replica has it`;
   return [missing(`Service ${namespace}/${service}`, said, 'name the router under kubernetes.traffic.replicas')];
 }
 

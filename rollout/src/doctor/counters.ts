@@ -17,6 +17,15 @@ export function strangeIn(replica: string, page: string): readonly Uncounted[] {
 
 /** Weight 0 is confirmed by counters that stand still, and a release judged by what they count. */
 export function counters({ uncounted }: ClusterFacts, { app, kubernetes }: Spec): readonly Finding[] {
+  const { kind, replicas } = kubernetes?.traffic ?? {};
+  if (kind === 'gateway-api' && replicas?.metrics === undefined)
+    return [
+      hint(
+        'kubernetes.traffic.replicas',
+        "names no port of metrics, so the lanes' proxies count: a crash that ends a request is not counted, pinned requests are counted with the share, and while a pin leads to a lane its weight 0 is confirmed by the gateway's replicas alone",
+        'with Traefik write metrics: the name of the port of its counters; with every other gateway leave it as it is',
+      ),
+    ];
   return uncounted.map(({ replica, kind, why }) => {
     const about = `replica ${replica} of the gateway`;
     if (kind === 'silent')
@@ -25,12 +34,11 @@ export function counters({ uncounted }: ClusterFacts, { app, kubernetes }: Spec)
         `could not be asked for its counters from here: ${why}`,
         `give this user Role headgate-${app}-gateway`,
       );
-    const port = kubernetes?.traffic.replicas.metrics;
     const said = `must be counted, or no weight 0 is ever confirmed: ${why}`;
     return missing(
       about,
       said,
-      `let port ${port} of kubernetes.traffic.replicas lead to the metrics of Traefik; no other gateway is counted`,
+      `let port ${replicas?.metrics} of kubernetes.traffic.replicas lead to the metrics of Traefik; with any other gateway leave metrics out, and the lanes' proxies count`,
     );
   });
 }

@@ -54,7 +54,7 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
     route: await seen(() => routeOf(survey, signal), undefined),
     routes: kubernetes.traffic.kind === 'gateway-api' ? await list(kinds.HTTPRoute) : [],
     replicas: replicas?.length,
-    uncounted: kubernetes.traffic.kind === 'gateway-api' ? await uncountedIn(replicas ?? [], signal) : [],
+    uncounted: countsItself(kubernetes) ? await uncountedIn(replicas ?? [], signal) : [],
     services: await list(kinds.Service),
     podLabels: Object.fromEntries(Object.entries(manifests).map(([name, objects]) => [name, podLabelsIn(objects)])),
     budgets: await list(kinds.PodDisruptionBudget),
@@ -62,6 +62,11 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
     queue: await queueOf(survey, signal),
   };
   return { ...facts, unseen };
+}
+
+/** The router does; else the lanes' proxies do. */
+function countsItself({ traffic: { kind, replicas } }: KubernetesSpec): boolean {
+  return kind === 'gateway-api' && replicas.metrics !== undefined;
 }
 
 const countersMaxMs = 5_000;

@@ -92,7 +92,7 @@ function normalizeKubernetes(written: NonNullable<WrittenSpec['kubernetes']>): K
         namespace: replicas?.namespace ?? proved(namespace),
         service: proved(replicas?.service),
         listener: replicas?.listener ?? 'web',
-        metrics: replicas?.metrics ?? 'metrics',
+        metrics: replicas?.metrics,
       },
     },
     driver: driver ?? 'controller',

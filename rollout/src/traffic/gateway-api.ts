@@ -3,15 +3,14 @@
  * tests resourceVersion and backend names, so that nothing is written over unseen.
  *
  * The gateway's status says that a controller has read the route, and nothing of the data plane. So each replica is asked for the mark
- * (gateway-api/route.ts), and a lane at weight 0 counts as closed when no replica has counted a request for it in the last 2 s.
+ * (gateway-api/route.ts), and a lane at weight 0 counts as closed when nothing was counted for it in the last 2 s (gateway-api/closed.ts).
  */
 import { withDeadline } from '../deadline.ts';
 import { HeadgateError } from '../errors.ts';
-import { lanes } from '../lane.ts';
-import type { Weighted } from '../metrics/counts.ts';
 import { type KubeClient, type KubeObject, type PatchStep, pointer } from '../platform/kubernetes/client.ts';
 import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
+import { type ClosedBy, watchClosed } from './gateway-api/closed.ts';
 import { markIn, markOf, markPath, type RouteNames, type Split } from './gateway-api/own-rules.ts';
 import { changeOf, type RouteChange, type RouteRead, readRoute, type Said } from './gateway-api/route.ts';
 import { refusalOf } from './gateway-api/status.ts';
@@ -19,7 +18,6 @@ import { hostHeader } from './host-header.ts';
 import type { HttpRoute } from './http-route.ts';
 import type { Replica } from './replicas.ts';
 import { type Place, patchRouteObject, readRouteObject } from './route-object.ts';
-import { closedAfterMs, watchStandstill } from './standstill.ts';
 import type { TrafficDone, TrafficRouter, TrafficSeen } from './traffic.ts';
 import { checkSplit } from './weights.ts';
 import { fieldManager, writerOf } from './writer.ts';
@@ -34,8 +32,7 @@ export type GatewayApiTarget = {
   readonly fence: () => number;
   /** All replicas of the data plane. */
   readonly replicas: (signal: AbortSignal) => Promise<readonly Replica[]>;
-  /** Requests that a replica has counted for each lane by weight, in its own counters' text. */
-  readonly requestsIn: (counters: string) => Weighted;
+  readonly closedBy: ClosedBy;
 };
 
 /** Every replica of a gateway may write the status in between, and the resourceVersion with it. */
@@ -44,7 +41,7 @@ const replicaMaxMs = 1_000;
 
 export function openGatewayApiTraffic(target: GatewayApiTarget): TrafficRouter {
   const { names, fence } = target;
-  const standstill = watchStandstill();
+  const whyOpen = watchClosed(target.closedBy);
   let last: Split | undefined;
 
   async function write(wanted: Partial<Said>, signal: AbortSignal): Promise<TrafficDone> {
@@ -87,14 +84,15 @@ export function openGatewayApiTraffic(target: GatewayApiTarget): TrafficRouter {
     async observe(signal) {
       signal.throwIfAborted();
       const [route, replicas] = await Promise.all([readObject(target, signal), target.replicas(signal)]);
-      const looks = await Promise.all(
-        replicas.map((replica) => lookAt(replica, target, hostHeader(route.spec.hostnames?.[0]), signal)),
-      );
-      signal.throwIfAborted();
       const read = readRoute(route, names);
-      // Counted at every look, or the 2 s would begin with the first one at which all else is well.
-      const still = standstill.stillMs(closedCounters(read, looks), performance.now());
-      return objection(route, read) ?? pendingOn(refusalOf(route)) ?? agree(read, looks, still);
+      const headers = hostHeader(route.spec.hostnames?.[0]);
+      // Counted at every look, or the 2 s would begin with the first one at which all else is well. The mark reaches no lane.
+      const [open, looks] = await Promise.all([
+        whyOpen(read, replicas, signal),
+        Promise.all(replicas.map((replica) => lookAt(replica, target, headers, signal))),
+      ]);
+      signal.throwIfAborted();
+      return objection(route, read) ?? pendingOn(refusalOf(route)) ?? agree(read, looks, open);
     },
   };
 }
@@ -111,55 +109,31 @@ type Look = {
   readonly name: string;
   /** `undefined`: it did not answer, or not as the mark's rule does. */
   readonly mark: string | undefined;
-  readonly counted: Weighted | undefined;
   readonly failure: string | undefined;
 };
 
 /** What one replica does now. A replica that cannot be asked is an outcome: nothing is confirmed without it. */
 async function lookAt(
   replica: Replica,
-  { names, requestsIn }: GatewayApiTarget,
+  { names }: GatewayApiTarget,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Look> {
-  const deadline = withDeadline(signal, replicaMaxMs);
-  const [marked, counted] = await Promise.allSettled([
-    replica.get({ path: markPath(names.app), headers }, deadline),
-    replica.counters(deadline),
-  ]);
-  const failed = [marked, counted].find((one) => one.status === 'rejected');
-  return {
-    name: replica.name,
-    mark: marked.status === 'fulfilled' ? markIn(marked.value.headers.location) : undefined,
-    counted: counted.status === 'fulfilled' ? requestsIn(counted.value) : undefined,
-    failure: failed === undefined ? undefined : String(failed.reason),
-  };
-}
-
-/** Counters that must not move: of each lane without weight, in each replica. */
-function closedCounters(read: RouteRead, looks: readonly Look[]): ReadonlyMap<string, number> {
-  const closed = lanes.filter((lane) => read.kind === 'read' && read.weights[lane] === 0);
-  return new Map(
-    looks.flatMap(({ name, counted }) =>
-      counted?.kind === 'counted'
-        ? closed.map((lane): [string, number] => [`${name} ${lane}`, counted.requests[lane]])
-        : [],
-    ),
+  const asked = { path: markPath(names.app), headers };
+  return replica.get(asked, withDeadline(signal, replicaMaxMs)).then(
+    (answer) => ({ name: replica.name, mark: markIn(answer.headers.location), failure: undefined }),
+    (error: unknown) => ({ name: replica.name, mark: undefined, failure: String(error) }),
   );
 }
 
-function agree(read: RouteRead, looks: readonly Look[], still: number): TrafficSeen {
+function agree(read: RouteRead, looks: readonly Look[], open: string | undefined): TrafficSeen {
   if (read.kind !== 'read') return pending(read.why);
   if (looks.length === 0) return pending('no replica of the gateway was found');
   const silent = looks.find(({ failure }) => failure !== undefined);
   if (silent !== undefined) return pending(`replica ${silent.name} of the gateway does not answer: ${silent.failure}`);
-  // Of what is counted nowhere nobody can say that it stands still.
-  for (const { name, counted } of looks)
-    if (counted?.kind === 'strange') return pending(`replica ${name} of the gateway cannot be counted: ${counted.why}`);
   const behind = looks.filter(({ mark }) => mark !== markOf(read)).map(({ name }) => name);
   if (behind.length > 0) return pending(`not yet in replica ${behind.join(', ')} of the gateway`);
-  if (still < closedAfterMs) return pending('a lane without weight was counted a request less than 2 s ago');
-  return { kind: 'agreed', weights: read.weights, pins: read.pins };
+  return pendingOn(open) ?? { kind: 'agreed', weights: read.weights, pins: read.pins };
 }
 
 function saysSame(read: Split, last: Split): boolean {

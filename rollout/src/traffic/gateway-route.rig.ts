@@ -23,10 +23,13 @@ export function targetOf(rig: GatewayRig, fence = 0): GatewayApiTarget {
     fence: () => fence,
     replicas: (within) =>
       findReplicas({ client: client.in('gateway'), service: 'traefik', ports: gatewayPorts, way: 'direct' }, within),
-    requestsIn: weightedIn(
-      traefikCounts(gatewayPlaces({ namespace: client.namespace, route: app }, services)),
-      traefikAlways,
-    ),
+    closedBy: {
+      kind: 'replicas',
+      requestsIn: weightedIn(
+        traefikCounts(gatewayPlaces({ namespace: client.namespace, route: app }, services)),
+        traefikAlways,
+      ),
+    },
   };
 }
 

@@ -9,10 +9,9 @@ import { sameWeights } from '../lane.ts';
 import type { KubeClient, KubeObject, PatchStep } from '../platform/kubernetes/client.ts';
 import { refuseReplaced } from '../platform/kubernetes/fence.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
+import { closedLanes, type ProxiesOf, watchClosing } from './closed.ts';
 import { askAll, inForce } from './ingress-nginx/ask.ts';
-import { type ProxiesOf, watchClosing } from './ingress-nginx/closed.ts';
 import {
-  closedLanes,
   type Ingress,
   type IngressNames,
   nextState,
@@ -100,10 +99,10 @@ export function openIngressNginxTraffic(target: IngressNginxTarget): TrafficRout
         if (seen.kind === 'behind') return pending(seen.why);
         confirmed = seen.kind === 'shown' ? key : ''; // Questions reach a lane, so what was shown is not asked again.
       }
+      const split = { weights: weightsOf(read.state), pins: read.state.pins };
       // After the questions, which are requests too.
-      const why = await closing.whyOpen(closedLanes(read.state), signal);
-      if (why !== undefined) return pending(why);
-      return { kind: 'agreed', weights: weightsOf(read.state), pins: read.state.pins };
+      const why = await closing.whyOpen(closedLanes(split.weights, split.pins), signal);
+      return why === undefined ? { kind: 'agreed', ...split } : pending(why);
     },
   };
 }

@@ -5,10 +5,15 @@ import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 import { openTransport } from '../platform/kubernetes/transport.ts';
 
 /** A pod that nobody runs: a process on the node stands at its address, where the API server reaches it like any pod. */
-export async function makeRunningPod(client: KubeClient, name: string, podIP: string): Promise<void> {
+export async function makeRunningPod(
+  client: KubeClient,
+  name: string,
+  podIP: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const signal = AbortSignal.timeout(10_000);
   const pod = {
-    metadata: { name, labels: { app: 'ratings' } },
+    metadata: { name, labels: { app: 'ratings', ...labels } },
     spec: { schedulerName: 'nobody', containers: [{ name: 'main', image: 'none' }] },
   };
   await client.create(kinds.Pod, pod, signal);

@@ -16,7 +16,7 @@ export interface Replica {
   open(asked: RouterRequest, signal: AbortSignal): Promise<IncomingMessage>;
   /** The same, without the body. */
   get(asked: RouterRequest, signal: AbortSignal): Promise<ReplicaAnswer>;
-  /** Its counters, as Prometheus text. Rejects without an answer. */
+  /** Its counters, as Prometheus text. Rejects without an answer, and where no port of counters is named. */
   counters(signal: AbortSignal): Promise<string>;
 }
 
@@ -25,7 +25,7 @@ export type ReplicaPlace = {
   /** In the Service's namespace. */
   readonly client: KubeClient;
   readonly service: string;
-  readonly ports: { readonly listener: string; readonly metrics: string };
+  readonly ports: { readonly listener: string; readonly metrics: string | undefined };
   /** `direct`: at their own addresses, from inside the cluster. `proxy`: through the API server, which needs the right to get `pods/proxy`. */
   readonly way: 'direct' | 'proxy';
 };
@@ -65,8 +65,9 @@ export type EndpointSlice = KubeObject & {
 };
 
 function replicasOf(slice: EndpointSlice, { client, ports, way }: ReplicaPlace): readonly Replica[] {
-  const [listener, metrics] = [portIn(slice, ports.listener), portIn(slice, ports.metrics)];
-  if (listener === undefined || metrics === undefined) return [];
+  const listener = portIn(slice, ports.listener);
+  const metrics = ports.metrics === undefined ? undefined : portIn(slice, ports.metrics);
+  if (listener === undefined || (metrics === undefined && ports.metrics !== undefined)) return [];
   const serving = (slice.endpoints ?? []).filter(
     ({ conditions = {} }) => conditions.serving ?? conditions.ready ?? true,
   );
@@ -92,7 +93,7 @@ function proxiedReplica({
   readonly client: KubeClient;
   readonly pod: string;
   readonly listener: number;
-  readonly metrics: number;
+  readonly metrics: number | undefined;
 }): Replica {
   const at = (port: number, path: string): string => `${podProxyPath(client.namespace, pod, port)}${path}`;
   const open: Replica['open'] = ({ path, headers }, signal) => client.stream(at(listener, path), signal, headers);
@@ -101,7 +102,7 @@ function proxiedReplica({
     open,
     get: async (asked, signal) => withoutBody(await open(asked, signal)),
     async counters(signal) {
-      const { status, text } = await client.text(at(metrics, '/metrics'), signal);
+      const { status, text } = await client.text(at(named(metrics), '/metrics'), signal);
       if (status !== 200) throw new Error(`pod ${pod} answers ${status} through the API server: ${text.slice(0, 200)}`);
       return text;
     },
@@ -116,7 +117,7 @@ export function directReplica({
 }: {
   readonly address: string;
   readonly listener: number;
-  readonly metrics: number;
+  readonly metrics: number | undefined;
 }): Replica {
   const host = address.includes(':') ? `[${address}]` : address;
   const send: Replica['open'] = ({ path, headers }, signal) =>
@@ -125,8 +126,13 @@ export function directReplica({
     name: `${host}:${listener}`,
     open: send,
     get: async (asked, signal) => withoutBody(await send(asked, signal)),
-    counters: (signal) => countersAt(`http://${host}:${metrics}/metrics`, signal),
+    counters: async (signal) => countersAt(`http://${host}:${named(metrics)}/metrics`, signal),
   };
+}
+
+function named(metrics: number | undefined): number {
+  if (metrics === undefined) throw new Error('no port of counters is named');
+  return metrics;
 }
 
 function withoutBody(answer: IncomingMessage): ReplicaAnswer {

@@ -6,8 +6,8 @@ import { proxyCounts, requestsIn } from '../../metrics/proxies.ts';
 import { openScrapedMetrics } from '../../metrics/scrape.ts';
 import { gatewayPlaces, traefikAlways, traefikCounts } from '../../metrics/traefik.ts';
 import type { KubernetesSpec } from '../../spec.ts';
+import type { LaneProxy } from '../../traffic/closed.ts';
 import { openGatewayApiTraffic } from '../../traffic/gateway-api.ts';
-import type { LaneProxy } from '../../traffic/ingress-nginx/closed.ts';
 import { openIngressNginxTraffic } from '../../traffic/ingress-nginx.ts';
 import { laneServices } from '../../traffic/lane-services.ts';
 import { findReplicas, type ReplicaPlace } from '../../traffic/replicas.ts';
@@ -24,7 +24,7 @@ export type RoutingTarget = {
   readonly fence: () => number;
   /** How replicas and pods are asked: `direct` inside of the cluster, else `proxy`. */
   readonly way: ReplicaPlace['way'];
-  /** The pods that count, as in `kubectl -l`, and the port of their `/metrics`: asked where the router's counters cannot tell lanes apart. */
+  /** The pods that count, as in `kubectl -l`, and the port of their `/metrics`: asked where the router's counters are not known, or tell no lanes apart. */
   readonly proxies: { readonly labels: string; readonly port: number };
 };
 
@@ -34,15 +34,24 @@ export function openRouting(target: RoutingTarget): { readonly traffic: TrafficR
   const client = target.client.in(kubernetes.namespace);
   const services = laneServices(app);
   const { kind, route } = kubernetes.traffic;
+  const names = { app, services };
+  const proxiesOf = (lane: Lane, signal: AbortSignal) => laneProxies(target, lane, signal);
   const replicas = (signal: AbortSignal) => findReplicas(placeOf(target), signal);
   // A weight is confirmed by the replicas that there are; counts may come from those that there were a moment ago.
   const counting = { ...target, client: remembering(target.client) };
   switch (kind) {
     case 'gateway-api': {
+      if (kubernetes.traffic.replicas.metrics === undefined) {
+        const closedBy = { kind: 'proxies', proxiesOf } as const;
+        return {
+          traffic: openGatewayApiTraffic({ client, route, names, fence, replicas, closedBy }),
+          metrics: proxyMetrics(counting),
+        };
+      }
       const countsIn = traefikCounts(gatewayPlaces({ namespace: client.namespace, route }, services));
-      const requestsIn = weightedIn(countsIn, traefikAlways);
+      const closedBy = { kind: 'replicas', requestsIn: weightedIn(countsIn, traefikAlways) } as const;
       return {
-        traffic: openGatewayApiTraffic({ client, route, names: { app, services }, fence, replicas, requestsIn }),
+        traffic: openGatewayApiTraffic({ client, route, names, fence, replicas, closedBy }),
         metrics: openScrapedMetrics({
           what: 'the replicas of the gateway',
           sources: (signal) => findReplicas(placeOf(counting), signal),
@@ -52,23 +61,25 @@ export function openRouting(target: RoutingTarget): { readonly traffic: TrafficR
       };
     }
     case 'ingress-nginx': {
-      // Pins ride on the canary: the controller counts them with its share, and the lanes' proxies with all that reaches them.
-      const sources = (signal: AbortSignal) =>
-        findPods({ client: counting.client.in(kubernetes.namespace), ...target.proxies, way: target.way }, signal);
-      const names = { app, services, closed: `${app}-closed` };
-      const proxiesOf = (lane: Lane, signal: AbortSignal) => laneProxies(target, lane, signal);
-      const pair = { main: route, canary: `${route}-canary`, names };
+      const pair = { main: route, canary: `${route}-canary`, names: { ...names, closed: `${app}-closed` } };
       return {
         traffic: openIngressNginxTraffic({ client, ...pair, fence, replicas, proxiesOf }),
-        metrics: openScrapedMetrics({
-          what: `the proxies of ${app}`,
-          sources,
-          countsIn: proxyCounts(app),
-          always: undefined,
-        }),
+        // Pins ride on the canary: the controller counts them with its share.
+        metrics: proxyMetrics(counting),
       };
     }
   }
+}
+
+/** All that reaches the lanes' proxies, by weight and by pin alike. */
+function proxyMetrics({ app, client, kubernetes, proxies, way }: RoutingTarget): Metrics {
+  const place = { client: client.in(kubernetes.namespace), ...proxies, way };
+  return openScrapedMetrics({
+    what: `the proxies of ${app}`,
+    sources: (signal) => findPods(place, signal),
+    countsIn: proxyCounts(app),
+    always: undefined,
+  });
 }
 
 async function laneProxies(

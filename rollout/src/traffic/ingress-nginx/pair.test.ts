@@ -1,17 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { closedWeights, lanes, type Pin, percent, type Weights, weightsFor } from '../../lane.ts';
+import { closedLanes } from '../closed.ts';
 import { laneServices } from '../lane-services.ts';
 import { newPair } from './new-pair.ts';
-import {
-  canaryAnnotations,
-  closedLanes,
-  nextState,
-  type PairState,
-  readPair,
-  unsupportedPins,
-  weightsOf,
-} from './pair.ts';
+import { canaryAnnotations, nextState, type PairState, readPair, unsupportedPins, weightsOf } from './pair.ts';
 
 const names = { app: 'ratings', services: laneServices('ratings'), closed: 'ratings-closed' };
 const annotation = (key: string): string => `nginx.ingress.kubernetes.io/canary${key}`;
@@ -134,7 +127,7 @@ test.each<{ state: Omit<PairState, 'pins'>; pinned?: Pin['lane']; closed: readon
 ])('closedLanes() of $state with a pin to $pinned is $closed', ({ state, pinned, closed }) => {
   const pins = pinned === undefined ? [] : [{ header: 'X-Variant', value: 'b', lane: pinned }];
 
-  expect(closedLanes({ ...state, pins })).toEqual(closed);
+  expect(closedLanes(weightsOf({ ...state, pins }), pins)).toEqual(closed);
 });
 
 test('newPair() is closed, whole and without a pin', () => {

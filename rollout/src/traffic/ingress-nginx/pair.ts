@@ -82,12 +82,6 @@ export function weightsOf({ main, canary, weight }: PairState): Weights {
   return canary === main ? weightsFor(main, percent(100)) : weightsFor(canary, percent(weight));
 }
 
-/** Lanes that nobody leads to. A pin leads to its lane whatever the weight, and the lane's proxies do not know why a request came. */
-export function closedLanes(state: PairState): readonly Lane[] {
-  const weights = weightsOf(state);
-  return lanes.filter((lane) => weights[lane] === 0 && !state.pins.some((pin) => pin.lane === lane));
-}
-
 /**
  * The next write on the way to these weights; `undefined`: the pair stands for them. Main changes only while the canary has everything,
  * and the canary's lane only when main has it: so no request finds a lane without endpoints, and no replica may be behind by one step.

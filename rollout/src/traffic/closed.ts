@@ -1,10 +1,10 @@
 /**
  * Whether nobody is on the way to a lane without weight any more: what its own proxies have answered stands still. Controllers count in
- * ways of their own; the proxies are asked for the evidence too.
+ * ways of their own or not at all; the proxies are asked for the evidence too.
  */
-import { withDeadline } from '../../deadline.ts';
-import type { Lane } from '../../lane.ts';
-import { closedAfterMs, watchStandstill } from '../standstill.ts';
+import { withDeadline } from '../deadline.ts';
+import { type Lane, lanes, type Pin, type Weights } from '../lane.ts';
+import { closedAfterMs, watchStandstill } from './standstill.ts';
 
 /** One instance of what answers a lane's users. */
 export type LaneProxy = {
@@ -18,6 +18,11 @@ export type LaneProxy = {
 export type ProxiesOf = (lane: Lane, signal: AbortSignal) => Promise<readonly LaneProxy[]>;
 
 const proxyMaxMs = 1_000;
+
+/** Lanes that nobody leads to. A pin leads to its lane whatever the weight, and the lane's proxies do not know why a request came. */
+export function closedLanes(weights: Weights, pins: readonly Pin[]): readonly Lane[] {
+  return lanes.filter((lane) => weights[lane] === 0 && !pins.some((pin) => pin.lane === lane));
+}
 
 /** Remembers what was counted at the looks before. `nowMs` is a monotonic clock. */
 export interface Closing {

@@ -9,6 +9,7 @@ import { startRelease } from './hands/release.ts';
 import type { Platform } from './platform/platform.ts';
 import { evidenceOf } from './policy/evidence.ts';
 import { replay } from './policy/turn.ts';
+import { headline, statusText } from './report/status.ts';
 import type { Spec } from './spec.ts';
 
 describe('drive()', () => {
@@ -196,6 +197,25 @@ describe('drive()', () => {
     const facts = await readStatus(world.ports, { app: 'test' } as Spec, hands.signal);
 
     expect(facts).toMatchObject({ head: { live: 'blue' }, driver: undefined, flows: { blue: undefined } });
+  });
+
+  test('tells status its first line before it asks for the evidence', async () => {
+    await using world = aPlatform();
+    const hands = handsOn(world.ports);
+    await startRelease(hands, aRequest('v1'));
+    const { journal } = world.ports;
+    const told: string[] = [];
+    const readEvidence: typeof journal.readEvidence = (...release) => {
+      told.push('evidence is asked for');
+      return journal.readEvidence(...release);
+    };
+
+    const records = { ...world.ports, journal: { ...journal, readEvidence } };
+    const facts = await readStatus(records, { app: 'test' } as Spec, hands.signal, (first) =>
+      told.push(headline(first)),
+    );
+
+    expect(told).toEqual([statusText(facts)[0], 'evidence is asked for']);
   });
 
   test('has nothing to drive in an empty journal', async () => {

@@ -57,7 +57,15 @@ export { picture } from './report/picture.ts';
 export { plot } from './report/plot.ts';
 export { type Replay, replayJson, replayText } from './report/replay.ts';
 export { explainRoll } from './report/rolling.ts';
-export { phaseText, type StatusFacts, statusCodes, statusState, statusText } from './report/status.ts';
+export {
+  headline,
+  phaseText,
+  type StatusFacts,
+  type StatusState,
+  statusCodes,
+  statusState,
+  statusText,
+} from './report/status.ts';
 export type { Story } from './report/story.ts';
 export { strip } from './report/strip.ts';
 export { duration, failedRatio, odds, short } from './report/words.ts';

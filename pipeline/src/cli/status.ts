@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readStatus, statusCodes, statusState, statusText } from '@headgate/rollout';
+import { headline, readStatus, type StatusState, statusCodes, statusState, statusText } from '@headgate/rollout';
 import { fenced } from '../report/summary.ts';
 import { type App, appOptions, openApp, openHostOf, openJournal } from './open.ts';
 import { flag, paint, type Shell, type Subcommand } from './shell.ts';
@@ -19,16 +19,23 @@ export const command: Subcommand = {
   async run(call, shell) {
     const app = await openApp(call, shell);
     const records = openJournal(app);
+    const [isJson, watches] = [flag(call, 'json'), flag(call, 'watch')];
     for (;;) {
-      const facts = await readStatus(records, app.spec, shell.signal);
+      // Whoever is on call reads the first line while the evidence is still on its way. A picture that stays is painted at once.
+      const isEarly = !isJson && !watches;
+      const facts = await readStatus(records, app.spec, shell.signal, (first) => {
+        if (isEarly) shell.out(`${paint(shell, colours[statusState(first)], headline(first))}\n`);
+      });
       const state = statusState(facts);
-      if (flag(call, 'json')) shell.out(`${JSON.stringify({ state, lines: statusText(facts), ...facts })}\n`);
-      else show(statusText(facts), state, shell, flag(call, 'watch'));
+      const [, ...rest] = statusText(facts);
+      if (isJson) shell.out(`${JSON.stringify({ state, lines: statusText(facts), ...facts })}\n`);
+      else if (isEarly) shell.out(rest.map((line) => `${line}\n`).join(''));
+      else repaint(statusText(facts), state, shell);
       if (flag(call, 'report')) {
         await report(statusText(facts), app, shell);
         return 0;
       }
-      if (!flag(call, 'watch')) return statusCodes[state];
+      if (!watches) return statusCodes[state];
       await sleep(1_000, undefined, { signal: shell.signal }).catch(() => undefined);
       if (shell.signal.aborted) return statusCodes[state];
     }
@@ -41,15 +48,15 @@ async function report(lines: readonly string[], app: App, shell: Shell): Promise
   await host.summarize([`## ${app.spec.app}${where}`, ...fenced(lines), ''].join('\n'));
 }
 
-function show(
-  [first = '', ...rest]: readonly string[],
-  state: keyof typeof statusCodes,
-  shell: Shell,
-  repaint: boolean,
-): void {
-  const colour = (
-    { idle: 'green', releasing: 'cyan', held: 'yellow', rolledBack: 'yellow', rollbackFailed: 'red' } as const
-  )[state];
-  const home = repaint && shell.isTerminal ? '\u001b[H\u001b[2J' : '';
-  shell.out(`${home}${[paint(shell, colour, first), ...rest].join('\n')}\n`);
+const colours = {
+  idle: 'green',
+  releasing: 'cyan',
+  held: 'yellow',
+  rolledBack: 'yellow',
+  rollbackFailed: 'red',
+} as const satisfies Record<StatusState, string>;
+
+function repaint([first = '', ...rest]: readonly string[], state: StatusState, shell: Shell): void {
+  const home = shell.isTerminal ? '\u001b[H\u001b[2J' : '';
+  shell.out(`${home}${[paint(shell, colours[state], first), ...rest].join('\n')}\n`);
 }

@@ -5,19 +5,28 @@ import { forecastOf } from '../policy/forecast.ts';
 import { isJudged } from '../policy/phase.ts';
 import type { Release } from '../policy/release.ts';
 import { ownLines } from '../report/explain.ts';
-import type { Flow, StatusFacts } from '../report/status.ts';
+import type { FirstFacts, Flow, StatusFacts } from '../report/status.ts';
 import type { Spec } from '../spec.ts';
 import { readHead } from './book.ts';
 
-/** Everything that `status` shows, from the journal alone: nobody asks the engine. @throws {HeadgateError} `JOURNAL_UNREADABLE` */
+/**
+ * Everything that `status` shows, from the journal alone: nobody asks the engine.
+ *
+ * @param seen hears of the head as soon as it is there, which is before anybody asks for the evidence
+ * @throws {HeadgateError} `JOURNAL_UNREADABLE`
+ */
 export async function readStatus(
   records: Records,
   spec: Spec,
   signal: AbortSignal,
-  now: number = Date.now(),
+  seen: (first: FirstFacts) => void = () => {},
 ): Promise<StatusFacts> {
+  const now = instant(Date.now());
   const [head, holding] = await Promise.all([
-    readHead(records.journal, spec.app, signal),
+    readHead(records.journal, spec.app, signal).then((head) => {
+      seen({ head, now });
+      return head;
+    }),
     records.lock.holding(signal),
   ]);
   const driver = holding?.holder;
@@ -29,7 +38,7 @@ export async function readStatus(
   return {
     head,
     driver,
-    now: instant(now),
+    now,
     evidence:
       state === undefined || head.release === undefined || !isJudged(head.release.state.phase)
         ? undefined

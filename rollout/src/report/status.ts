@@ -40,6 +40,9 @@ export type StatusFacts = {
   readonly needed: { readonly rollback: number; readonly promote: number };
 };
 
+/** What the head alone tells. */
+export type FirstFacts = Pick<StatusFacts, 'head' | 'now'>;
+
 /** Exit codes of `status`. */
 export const statusCodes = { idle: 0, releasing: 3, held: 4, rolledBack: 5, rollbackFailed: 14 } as const;
 
@@ -53,7 +56,8 @@ const needsPerson: ReadonlySet<string> = new Set<HoldReason>([
   'foreign-writer',
 ]);
 
-export function statusState({ head, now, hold }: StatusFacts): StatusState {
+/** Without `hold`, which the evidence tells: a release that is held by anything but a person is `releasing`. */
+export function statusState({ head, now, hold }: Partial<StatusFacts> & FirstFacts): StatusState {
   const release = head.release;
   if (head.rolling !== undefined) return 'releasing';
   const rolled = lastRoll(head);
@@ -94,12 +98,12 @@ export function statusText(facts: StatusFacts): readonly string[] {
     ...evidenceLines(facts),
     ...forecastLines(facts, release),
     ...whyLines(facts, release),
-    ...stopLines(facts, release),
+    ...stopLines(release),
   ];
 }
 
-function headline(facts: StatusFacts): string {
-  const { head, now } = facts;
+/** The first line, which the head alone tells. */
+export function headline({ head, now }: FirstFacts): string {
   const { release, rolling } = head;
   if (rolling !== undefined)
     return `${head.app} · rolling update ${rolling.id} · for ${duration(now - rolling.startedAt)}`;
@@ -217,7 +221,7 @@ function reasonOf(phase: Phase): string | undefined {
   return phase.kind === 'rollingBack' || phase.kind === 'returning' ? phase.reason.text : undefined;
 }
 
-function stopLines(_facts: StatusFacts, release: Release): readonly string[] {
+function stopLines(release: Release): readonly string[] {
   const back = release.state.phase.kind === 'rollingBack' || release.state.phase.kind === 'returning';
   const reason = release.reason === '' ? '' : `: ${release.reason}`;
   const isTest = release.plan.strategy === 'ab' && isForward(release.state.phase);

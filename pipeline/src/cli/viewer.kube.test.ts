@@ -88,6 +88,22 @@ describe('a viewer', () => {
     },
   );
 
+  test('can wait for the release that a controller drives, as the job of an outcome does', async () => {
+    using client = openKubeClient({ kubeconfig: adminConfig(), namespace: shell.namespace });
+    await using viewer = await openAs(client, 'headgate-test-viewer', 'viewer-waits');
+    const wait = (release: string) =>
+      shell.run('wait', '--for', 'ended', '--release', release, '--timeout', '1', '--file', 'controller.yaml');
+    const before = await versions();
+
+    process.env['HEADGATE_KUBECONFIG'] = viewer.kubeconfig;
+    const [ended, running] = [await wait('1'), await wait('2')];
+    process.env['HEADGATE_KUBECONFIG'] = adminConfig();
+
+    expect([ended.code, running.code]).toEqual([0, 4]);
+    expect(running.err).toContain('release 2 has not ended within 1 s');
+    expect(await versions()).toBe(before);
+  });
+
   test('is told from a releaser, whose promotion is taken into the box', async () => {
     using client = openKubeClient({ kubeconfig: adminConfig(), namespace: shell.namespace });
     await using releaser = await openAs(client, 'headgate-test-releaser', 'releaser');

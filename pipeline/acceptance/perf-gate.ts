@@ -139,7 +139,7 @@ async function openBench() {
       warn: () => {},
     };
     return measurePerf(
-      { app, services, migrate: undefined, before, after, ...folders, ...load },
+      { app, services, migrate: undefined, beforeEnv: undefined, before, after, ...folders, ...load },
       AbortSignal.timeout(runMaxMs),
     );
   };

@@ -109,7 +109,7 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const staging =
     before && lazyReleaser(before, ended({ journal: openJournal(before).journal, environment: 'staging' }), shell);
   const builder = env['HEADGATE_BUILDER'] || 'oci';
-  const live = await (mayBeBlind ? liveIfSeen(app, target, shell) : liveImages(app, signal));
+  const live = await (mayBeBlind ? liveIfSeen(app, target, shell) : liveOf(app, signal));
   const cached = cacheFolder(shell);
   const sharing = sharingOf(registry, shell);
   // Several machines by their registry, which share nothing in it; check has no secret, and needs none.
@@ -117,7 +117,10 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
     shell.err('HEADGATE_CACHE_KEY is not set: each machine makes and tests again what another one has\n');
   const marks = openMarks(cached, sharing);
   const priority = priorityOf(shell);
-  const place = await openPlace({ spec, root, cache: cached, builder, registry, marks, live, priority }, signal);
+  const place = await openPlace(
+    { spec, root, cache: cached, builder, registry, marks, live: live?.images, liveEnv: live?.env, priority },
+    signal,
+  );
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
   const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
@@ -182,19 +185,27 @@ export async function releaseRegistry(app: App, shell: Shell): Promise<string> {
 
 /** By service, each pinned; `undefined` before the first release. */
 export async function liveImages(app: App, signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined> {
+  return (await liveOf(app, signal))?.images;
+}
+
+/** The images of live, and the variables that its services run with. */
+async function liveOf(app: App, signal: AbortSignal) {
   const head = await readHead(openJournal(app).journal, app.spec.app, signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
-  return live === undefined
-    ? undefined
-    : Object.fromEntries(
-        Object.entries(live.digests).map(([name, digest]) => [name, `${live.repositories[name]}@${digest}`]),
-      );
+  if (live === undefined) return undefined;
+  const { digests, repositories, template } = live;
+  return {
+    images: Object.fromEntries(
+      Object.entries(digests).map(([name, digest]) => [name, `${repositories[name]}@${digest}`]),
+    ),
+    env: Object.fromEntries(Object.entries(template.services).map(([name, { env }]) => [name, env])),
+  };
 }
 
 /** What is not known is said: images are tested by themselves then, and the job that publishes them crosses them with live. */
 async function liveIfSeen(app: App, target: Target, { err, signal }: Shell) {
   if (target === 'check') return undefined; // Which asks nothing of any version.
-  return liveImages(app, signal).catch((error: unknown) => {
+  return liveOf(app, signal).catch((error: unknown) => {
     if (failureOf(error).exitCode !== exitCodes.CLUSTER_UNREACHABLE) throw error;
     err(`What is live is not known here, so nothing is compared with it: ${failureOf(error).message}\n`);
     return undefined;

@@ -136,11 +136,11 @@ describe('defineDelivery() with an environment "staging"', () => {
     expect(defineDelivery({ ...place, live }, releaser, options).steps.map(({ id }) => id)).not.toContain('approve');
   });
 
-  test('compares again when other limits, another load or another migration are asked for', () => {
-    const keyWith = (change: Partial<Place['spec']>) => {
+  test('compares again with other limits, another load, another migration, or other variables of live', () => {
+    const keyWith = (change: Partial<Place['spec']>, liveEnv?: Place['liveEnv']) => {
       const spec = { ...place.spec, ...change };
       const options = { check: true, staging: releaser };
-      const { steps } = defineDelivery({ ...place, live, spec }, releaser, options);
+      const { steps } = defineDelivery({ ...place, live, liveEnv, spec }, releaser, options);
       const perf = steps.find(({ id }) => id === 'perf');
       return canonicalJson(perf?.kind === 'pure' ? perf.inputs.values : null);
     };
@@ -152,6 +152,7 @@ describe('defineDelivery() with an environment "staging"', () => {
       keyWith({ perf: { ...perf, msMax: { ...perf.msMax, p99: 300 } } }),
       keyWith({ perf: { ...perf, perSec: 200 } }),
       keyWith({ release: { ...release, migrate } }),
+      keyWith({}, { proxy: { PATH_PREFIX: '/old' } }),
     ];
 
     expect(new Set(keys).size).toBe(keys.length);

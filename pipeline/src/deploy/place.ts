@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { HeadgateError, type Spec } from '@headgate/rollout';
 import { machineKey } from '../image/base.ts';
+import type { Variables } from '../perf/gate.ts';
 import type { Marks } from './marks.ts';
 
 /** Where a delivery takes place. Paths are absolute. */
@@ -20,6 +21,8 @@ export type Place = {
   readonly marks?: Marks | undefined;
   /** Images that are live now, by service, pinned; `undefined` before the first release. */
   readonly live: Readonly<Record<string, string>> | undefined;
+  /** `env` of each service that is live; not given: what headgate.yaml has now. */
+  readonly liveEnv?: Variables | undefined;
   /** `usual`: the performance gate takes none before others on this machine. */
   readonly priority?: 'usual' | undefined;
 };

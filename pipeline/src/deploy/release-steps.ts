@@ -29,19 +29,23 @@ export function imagesOf(out: unknown): Readonly<Record<string, string>> {
 /** Its result is a function of both versions: a version that was compared with this very live one is not compared again. */
 export function perfStep(place: Place, publish: Publish, after: readonly Step[]) {
   const { spec, live = {} } = place;
+  const env = Object.fromEntries(Object.entries(spec.services).map(([name, service]) => [name, service.env]));
+  const { liveEnv = env } = place;
   const { migrate } = spec.release;
   const settings = perfSettings(spec.perf);
   return step('perf', {
     kind: 'pure',
     needs: [publish, ...after],
     inputs: {
-      values: { live, services: spec.services, migrate: migrate ?? null, ...settings },
+      values: { live, liveEnv, services: spec.services, migrate: migrate ?? null, ...settings },
       asked: async ({ root }) => ({ values: { requests: await requestsOf(place, root) } }),
     },
     timeoutMs: perfTimeoutMs(settings) + (migrate === undefined ? 0 : migrationMaxMs),
     run: async ({ out, root, workDir, log, annotate, gate, signal }) => {
       const images = imagesOf(out);
-      if (canonicalJson(images) === canonicalJson(live)) return log('these images are live already');
+      // Of what a template holds beside them, a process here is told its variables; nobody limits it to the resources of a pod.
+      if (canonicalJson({ images, env }) === canonicalJson({ images: live, env: liveEnv }))
+        return log('these images are live already, with these variables');
       const { app, services } = spec;
       const requests = await requestsOf(place, root);
       const asked = {
@@ -49,6 +53,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
         services,
         migrate,
         before: live,
+        beforeEnv: liveEnv,
         after: images,
         imageFolder: imageFolder(place),
         workFolder: workDir,

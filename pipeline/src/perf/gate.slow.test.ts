@@ -7,7 +7,7 @@ import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
 import { readRequests } from '../image/test/requests.ts';
 import { pushImage } from '../registry/client.ts';
-import { comparePerf, requireNotSlower, verdictLines } from './gate.ts';
+import { comparePerf, type PerfRequest, requireNotSlower, verdictLines } from './gate.ts';
 import { perfRule } from './rule.ts';
 
 const repository = join(import.meta.dirname, '../../..');
@@ -50,19 +50,27 @@ test('comparePerf() measures two versions of real images side by side, and two r
     const requests = await readRequests(join(repository, 'services/rating'));
     const folders = { imageFolder: join(folder, 'images'), workFolder: join(folder, 'work') };
 
-    const verdict = await comparePerf(
-      {
-        ...{ app: 'ratings', services, migrate: undefined, before: images, after: images, requests, ...folders },
-        ...{ perSecond: 100, roundMs: 1_000, rule: neverCalm, priority: 'usual' },
-        ...{ say: (line) => lines.push(line), warn: (line) => warned.push(line) },
-      },
-      signal,
-    );
+    const request: PerfRequest = {
+      ...{ app: 'ratings', services, migrate: undefined, before: images, after: images, beforeEnv: undefined },
+      ...{ requests, ...folders, say: (line) => lines.push(line), warn: (line) => warned.push(line) },
+      ...{ perSecond: 100, roundMs: 1_000, rule: neverCalm, priority: 'usual' },
+    };
 
+    const verdict = await comparePerf(request, signal);
+
+    const node = { image: images['proxy'] ?? '', command: ['/usr/local/bin/node', '-e', 'throw "no table"'] };
+    await expect(comparePerf({ ...request, migrate: node }, signal)).rejects.toMatchObject({
+      code: 'STEP_FAILED',
+      message: expect.stringMatching(/their migration failed: it ended with 1: .*no table/),
+    });
+    // The old version alone has this variable, and does not take it.
+    const beforeEnv = { proxy: { PATH_PREFIX: 'none' } };
+    await expect(comparePerf({ ...request, beforeEnv }, signal)).rejects.toThrow(/^it ended with 64: .*PATH_PREFIX/);
     expect(
       lines.filter((line) => /^round \d, 0 of at most 1 calm: old \d+\/s, 0 errors.*new \d+\/s, 0 errors/.test(line)),
     ).toHaveLength(2);
     expect(lines[0]).toMatch(/^without real-time priority \(HEADGATE_PRIORITY is "usual"\)/);
+    expect(lines[1]).toMatch(/^limits at 100 requests\/s: p50 50 ms, p95 200 ms, p99 400 ms; 10 % slower/);
     expect(lines).toContainEqual(
       expect.stringMatching(/^capacity.*: old (more than )?\d+\/s, new (more than )?\d+\/s$/),
     );

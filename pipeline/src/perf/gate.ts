@@ -18,9 +18,14 @@ import type { LoadRequest } from './side.ts';
 /** Images by service, each `host:port/name@sha256:…`. */
 export type Images = Readonly<Record<string, string>>;
 
+/** By service. */
+export type Variables = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
 export type PerfRequest = App & {
   readonly before: Images;
   readonly after: Images;
+  /** `env` of each service of the old version; `undefined`: it is what the new one has. */
+  readonly beforeEnv: Variables | undefined;
   /** Where images are unpacked and kept by digest. */
   readonly imageFolder: string;
   /** Of the servers' data and of logs; removed with them. */
@@ -72,8 +77,18 @@ export async function measurePerf(
   const rule = priority.lacking === undefined ? { ...request.rule, othersMax: Number.POSITIVE_INFINITY } : request.rule;
   await using ground = await openGround(request, request, signal);
   requireMigrated(await lackOfMigration(ground, { ...request, live: request.before }, signal));
-  await using before = await startVersion(ground, { images: request.before, lane: 'blue' }, request, signal);
-  await using after = await startVersion(ground, { images: request.after, lane: 'green' }, request, signal);
+  await using before = await startVersion(
+    ground,
+    { images: request.before, variables: request.beforeEnv, lane: 'blue' },
+    request,
+    signal,
+  );
+  await using after = await startVersion(
+    ground,
+    { images: request.after, variables: undefined, lane: 'green' },
+    request,
+    signal,
+  );
   const sides = { before: before.origin, after: after.origin };
   const lead = await priority.lead();
   const rounds = await measureRounds({ ...sides, often, rare, perSecond, roundMs, rule, say }, signal).finally(() =>
@@ -154,7 +169,7 @@ function asHttp({ subject, query, body }: RecordedRequest): LoadRequest {
 /** All services of one version in one lane, and where its HTTP service answers. */
 async function startVersion(
   ground: Ground,
-  { images, lane }: { images: Images; lane: Lane },
+  { images, variables, lane }: { images: Images; variables: Variables | undefined; lane: Lane },
   { services, imageFolder }: PerfRequest,
   signal: AbortSignal,
 ): Promise<AsyncDisposable & { readonly origin: string }> {
@@ -165,7 +180,7 @@ async function startVersion(
   try {
     for (const [service, reference] of Object.entries(images).filter(([name]) => services[name] !== undefined)) {
       const image = await pullImage(reference, imageFolder, signal);
-      instances.set(service, await startInstance(ground, { service, lane, image }));
+      instances.set(service, await startInstance(ground, { service, lane, image, variables: variables?.[service] }));
     }
     await Promise.all([...instances.values()].map((instance) => untilReady(instance, signal)));
     const entry = Object.keys(services).find((service) => services[service]?.port !== undefined);

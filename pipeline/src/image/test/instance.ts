@@ -15,17 +15,25 @@ export type Instance = Sandboxed & {
 
 const pollMs = 25;
 
+/** `variables`: `env` of the service's template; what the app has unless given. */
+type Seated = {
+  readonly service: string;
+  readonly lane: Lane;
+  readonly variables?: Readonly<Record<string, string>> | undefined;
+};
+
 /** Starts the image as a lane of the local platform would, with the same environment. */
 export async function startInstance(
   ground: Ground,
-  { service, lane, image }: { service: string; lane: Lane; image: PulledImage },
+  { image, ...seated }: Seated & { readonly image: PulledImage },
 ): Promise<Instance> {
+  const { service, variables = ground.app.services[service]?.env } = seated;
   const ports = { host: '127.0.0.1', port: await freePort(), adminPort: await freePort() };
-  const env = await environmentIn(ground, { service, lane }, ports);
+  const env = await environmentIn(ground, seated, ports);
   const logFile = join(ground.folder, `${service}-${ports.adminPort}.log`);
   return {
     ...(await startSandboxed(image, { env, logFile })),
-    http: `http://127.0.0.1:${ports.port}${ground.app.services[service]?.env['PATH_PREFIX'] ?? ''}`,
+    http: `http://127.0.0.1:${ports.port}${variables?.['PATH_PREFIX'] ?? ''}`,
     admin: `http://127.0.0.1:${ports.adminPort}`,
   };
 }
@@ -33,12 +41,13 @@ export async function startInstance(
 /** What a process of the service is told there. Its database is the test's own whatever headgate.yaml names: nothing is tried, or migrated, on real data. */
 export async function environmentIn(
   ground: Ground,
-  { service, lane }: { service: string; lane: Lane },
+  { service, lane, variables }: Seated,
   ports: { host: string; port: number; adminPort: number },
 ): Promise<Readonly<Record<string, string>>> {
   const { app, services, migrate } = ground.app;
-  const template = services[service];
-  invariant(template !== undefined, `a service without a template is tested: ${service}`);
+  const known = services[service];
+  invariant(known !== undefined, `a service without a template is tested: ${service}`);
+  const template = { ...known, env: variables ?? known.env };
   const revision = makeRevision({ digests: {}, repositories: {}, template: { services }, commit: undefined });
   const database = template.pulls.length > 0 || migrate !== undefined ? await ground.databaseUrl() : undefined;
   const seat = { app, existing: undefined, lane, service, revision, template };

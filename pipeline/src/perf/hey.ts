@@ -14,7 +14,7 @@ export type Opinion = { readonly words: string; readonly underDelivered: string 
 export async function heyCheck(url: string, perSecond: number, signal: AbortSignal): Promise<Opinion> {
   const args = ['-z', `${seconds}s`, '-c', `${clients}`, '-q', `${perSecond / clients}`, url];
   try {
-    const { stdout } = await promisify(execFile)('hey', args, { signal, maxBuffer: 4 * 1_048_576 });
+    const { stdout } = await promisify(execFile)('hey', args, { env: process.env, signal, maxBuffer: 4 * 1_048_576 });
     return opinionOf(stdout, perSecond);
   } catch (error) {
     signal.throwIfAborted();

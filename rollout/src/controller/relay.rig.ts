@@ -74,9 +74,10 @@ export async function openRelay({
       const { racer, other } = await driving();
       other.tell();
       for (const when of ['before', 'after']) {
-        await until(() => fates.driver !== ''); // A process that does not drive yet has nothing to leave in order.
-        racer.tell();
-        await until(() => fates.deaths.has(`${when} phase interrupted`));
+        await until(() => {
+          if (fates.driver !== '') racer.tell(); // A process that does not drive yet has nothing to leave in order.
+          return fates.deaths.has(`${when} phase interrupted`);
+        });
       }
       await other.restart();
     },

@@ -34,7 +34,6 @@ const every = {
   'phase rollingBack/stopping': true,
   'phase rollingBack/binding': true,
   'phase rollingBack/draining': true,
-  'phase rollingBack/disposing': true,
   'phase rollingBack/answering': true,
   'phase rollingBack/retiring': true,
   'phase rollingBack/emptying': true,

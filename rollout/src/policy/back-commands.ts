@@ -72,8 +72,6 @@ function bindCommands(release: WithLive, phase: Back, look: Look): readonly Comm
           : []),
         ...deadLetters(candidate, look),
       ];
-    case 'disposing':
-      return [disposed(candidate, look)];
     case 'retiring':
       return [stopped(release)];
     case 'emptying':
@@ -104,7 +102,6 @@ function answerCommands(release: Release, stage: BackStage, look: Look): readonl
     case 'closing':
     case 'binding':
     case 'draining':
-    case 'disposing':
     case 'unbinding':
       return [];
   }
@@ -154,8 +151,6 @@ function redeployCommands(release: WithLive, phase: Back, look: Look): readonly 
       return [...apart, ...fenceWhile(release, phase, look), ...redeployed(candidate, plan)];
     case 'draining':
       return [...apart, ...letThrough(candidate, look), ...deadLetters(candidate, look)];
-    case 'disposing':
-      return [disposed(candidate, look)];
     case 'retiring':
       return [{ kind: 'scale', lane: candidate, replicas: zero(plan.proxies) }];
     case 'emptying':
@@ -189,11 +184,8 @@ export function letThrough(lane: Lane, look: Look): readonly Command[] {
 
 /** What nobody will get any more, as soon as it is seen: who waited until all else is done might find that it has expired. */
 export function deadLetters(lane: Lane, look: Look): readonly Command[] {
-  return (look.lanes[lane].queue?.dead ?? 0) > 0 ? [disposed(lane, look)] : [];
-}
-
-function disposed(lane: Lane, look: Look): Command {
-  return { kind: 'disposeDead', lane, upToStreamSeq: look.lanes[lane].queue?.deliveredStreamSeq ?? 0 };
+  const { dead, deliveredStreamSeq } = look.lanes[lane].queue ?? { dead: 0, deliveredStreamSeq: 0 };
+  return dead > 0 ? [{ kind: 'disposeDead', lane, upToStreamSeq: deliveredStreamSeq }] : [];
 }
 
 /** Workers that were not seen to go may have been told in vain, and keep the messages that they hold from live. */

@@ -76,16 +76,11 @@ const stages: Readonly<Record<BackStage, Stage>> = {
     done: "live has adopted the candidate's backlog",
   },
   draining: {
-    isDone: ({ lane, waitedMs, drainMs }) => lane.queue !== undefined && (lane.queue.drained || waitedMs >= drainMs),
+    isDone: ({ lane, waitedMs, drainMs }) =>
+      lane.queue !== undefined && (isWorkedOff(lane.queue) || waitedMs >= drainMs),
     hold: 'leftovers',
     waiting: "live works off the candidate's backlog",
     done: 'the backlog is worked off',
-  },
-  disposing: {
-    isDone: ({ lane }) => lane.queue?.dead === 0,
-    hold: 'leftovers',
-    waiting: 'messages that nobody could answer go to the dead letters',
-    done: 'what nobody could answer lies in the dead letters',
   },
   answering: {
     isDone: ({ lane, waitedMs }) => lane.queue !== undefined && (lane.queue.messages === 0 || waitedMs >= answerMaxMs),
@@ -197,10 +192,15 @@ function isUp({ workload, queue }: LaneLook, fencedForMs: number): boolean {
   return (ready > 0 && queue?.waiting === true) || (present > 0 && fencedForMs >= fenceMaxMs);
 }
 
+/** What nobody could answer lies in the dead letters. */
+function isWorkedOff({ drained, dead }: QueueLook): boolean {
+  return drained && dead === 0;
+}
+
 /** What is still in a lane whose time is up. */
 function unfinished({ stage }: Back, queue: QueueLook | undefined): number {
   if (queue === undefined) return 0;
-  if (stage === 'draining') return queue.drained ? 0 : queue.messages;
+  if (stage === 'draining') return isWorkedOff(queue) ? 0 : queue.messages;
   return stage === 'answering' ? queue.messages : 0;
 }
 
@@ -245,8 +245,6 @@ function nextStage(release: Release, phase: Back, look: Look): Back {
     case 'binding':
       return draining();
     case 'draining':
-      return to((queue?.dead ?? 0) > 0 ? 'disposing' : 'retiring');
-    case 'disposing':
     case 'answering':
       return to('retiring');
     case 'retiring':

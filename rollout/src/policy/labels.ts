@@ -69,7 +69,6 @@ function rolesOnWayBack(
     case 'answering':
       return {}; // Until the messages are in other hands, nothing may make the way back slower.
     case 'draining':
-    case 'disposing':
       return say('candidate', 'adopting');
     case 'retiring':
     case 'emptying':

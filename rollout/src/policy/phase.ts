@@ -57,7 +57,6 @@ export type BackStage =
   | 'stopping'
   | 'binding'
   | 'draining'
-  | 'disposing'
   | 'answering'
   | 'retiring'
   | 'emptying'

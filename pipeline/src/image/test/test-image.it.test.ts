@@ -8,7 +8,8 @@ import { fromMachine } from '../base.ts';
 import { type ImageBuilder, openImageBuilder } from '../image.ts';
 import { findCrossed } from './crossed.ts';
 import { openGround } from './ground.ts';
-import { startInstance } from './instance.ts';
+import { startInstance, untilReady } from './instance.ts';
+import { lackOfMigration } from './migrate.ts';
 import { type RecordedRequest, readRequests } from './requests.ts';
 import { type ImageTestRequest, testImage } from './test-image.ts';
 
@@ -162,6 +163,31 @@ describe('testImage()', () => {
 
     expect(report).toMatchObject({ ok: false, checks: [{ name: 'migrates', outcome: 'failed' }] });
     expect(report.checks[0]?.detail).toMatch(/^it ended with 1: .*relation "nowhere" does not exist/s);
+  });
+
+  test('refuses a migration that takes from the live worker what it needs', async () => {
+    const layout = join(folder, 'out/proxy');
+    // Of a table that live makes by itself, when it starts.
+    const alter = 'alter table ratings add column region text';
+    const crossed = async (statement: string) => {
+      const request = { ...requestFor('proxy', layout), live, migrate: await aMigration(statement) };
+      await using ground = await openGround(request, request, signal);
+      const image = await ground.unpack(layout, signal);
+      expect(await lackOfMigration(ground, request, signal)).toBeUndefined();
+      await using instance = await startInstance(ground, { service: 'proxy', lane: 'blue', image });
+      await untilReady(instance, signal);
+      return await findCrossed({ request, ground, image, instance }, signal); // Before anything of it ends.
+    };
+
+    const [adding, demanding] = [await crossed(alter), await crossed(`${alter} not null`)];
+
+    expect(adding).toMatchObject({ outcome: 'passed' });
+    expect(demanding).toEqual({
+      outcome: 'failed',
+      detail: expect.stringMatching(
+        /^post\.ratings with live's rating got \d+, not 201.*after a rollback they meet so/,
+      ),
+    });
   });
 
   test('refuses a proxy that does not get on with the live worker, unless a rollback hands on nothing', async () => {

@@ -57,13 +57,11 @@ export { picture } from './report/picture.ts';
 export { plot } from './report/plot.ts';
 export { type Replay, replayJson, replayText } from './report/replay.ts';
 export { explainRoll } from './report/rolling.ts';
+export { type StatusState, statusCodes, statusState } from './report/state.ts';
 export {
   headline,
   phaseText,
   type StatusFacts,
-  type StatusState,
-  statusCodes,
-  statusState,
   statusText,
 } from './report/status.ts';
 export type { Story } from './report/story.ts';

@@ -8,7 +8,8 @@ import { listenHere } from '../listen.ts';
 import { newestIn } from '../policy/newest.ts';
 import { explain } from '../report/explain.ts';
 import { plot } from '../report/plot.ts';
-import { statusState, statusText } from '../report/status.ts';
+import { statusState } from '../report/state.ts';
+import { statusText } from '../report/status.ts';
 import type { Spec } from '../spec.ts';
 import { page } from './page.ts';
 

@@ -3,7 +3,8 @@ import { instant } from '../lane.ts';
 import { noEvidence } from '../policy/look.ts';
 import { newPlay, perform } from '../simulate/play.ts';
 import { picture } from './picture.ts';
-import { type StatusFacts, statusState, statusText } from './status.ts';
+import { statusState } from './state.ts';
+import { type StatusFacts, statusText } from './status.ts';
 import { duration, odds } from './words.ts';
 
 function factsAfter(...lines: string[]): StatusFacts {

@@ -1,16 +1,16 @@
 import type { Instant, Lane } from '../lane.ts';
 import { lanes, otherLane } from '../lane.ts';
 import { markerText } from '../pin.ts';
-import { isBackFailed } from '../policy/back.ts';
 import { type Forecast, forecastText } from '../policy/forecast.ts';
 import type { Evidence } from '../policy/look.ts';
 import { lastRoll } from '../policy/newest.ts';
-import { type HoldReason, isForward, isOver, type Phase } from '../policy/phase.ts';
+import { isForward, isOver, type Phase } from '../policy/phase.ts';
 import { leadsTo } from '../policy/pin-wishes.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { weightsAt } from '../policy/weights.ts';
 import type { Revision } from '../revision.ts';
 import { rolledText, rollingLines } from './rolling.ts';
+import { needsPerson } from './state.ts';
 import { duration, failedRatio, odds, short } from './words.ts';
 
 /** What a lane did lately. */
@@ -42,42 +42,6 @@ export type StatusFacts = {
 
 /** What the head alone tells. */
 export type FirstFacts = Pick<StatusFacts, 'head' | 'now'>;
-
-/** Exit codes of `status`. */
-export const statusCodes = { idle: 0, releasing: 3, held: 4, rolledBack: 5, rollbackFailed: 14 } as const;
-
-export type StatusState = keyof typeof statusCodes;
-
-/** Time alone does not end these. */
-const needsPerson: ReadonlySet<string> = new Set<HoldReason>([
-  'deadline',
-  'approval',
-  'both-lanes-down',
-  'foreign-writer',
-]);
-
-/** Without `hold`, which the evidence tells: a release that is held by anything but a person is `releasing`. */
-export function statusState({ head, now, hold }: Partial<StatusFacts> & FirstFacts): StatusState {
-  const release = head.release;
-  if (head.rolling !== undefined) return 'releasing';
-  const rolled = lastRoll(head);
-  if (rolled !== undefined) return rolled.outcome === 'rolledBack' ? 'rolledBack' : 'idle';
-  if (release === undefined) return 'idle';
-  const { phase, held } = release.state;
-  switch (phase.kind) {
-    case 'rollingBack':
-    case 'returning':
-      return isBackFailed(release.state, hold?.reason as HoldReason | undefined, now) ? 'rollbackFailed' : 'releasing';
-    case 'rolledBack':
-      return 'rolledBack';
-    case 'promoted':
-    case 'retired':
-    case 'retiring':
-      return 'idle';
-    default:
-      return held !== undefined || (hold !== undefined && needsPerson.has(hold.reason)) ? 'held' : 'releasing';
-  }
-}
 
 /** One screen that answers: what serves, what is being released, why it is not further, how to stop it. */
 export function statusText(facts: StatusFacts): readonly string[] {

@@ -34,7 +34,13 @@ export type Failure = {
 };
 
 /** Where a cached result comes from. A cached green is never taken for an executed one. */
-export type Original = { readonly run: string; readonly at: number; readonly ms: number };
+export type Original = {
+  readonly run: string;
+  readonly at: number;
+  readonly ms: number;
+  /** Where the CI host shows that run, if it ran on one. */
+  readonly url?: string | undefined;
+};
 
 export type Outcome = 'done' | 'failed' | 'interrupted';
 

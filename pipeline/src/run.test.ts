@@ -548,6 +548,20 @@ describe('run() and its cache', () => {
     ]);
   });
 
+  test('what is cached tells again what it had to pass, and on which page it ran', async () => {
+    await using bench = await aBench();
+    const gate = { name: 'p99', outcome: 'passed', text: '12 of 400 ms' } as const;
+    const measured = step('perf', { kind: 'pure', run: async (context) => context.gate(gate) });
+    const url = 'https://ci.example/runs/7';
+
+    const first = await bench.run([measured], { url });
+    const second = await bench.run([measured], { url: 'https://ci.example/runs/8' });
+
+    expect(first.of('gate')).toMatchObject([{ step: 'perf', gate }]);
+    expect(second.of('gate')).toMatchObject([{ step: 'perf', gate }]);
+    expect(second.of('step.cached')).toMatchObject([{ original: { url } }]);
+  });
+
   test('a result that is damaged costs a warning and the step, once', async () => {
     const runs: string[] = [];
     await using bench = await aBench({ 'src/a': 'one' });

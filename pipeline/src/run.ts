@@ -35,6 +35,8 @@ export type RunOptions = Part & {
   /** Absolute folder of the workspace. Notes go to `.headgate` in it, logs to `out/logs`. */
   readonly root: string;
   readonly change: Change;
+  /** Where the CI host shows this run; what is cached of it keeps that. */
+  readonly url?: string | undefined;
   readonly env: Environment;
   /** By name. They are hidden in every text that leaves the run, and no command sees them unless a step hands one over. */
   readonly secrets?: Readonly<Record<string, string>>;
@@ -87,6 +89,7 @@ export async function run(pipeline: Pipeline, options: RunOptions): Promise<RunR
   const session: Session = {
     run: id,
     change: options.change,
+    url: options.url,
     workspace: await Workspace.open(options.root, memory),
     cache: options.cache ?? openFolderCache(join(state, 'cache')),
     readCache: options.resume !== false,

@@ -1,3 +1,4 @@
+import type { Gate } from '@headgate/rollout';
 import type { Original } from '../event.ts';
 import type { KeyParts } from '../plan/key.ts';
 import type { Workspace } from '../run/workspace.ts';
@@ -14,6 +15,8 @@ export type Entry = {
   /** Of the whole log; it is shown again in place of a new one. */
   readonly log: string;
   readonly original: Original;
+  /** What it had to pass; they are reported again. Unknown of entries of before. */
+  readonly gates?: readonly Gate[];
 };
 
 /** Where the results of pure steps are kept. Broken, it costs time and never the run: callers go on without it. */

@@ -27,7 +27,7 @@ import type { Shell } from './shell.ts';
 /** What is delivered. */
 export type Delivery = {
   readonly app: App;
-  readonly host: Pick<CiHost, 'change' | 'kind'>;
+  readonly host: Pick<CiHost, 'change' | 'kind' | 'url'>;
   /** Lint and unit tests first. */
   readonly check: boolean;
   readonly reason: string;
@@ -131,7 +131,10 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   const copy = change.commit === undefined ? undefined : journalCopyOf(sharing); // Without a commit it is nobody else's run.
   const targets = stepsOf(target, pipeline);
   const { part } = delivery;
-  return { pipeline, options: { root, change, env, cache, copy, secrets: secretsOf(env), targets, ...part, signal } };
+  return {
+    pipeline,
+    options: { root, change, url: host.url, env, cache, copy, secrets: secretsOf(env), targets, ...part, signal },
+  };
 }
 
 /** The folder, and with `HEADGATE_CACHE_KEY` also the registry, where other machines find what was made here. */

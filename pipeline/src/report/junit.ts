@@ -64,6 +64,7 @@ function propertiesOf(step: StepRecord): string {
           { name: 'cached', value: end.where },
           { name: 'run', value: end.original.run },
           { name: 'at', value: new Date(end.original.at).toISOString() },
+          ...(end.original.url === undefined ? [] : [{ name: 'url', value: end.original.url }]),
         ]
       : []),
   ];

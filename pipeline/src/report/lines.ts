@@ -36,8 +36,9 @@ function linesOf(event: RunEvent): readonly string[] {
       return [row(level === 'notice' ? '·' : '!', event.step, `${place}${message}`)];
     }
     case 'step.cached': {
-      const { run, at, ms } = event.original;
-      return [row('=', event.step, `cached, ${formatMs(ms)} in run ${run} at ${new Date(at).toISOString()}`)];
+      const { run, at, ms, url } = event.original;
+      const where = url === undefined ? '' : `, ${url}`;
+      return [row('=', event.step, `cached, ${formatMs(ms)} in run ${run} at ${new Date(at).toISOString()}${where}`)];
     }
     case 'step.done':
       return [row('✓', event.step, formatDone(event))];

@@ -64,6 +64,7 @@ describe('junitOf()', () => {
     expect(xml).toMatch(/name="check" time="1.234"><properties><property name="flaky" value="true"\/>/);
     expect(xml).toContain('<flakyFailure message="failed: words" type="COMMAND"/>');
     expect(xml).toContain('<property name="cached" value="folder"/><property name="run" value="ba9876543210"/>');
+    expect(xml).toContain('<property name="url" value="https://ci.example/runs/7"/>');
     expect(xml).toMatch(/<failure message="failed: words" type="COMMAND">try words\nwords\nthe last line<\/failure>/);
   });
 
@@ -116,7 +117,9 @@ describe('summaryOf()', () => {
 
     expect(summary).toContain('## deliver-ratings: failed in 4.0 s');
     expect(summary).toContain('| check | ✓ flaky: attempt 2 passed | 1.2 s |');
-    expect(summary).toContain('| image:proxy | = cached, from run ba9876543210 of 2023-11-14T22:13:20.000Z |  |');
+    expect(summary).toContain(
+      '| image:proxy | = cached, from run ba9876543210 of 2023-11-14T22:13:20.000Z, https&#58;//ci.example/runs/7 |  |',
+    );
     expect(summary).toContain('### imagetest:proxy failed\n\ntry words\n\n```text\nwords\nthe last line\n```');
     expect(summary).toContain('- warning, check src/main.ts:3: words');
   });

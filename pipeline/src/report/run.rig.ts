@@ -26,7 +26,7 @@ export function aRun(words = 'words'): readonly RunEvent[] {
       step: 'image:proxy',
       key: 'k2',
       where: 'folder',
-      original: { run: 'ba9876543210', at: 1_700_000_000_000, ms: 900 },
+      original: { run: 'ba9876543210', at: 1_700_000_000_000, ms: 900, url: 'https://ci.example/runs/7' },
       values: null,
     },
     { kind: 'step.start', step: 'imagetest:proxy', attempt: 1, key: undefined, changed: undefined },

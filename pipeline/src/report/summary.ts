@@ -1,4 +1,5 @@
 import { type SpecValue, unreachable } from '@headgate/rollout';
+import type { Original } from '../event.ts';
 import type { PlannedStep } from '../plan/decide.ts';
 import { formatMs, formatPlan } from './lines.ts';
 import { isFlaky, type RunRecord, type StepRecord } from './record.ts';
@@ -49,6 +50,10 @@ function rowOf(step: StepRecord): string {
   return `| ${asText(step.id)} | ${endOf(step)} | ${timeOf(step)} |`;
 }
 
+function originOf({ run, at, url }: Original): string {
+  return `run ${run} of ${new Date(at).toISOString()}${url === undefined ? '' : `, ${url}`}`;
+}
+
 function endOf(step: StepRecord): string {
   const { end } = step;
   switch (end.kind) {
@@ -56,7 +61,7 @@ function endOf(step: StepRecord): string {
       if (!end.acted) return '✓ nothing to do';
       return isFlaky(step) ? `✓ flaky: attempt ${end.attempts} passed` : '✓ done';
     case 'cached':
-      return `= cached, from run ${asText(end.original.run)} of ${new Date(end.original.at).toISOString()}`;
+      return `= cached, from ${asText(originOf(end.original))}`;
     case 'failed':
       return `✗ ${asText(`${end.failure.class}: ${end.failure.message}`)}`;
     case 'skipped':

@@ -1,3 +1,4 @@
+import type { Gate } from '@headgate/rollout';
 import { reasonsToRun } from '../plan/decide.ts';
 import type { KeyParts } from '../plan/key.ts';
 import type { PureStep } from '../step.ts';
@@ -26,16 +27,24 @@ export async function runPure(
   requireUntaken(step.id, session, `run: ${changed.join(', ')}`);
   const spool = openSpool();
   const env = pureEnvironment(session.env, step.inputs.env);
-  const { result, attempts } = await withAttempts({ step, needs, key, changed, env, spool, session }, async (context) =>
-    takeOutputs(step, await step.run(context), session),
+  const { result, attempts } = await withAttempts(
+    { step, needs, key, changed, env, spool, session },
+    async (context) => {
+      const gates: Gate[] = [];
+      const gate = (one: Gate) => {
+        gates.push(one);
+        context.gate(one);
+      };
+      return { ...(await takeOutputs(step, await step.run({ ...context, gate }), session)), gates };
+    },
   );
   spool.flush();
-  const { files, ...given } = result;
+  const { files, gates, ...given } = result;
   const ms = performance.now() - begun;
   await aided(session, 'written', async () => {
     if (!(await isStill(key, step, needs, session))) return;
-    const original = { run: session.run, at: Date.now(), ms };
-    const entry = { key, parts, values: given.values ?? null, files, original };
+    const original = { run: session.run, url: session.url, at: Date.now(), ms };
+    const entry = { key, parts, values: given.values ?? null, files, original, gates };
     await session.cache.keep(entry, { workspace: session.workspace, log: logFile(session, step.id) }, session.signal);
   });
   session.emit({ kind: 'step.done', step: step.id, ms, acted: true, attempts, values: given.values });
@@ -48,7 +57,8 @@ async function fromCache(step: PureStep, key: string, session: Session): Promise
   if (entry === undefined) return undefined;
   const values = parseValues(step, entry.values);
   if (!(await cache.restore(entry, { workspace, log: logFile(session, step.id) }, signal))) return undefined;
-  const { original, files } = entry;
+  const { original, files, gates = [] } = entry;
+  for (const gate of gates) emit({ kind: 'gate', step: step.id, gate });
   emit({ kind: 'step.cached', step: step.id, key, where: cache.where, original, values });
   return { kind: 'cached', original, values, hash: outputsHash(values, files) };
 }

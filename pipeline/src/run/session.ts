@@ -25,6 +25,8 @@ export type StepResult =
 /** Everything that the steps of one run share. */
 export type Session = {
   readonly run: string;
+  /** Where the CI host shows it. */
+  readonly url: string | undefined;
   readonly change: Change;
   readonly workspace: Workspace;
   readonly cache: StepCache;

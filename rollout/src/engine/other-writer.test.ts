@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { aPlatform, aRequest, handsOn } from '../engine.rig.ts';
 import { startRelease } from '../hands/release.ts';
 import { instant, type Pin, percent, type Weights, weightsFor } from '../lane.ts';
@@ -16,20 +16,29 @@ import { makeWatcher } from './watcher.ts';
 const signal = (): AbortSignal => AbortSignal.timeout(5_000);
 const now = instant(Date.now());
 
-/** The second release of an app, and what a driver sees of it while the router says this. */
-async function sightOf(seen: TrafficSeen, phase: Phase): Promise<{ readonly release: Release; readonly look: Look }> {
-  await using world = aPlatform();
+let world: ReturnType<typeof aPlatform>;
+let second: Release;
+
+beforeAll(async () => {
+  world = aPlatform();
   await startRelease(handsOn(world.ports), aRequest('v1'));
   await startRelease(handsOn(world.ports), aRequest('v2'));
   const { release } = await readHead(world.ports.journal, 'test', signal());
   if (release === undefined) throw new Error('no release');
+  second = release;
+});
+
+afterAll(() => world[Symbol.asyncDispose]());
+
+/** The second release of an app in this phase, and what a driver sees of it while the router says this. */
+async function sightOf(seen: TrafficSeen, phase: Phase): Promise<{ readonly release: Release; readonly look: Look }> {
   const ports: Platform = { ...world.ports, traffic: { ...world.traffic, observe: async () => seen } };
   const watcher = makeWatcher(ports, () => {});
   const sights = await watcher.sight(now, false, signal());
-  const state = { ...release.state, phase };
-  const held: Release = { ...release, state, plan: { ...release.plan, raisedWeight: 'hold' } };
-  const look = await watcher.look(held, sights, { now, evidence: noEvidence, wishes: [] }, signal());
-  return { release: held, look };
+  const state = { ...second.state, phase };
+  const release: Release = { ...second, state, plan: { ...second.plan, raisedWeight: 'hold' } };
+  const look = await watcher.look(release, sights, { now, evidence: noEvidence, wishes: [] }, signal());
+  return { release, look };
 }
 
 const foreign = (weights: Weights, pins: readonly Pin[] = []): TrafficSeen => ({
@@ -170,7 +179,6 @@ test("people's pins stand beside Headgate's own, seen or not", async () => {
 });
 
 test('what a router cannot do is an outcome, with its reason', async () => {
-  await using world = aPlatform();
   const unsupported = async () => ({ kind: 'unsupported', why: 'one header only' }) as const;
   const ports: Platform = { ...world.ports, traffic: { ...world.traffic, setPins: unsupported } };
   const { release } = await sightOf({ kind: 'pending', why: 'not yet' }, settling);

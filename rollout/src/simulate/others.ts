@@ -62,7 +62,9 @@ export function checkOthers(
   if (sameWeights(weights, weightsAt(release, phase)) || (closes && now - phase.since <= 5_000)) return;
   if (decision.commands.some(({ kind }) => kind === 'setWeights'))
     broken.push(`another hand was fought in ${phase.kind}`);
-  const isHeard = seen.wishes.length > 0 || decision.hold === 'both-lanes-down';
+  // Whoever asked for something is told of that first.
+  const isAnswer = seen.wishes.length + decision.answers.length > 0;
+  const isHeard = isAnswer || decision.hold === 'both-lanes-down';
   // On its way back a release goes on for as long as it can.
   const isToldLater = phase.kind === 'rollingBack' && decision.hold !== undefined;
   if (!isHeard && !isToldLater && !decision.why.includes(writer))

@@ -18,14 +18,16 @@ function countedIn(sample: Sample, lane: Lane): readonly Counted[] {
 }
 
 /**
- * All that one proxy has answered, in its own counters' text.
+ * All that one proxy has answered, and what it is at (0 where it does not tell), in its own counters' text.
  *
  * @throws Error if it counts no requests
  */
-export function requestsIn(text: string): number {
-  const counted = samplesOf(text).filter((sample) => sample !== undefined && outcomesOf(sample).includes('requests'));
+export function requestsIn(text: string): { readonly answered: number; readonly inFlight: number } {
+  const samples = samplesOf(text).filter((sample) => sample !== undefined);
+  const counted = samples.filter((sample) => outcomesOf(sample).includes('requests'));
   if (counted.length === 0) throw new Error('its page of counters has no headgate_requests_total');
-  return counted.reduce((sum, sample) => sum + (sample?.value ?? 0), 0);
+  const sum = (all: readonly Sample[]) => all.reduce((total, { value }) => total + value, 0);
+  return { answered: sum(counted), inFlight: sum(samples.filter(({ name }) => name === 'headgate_in_flight')) };
 }
 
 /** What a sample of a proxy counts; nothing for all others. */

@@ -4,18 +4,18 @@ import { type LaneProxy, watchClosing } from './closed.ts';
 const never = new AbortController().signal;
 const wasAsked = 'a lane without weight has answered a request less than 2 s ago';
 
-type Proxy = { requests: number | undefined; isReady?: boolean };
+type Proxy = { requests: number | undefined; inFlight?: number; isReady?: boolean };
 
 /** Proxies of the lane green by name, under a clock that the test moves. */
 function closingOf(proxies: Readonly<Record<string, Proxy>>) {
   let now = 0;
   const found = (): readonly LaneProxy[] =>
-    Object.entries(proxies).map(([name, { requests, isReady = true }]) => ({
+    Object.entries(proxies).map(([name, { requests, inFlight = 0, isReady = true }]) => ({
       name,
       isReady,
       requests: async () => {
         if (requests === undefined) throw new Error('gone');
-        return requests;
+        return { answered: requests, inFlight };
       },
     }));
   const closing = watchClosing(
@@ -42,6 +42,17 @@ test('whyOpen() says that a lane is open until all its proxies have answered not
 test('whyOpen() waits for no lane that nobody is in, and for no proxy that was never asked', async () => {
   expect(await closingOf({})(0)).toBeUndefined();
   expect(await closingOf({ a: { requests: 0 } })(0)).toBeUndefined();
+});
+
+test('whyOpen() waits for the first request that a proxy is at', async () => {
+  const proxies: Record<string, Proxy> = { a: { requests: 0, inFlight: 1 } };
+  const at = closingOf(proxies);
+
+  expect(await at(0)).toBe(wasAsked);
+  proxies['a'] = { requests: 1 };
+  expect(await at(1_500)).toBe(wasAsked);
+  expect(await at(3_400)).toBe(wasAsked);
+  expect(await at(3_500)).toBeUndefined();
 });
 
 test('whyOpen() takes a proxy that began anew for one that was asked just now', async () => {

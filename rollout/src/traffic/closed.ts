@@ -11,9 +11,12 @@ export type LaneProxy = {
   readonly name: string;
   /** It is sent requests. */
   readonly isReady: boolean;
-  /** Requests that it has answered since its start. Rejects when it does not tell. */
-  requests(signal: AbortSignal): Promise<number>;
+  /** Rejects when it does not tell. */
+  requests(signal: AbortSignal): Promise<Requests>;
 };
+
+/** Requests that a proxy has answered since its start, and those that it is at. */
+export type Requests = { readonly answered: number; readonly inFlight: number };
 
 export type ProxiesOf = (lane: Lane, signal: AbortSignal) => Promise<readonly LaneProxy[]>;
 
@@ -51,7 +54,7 @@ export function watchClosing(proxiesOf: ProxiesOf, nowMs: () => number = () => p
 
 type Look = {
   readonly proxy: LaneProxy;
-  readonly requests: number | undefined;
+  readonly requests: Requests | undefined;
   readonly failure: string;
 };
 
@@ -63,11 +66,15 @@ async function lookAt(proxy: LaneProxy, signal: AbortSignal): Promise<Look> {
   }
 }
 
-/** One that has answered nothing since its start is as still as can be, unless it had something to answer before that. */
+/** One that nobody has asked anything since its start is as still as can be, unless it had something to answer before that. */
 function countersIn(looks: readonly Look[], asked: ReadonlySet<string>): ReadonlyMap<string, number> {
   return new Map(
     looks.flatMap(({ proxy: { name }, requests }): [string, number][] =>
-      requests === undefined || (requests === 0 && !asked.has(name)) ? [] : [[name, requests]],
+      requests === undefined || (isFresh(requests) && !asked.has(name)) ? [] : [[name, requests.answered]],
     ),
   );
+}
+
+function isFresh({ answered, inFlight }: Requests): boolean {
+  return answered === 0 && inFlight === 0;
 }

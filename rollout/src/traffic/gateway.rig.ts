@@ -8,6 +8,7 @@ import { type Lane, lanes } from '../lane.ts';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { temporaryNamespace, testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
+import type { Requests } from './closed.ts';
 import { laneServices } from './lane-services.ts';
 import type { EndpointSlice } from './replicas.ts';
 
@@ -40,6 +41,14 @@ export interface GatewayRig extends AsyncDisposable {
   readonly answered: Record<Lane, number>;
   /** Lanes whose server answers everything with 500. */
   readonly broken: Set<Lane>;
+}
+
+/** As the metrics of a lane's proxy would tell. */
+export async function requestsAt(
+  { had, answered }: Pick<GatewayRig, 'had' | 'answered'>,
+  lane: Lane,
+): Promise<Requests> {
+  return { answered: answered[lane], inFlight: had[lane] - answered[lane] };
 }
 
 /** Replicas of the test cluster's gateway: port `web` for the Gateway API, `nginx` for Ingresses. */

@@ -5,7 +5,7 @@ import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { findAccess } from '../platform/kubernetes/find-access.ts';
 import { kinds, pathOf } from '../platform/kubernetes/kinds.ts';
 import { openTransport } from '../platform/kubernetes/transport.ts';
-import { type GatewayRig, holdBack, ingressPorts, startGatewayRig } from './gateway.rig.ts';
+import { type GatewayRig, holdBack, ingressPorts, requestsAt, startGatewayRig } from './gateway.rig.ts';
 import { newPair } from './ingress-nginx/new-pair.ts';
 import { type IngressNginxTarget, openIngressNginxTraffic } from './ingress-nginx.ts';
 import { laneServices } from './lane-services.ts';
@@ -21,7 +21,7 @@ const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 const blueAll = weightsFor('blue', percent(100));
 const green = (share: number): Weights => weightsFor('green', percent(share));
 
-function targetOf({ client, app, answered }: GatewayRig, fence = 0): IngressNginxTarget {
+function targetOf({ client, app, had, answered }: GatewayRig, fence = 0): IngressNginxTarget {
   const place = { client: client.in('gateway'), service: 'traefik', ports: ingressPorts, way: 'direct' } as const;
   return {
     client,
@@ -30,7 +30,7 @@ function targetOf({ client, app, answered }: GatewayRig, fence = 0): IngressNgin
     names: { app, services: laneServices(app), closed: `${app}-closed` },
     fence: () => fence,
     replicas: (within) => findReplicas(place, within),
-    proxiesOf: async (lane) => [{ name: lane, isReady: true, requests: async () => answered[lane] }],
+    proxiesOf: async (lane) => [{ name: lane, isReady: true, requests: () => requestsAt({ had, answered }, lane) }],
   };
 }
 

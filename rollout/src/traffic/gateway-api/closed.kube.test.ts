@@ -3,7 +3,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { type Lane, percent, type Weights, weightsFor } from '../../lane.ts';
 import { testCluster } from '../../platform/kubernetes/cluster.rig.ts';
 import type { LaneProxy } from '../closed.ts';
-import { type GatewayRig, gatewayPorts, holdBack, startGatewayRig } from '../gateway.rig.ts';
+import { type GatewayRig, gatewayPorts, holdBack, requestsAt, startGatewayRig } from '../gateway.rig.ts';
 import { type GatewayApiTarget, openGatewayApiTraffic } from '../gateway-api.ts';
 import { makeGatewayRoute, targetOf } from '../gateway-route.rig.ts';
 import { findReplicas } from '../replicas.ts';
@@ -28,7 +28,7 @@ function uncountedTarget(rig: GatewayRig, requests: LaneProxy['requests'] | unde
   const proxyOf = (lane: Lane): LaneProxy => ({
     name: `proxy-${lane}`,
     isReady: true,
-    requests: requests ?? (async () => rig.answered[lane]),
+    requests: requests ?? (() => requestsAt(rig, lane)),
   });
   return {
     ...targetOf(rig),

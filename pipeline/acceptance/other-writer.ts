@@ -10,8 +10,8 @@ const slowly = { times: 4, everyMs };
 const manager = 'argocd';
 /** A loop that leaves a way back no time to be confirmed. */
 const quickly = { times: 25, everyMs: 1_000 };
-/** A rollback writes for five seconds, and then says that it cannot. */
-const writesMax = 6;
+/** A rollback writes for five seconds, and then says that it cannot; the command that asks for it takes some time before. */
+const writesForMs = 8_000;
 
 /**
  * A loop that applies a route of its own every 5 s, as a GitOps tool does that was not told to leave the weights alone: it is named, and
@@ -83,7 +83,12 @@ async function back(
     `${code} ${out} ${err}`,
   );
   report.check('who hears the name of the writer', status.code === 14 && status.out.includes(manager), status.out);
-  report.check(`after at most ${writesMax} writes`, writes > 0 && writes <= writesMax, `${writes}`);
+  const late = await writesOf(stage, from + writesForMs);
+  report.check(
+    'after some seconds in which it is written, and no longer',
+    writes > 0 && late === 0,
+    `${writes}, ${late} late`,
+  );
   await apply(stage, old);
   const { release } = await stage.until((head) => head.release?.state.phase.kind === 'rolledBack');
   report.check('taken back, the way back goes to its end', release?.reason !== undefined, '');

@@ -1,5 +1,5 @@
 /**
- * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--turn] [--runs n] [--share n|i/n] [--on local|controller|cli]`;
+ * What must hold on real servers and takes too long for `npm test`. `npm run acceptance -- [part …] [--turn] [--runs n] [--share n|i/n] [--on local|controller|cli|either]`;
  * by default all parts on this machine. Of the parts named `--turn` plays the one whose turn it is with the commit which is checked out. `controller` and `cli` say who drives on the test cluster (`npm run cluster:up -- --gateways 2`).
  */
 import { parseArgs } from 'node:util';
@@ -123,15 +123,18 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const choice = `parts are ${Object.keys(parts).join(', ')}; places are ${Object.keys(places).join(', ')}`;
+const choice = `parts are ${Object.keys(parts).join(', ')}; places are ${Object.keys(places).join(', ')}, either`;
 if (values.help) {
   process.stdout.write(`npm run acceptance -- [part …] [--turn] [--runs n] [--share n|i/n] [--on place]\n${choice}\n`);
   process.exit(0);
 }
-const place = places[values.on];
+/** A driver of the cluster: of two that take too long for every commit, the one whose turn it is. */
+const [on = values.on] =
+  values.on === 'either' ? casesOf(['controller', 'cli'], parseShare('2', 'driver')) : [values.on];
+const place = places[on];
 const unknown = positionals.filter((name) => !(name in parts));
 if (place === undefined || unknown.length > 0) {
-  process.stderr.write(`Cannot play ${unknown.join(', ') || values.on}: ${choice}\n`);
+  process.stderr.write(`Cannot play ${unknown.join(', ') || on}: ${choice}\n`);
   process.exit(2);
 }
 if (values.turn && positionals.length === 0) {
@@ -139,18 +142,18 @@ if (values.turn && positionals.length === 0) {
   process.exit(2);
 }
 clearWhenInterrupted();
-const scope: Scope = { runs: Number(values.runs), share: parseShare(values.share, values.on) };
+const scope: Scope = { runs: Number(values.runs), share: parseShare(values.share, on) };
 const report = new Report();
 const { at, of } = scope.share;
-if (of > 1) report.say(`share ${at} of ${of}: --share ${at}/${of}`);
-const named = values.turn ? casesOf(positionals, parseShare(`${positionals.length}`, values.on)) : positionals;
+if (of > 1) report.say(`share ${at} of ${of}: --share ${at}/${of} --on ${on}`);
+const named = values.turn ? casesOf(positionals, parseShare(`${positionals.length}`, on)) : positionals;
 for (const [name, part] of Object.entries(parts)) {
   const isDefault = !needCluster.includes(name) && !onlyAsked.includes(name);
   if (named.length === 0 ? !isDefault : !named.includes(name)) continue;
   process.stdout.write(`\n${name}\n`);
   const begun = performance.now();
   try {
-    const { stage, hosts } = needCluster.includes(name) && values.on === 'local' ? clusterWith('controller') : place;
+    const { stage, hosts } = needCluster.includes(name) && on === 'local' ? clusterWith('controller') : place;
     await part(report, scope, stage, hosts);
   } catch (error) {
     report.check(

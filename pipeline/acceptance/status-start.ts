@@ -53,14 +53,11 @@ async function check(where: string, way: NodeJS.ProcessEnv, stage: Stage, report
 }
 
 async function firstLine({ env, file }: Stage, way: NodeJS.ProcessEnv): Promise<void> {
-  const stdio = ['ignore', 'pipe', 'inherit'] as const;
   const child = spawn(process.execPath, [bin, 'status', '--file', file], {
-    stdio: [...stdio],
+    stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...env, ...way },
   });
-  const ended = once(child, 'exit');
-  await Promise.race([once(child.stdout, 'data'), ended]);
-  void ended;
+  await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
 }
 
 /** With a new connection, as a new process has none. */

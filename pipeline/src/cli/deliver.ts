@@ -11,6 +11,7 @@ import { openPlace, type Place, repositoryOf } from '../deploy/place.ts';
 import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
 import type { CiHost } from '../host/host.ts';
+import { variablesOf } from '../perf/gate.ts';
 import type { Part } from '../plan/graph.ts';
 import { type PlannedStep, plan } from '../plan.ts';
 import { parsePinned } from '../registry/client.ts';
@@ -201,7 +202,7 @@ async function liveOf(app: App, signal: AbortSignal) {
     images: Object.fromEntries(
       Object.entries(digests).map(([name, digest]) => [name, `${repositories[name]}@${digest}`]),
     ),
-    env: Object.fromEntries(Object.entries(template.services).map(([name, { env }]) => [name, env])),
+    env: variablesOf(template.services),
   };
 }
 

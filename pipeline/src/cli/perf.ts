@@ -1,15 +1,11 @@
-import { join } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
-import { filesReporter } from '../report/files.ts';
-import { jsonReporter } from '../report/json.ts';
-import { type RunRecord, recordReporter } from '../report/record.ts';
 import { deliver, liveImages } from './deliver.ts';
 import { type App, appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { parsePair } from './release.ts';
 import { showPlan } from './run.ts';
 import { type Call, flag, type Shell, type Subcommand, text } from './shell.ts';
-import { tellRun } from './told-run.ts';
+import { reportersOf, tellRun } from './told-run.ts';
 
 export const command: Subcommand = {
   usage: '[--against <service>=<host/name@sha256:…>,…] [--plan]',
@@ -31,18 +27,19 @@ export const command: Subcommand = {
       return 0;
     }
     await using ports = await openPorts(app, shell);
-    let record: RunRecord | undefined;
-    const reporters = [
-      json ? jsonReporter(shell.out) : host.reporter(),
-      filesReporter(join(app.folder, 'out')),
-      recordReporter((whole) => {
-        record = whole;
-      }),
-    ];
+    const teller = { app, host, shell };
+    const { reporters, record } = reportersOf(teller, json);
     const result = await deliver(delivery, 'perf', { ports, emit: presenter(shell, json), reporters }, shell);
     // Another name than that of the delivery's own gate, which this neither confirms nor refutes.
-    const run = { target: 'perf', what: 'perf-beside-live', record, result, ended: [], begun: undefined } as const;
-    await tellRun(run, { app, host, shell });
+    const run = {
+      target: 'perf',
+      what: 'perf-beside-live',
+      record: record(),
+      result,
+      ended: [],
+      begun: undefined,
+    } as const;
+    await tellRun(run, teller);
     return result.exitCode;
   },
 };

@@ -1,13 +1,9 @@
-import { join } from 'node:path';
 import { HeadgateError } from '@headgate/rollout';
 import { type Target, targets } from '../deploy/delivery.ts';
 import { requireHistory } from '../host/git.ts';
 import type { CiHost } from '../host/host.ts';
 import type { PlannedStep } from '../plan.ts';
-import { filesReporter } from '../report/files.ts';
-import { jsonReporter } from '../report/json.ts';
 import { formatPlan } from '../report/lines.ts';
-import { type RunRecord, recordReporter } from '../report/record.ts';
 import type { EndedRelease } from '../report/release.ts';
 import { planSummary } from '../report/summary.ts';
 import { type Delivery, deliver, planDelivery } from './deliver.ts';
@@ -15,7 +11,7 @@ import { tell } from './ending.ts';
 import { type App, appOptions, openApp, openEnvironment, openHostOf, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { count, flag, type Shell, type Subcommand, text } from './shell.ts';
-import { tellRun } from './told-run.ts';
+import { reportersOf, tellRun } from './told-run.ts';
 
 export const command: Subcommand = {
   usage: 'check|images|publish|staging|perf|production|deliver [--plan] [--from <step>] [--only <step>]',
@@ -84,16 +80,10 @@ export const command: Subcommand = {
     // Neither asks anything of the cluster.
     const isHere = target === 'check' || target === 'images';
     await using ports = isHere ? undefined : await openPorts(app, shell);
-    let record: RunRecord | undefined;
-    const reporters = [
-      json ? jsonReporter(shell.out) : host.reporter(),
-      filesReporter(join(app.folder, 'out')),
-      recordReporter((whole) => {
-        record = whole;
-      }),
-    ];
+    const teller = { app, host, shell };
+    const { reporters, record } = reportersOf(teller, json);
     const result = await deliver(delivery, target, { ports, emit: presenter(shell, json), reporters }, shell);
-    await tellRun({ target, what: target, record, result, ended, begun }, { app, host, shell });
+    await tellRun({ target, what: target, record: record(), result, ended, begun }, teller);
     return result.exitCode;
   },
 };

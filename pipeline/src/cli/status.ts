@@ -27,12 +27,18 @@ export const command: Subcommand = {
         if (isEarly) shell.out(`${paint(shell, colours[statusState(first)], headline(first))}\n`);
       });
       const state = statusState(facts);
-      const [, ...rest] = statusText(facts);
-      if (isJson) shell.out(`${JSON.stringify({ state, lines: statusText(facts), ...facts })}\n`);
-      else if (isEarly) shell.out(rest.map((line) => `${line}\n`).join(''));
-      else repaint(statusText(facts), state, shell);
+      const lines = statusText(facts);
+      if (isJson) shell.out(`${JSON.stringify({ state, lines, ...facts })}\n`);
+      else if (isEarly)
+        shell.out(
+          lines
+            .slice(1)
+            .map((line) => `${line}\n`)
+            .join(''),
+        );
+      else repaint(lines, state, shell);
       if (flag(call, 'report')) {
-        await report(statusText(facts), app, shell);
+        await report(lines, app, shell);
         return 0;
       }
       if (!watches) return statusCodes[state];

@@ -1,8 +1,11 @@
-/** What a host, a commit and a webhook hear of a run that has ended. */
+/** Whoever hears of a run: its reporters while it runs; a host, a commit and a webhook when it has ended. */
+import { join } from 'node:path';
 import type { Target } from '../deploy/delivery.ts';
 import type { CiHost } from '../host/host.ts';
 import { sentenceOf } from '../report/ending.ts';
-import type { RunRecord } from '../report/record.ts';
+import { filesReporter } from '../report/files.ts';
+import { jsonReporter } from '../report/json.ts';
+import { type RunRecord, recordReporter } from '../report/record.ts';
 import { type EndedRelease, tellRelease } from '../report/release.ts';
 import { summaryOf } from '../report/summary.ts';
 import type { RunResult } from '../run.ts';
@@ -25,6 +28,19 @@ export type EndedRun = {
 };
 
 type Teller = { readonly app: App; readonly host: CiHost; readonly shell: Shell };
+
+/** For the person or the host, for files, and for what is told in the end: `record()` has all of it then. */
+export function reportersOf({ app, host, shell }: Teller, json: boolean) {
+  let record: RunRecord | undefined;
+  const reporters = [
+    json ? jsonReporter(shell.out) : host.reporter(),
+    filesReporter(join(app.folder, 'out')),
+    recordReporter((whole) => {
+      record = whole;
+    }),
+  ];
+  return { reporters, record: () => record };
+}
 
 /** Tells all who asked to hear of it. */
 export async function tellRun(run: EndedRun, teller: Teller): Promise<void> {

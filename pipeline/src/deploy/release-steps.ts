@@ -1,5 +1,5 @@
 import { canonicalJson, type Gate, migrationMaxMs } from '@headgate/rollout';
-import { comparePerf, perfSettings, perfTimeoutMs, requireNotSlower, verdictLines } from '../perf/gate.ts';
+import { comparePerf, perfSettings, perfTimeoutMs, requireNotSlower, variablesOf, verdictLines } from '../perf/gate.ts';
 import { type Step, step } from '../step.ts';
 import { imageTestCode, type Publish, requestsOf } from './image-steps.ts';
 import { modulesIn } from './modules.ts';
@@ -29,7 +29,7 @@ export function imagesOf(out: unknown): Readonly<Record<string, string>> {
 /** Its result is a function of both versions: a version that was compared with this very live one is not compared again. */
 export function perfStep(place: Place, publish: Publish, after: readonly Step[]) {
   const { spec, live = {} } = place;
-  const env = Object.fromEntries(Object.entries(spec.services).map(([name, service]) => [name, service.env]));
+  const env = variablesOf(spec.services);
   const { liveEnv = env } = place;
   const { migrate } = spec.release;
   const settings = perfSettings(spec.perf);

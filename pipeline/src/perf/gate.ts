@@ -21,6 +21,10 @@ export type Images = Readonly<Record<string, string>>;
 /** By service. */
 export type Variables = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
+export function variablesOf(services: Readonly<Record<string, { readonly env: Variables[string] }>>): Variables {
+  return Object.fromEntries(Object.entries(services).map(([name, { env }]) => [name, env]));
+}
+
 export type PerfRequest = App & {
   readonly before: Images;
   readonly after: Images;

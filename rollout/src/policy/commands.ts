@@ -160,12 +160,8 @@ function retireCommands(
     case 'proxies':
       if (!isClosed(former, look)) return [];
       return [{ kind: 'scale', lane: former, replicas: zero(plan.proxies) }];
-    case 'draining': {
-      const queue = look.lanes[former].queue;
-      return queue?.drained === true && queue.dead > 0
-        ? [{ kind: 'disposeDead', lane: former, upToStreamSeq: queue.deliveredStreamSeq }]
-        : [];
-    }
+    case 'draining':
+      return look.lanes[former].queue?.drained === true ? deadLetters(former, look) : [];
     case 'workers':
       return [{ kind: 'scale', lane: former, replicas: zero({ ...plan.proxies, ...plan.workers }) }];
   }

@@ -12,7 +12,7 @@ import { makeGatewayRoute, targetOf, writeRouteAs } from './gateway-route.rig.ts
 import type { HttpRoute } from './http-route.ts';
 import { laneServices } from './lane-services.ts';
 import { findReplicas } from './replicas.ts';
-import { type Answered, keepSending, sendingOf, settled } from './sending.rig.ts';
+import { type Answered, inForce, keepSending, sendingOf, settled } from './sending.rig.ts';
 import { describeTrafficRouter } from './traffic.contract.ts';
 import type { TrafficRouter } from './traffic.ts';
 
@@ -30,11 +30,6 @@ async function openRig(changed?: Partial<NewRoute>): Promise<GatewayRig & { read
   const rig = await startGatewayRig('gateways');
   await makeGatewayRoute(rig, changed);
   return { ...rig, router: openGatewayApiTraffic(targetOf(rig)) };
-}
-
-async function inForce(router: TrafficRouter, weights: Weights): Promise<void> {
-  expect(await router.setWeights(weights, signal())).toEqual({ kind: 'done' });
-  expect((await settled(router)).seen).toMatchObject({ kind: 'agreed', weights });
 }
 
 withGateway('a gateway', () => {

@@ -10,7 +10,7 @@ import { newPair } from './ingress-nginx/new-pair.ts';
 import { type IngressNginxTarget, openIngressNginxTraffic } from './ingress-nginx.ts';
 import { laneServices } from './lane-services.ts';
 import { findReplicas } from './replicas.ts';
-import { keepSending, sendingOf, settled } from './sending.rig.ts';
+import { inForce, keepSending, sendingOf, settled } from './sending.rig.ts';
 import { describeTrafficRouter } from './traffic.contract.ts';
 import type { TrafficRouter } from './traffic.ts';
 
@@ -45,11 +45,6 @@ async function openRig(): Promise<GatewayRig & { readonly router: TrafficRouter 
   await rig.client.create(kinds.Ingress, main, signal());
   await rig.client.create(kinds.Ingress, canary, signal());
   return { ...rig, router: openIngressNginxTraffic(target) };
-}
-
-async function inForce(router: TrafficRouter, weights: Weights): Promise<void> {
-  expect(await router.setWeights(weights, signal())).toEqual({ kind: 'done' });
-  expect((await settled(router)).seen).toMatchObject({ kind: 'agreed', weights });
 }
 
 withGateway('a gateway', () => {

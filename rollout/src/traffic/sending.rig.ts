@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import type { Weights } from '../lane.ts';
 import type { GatewayRig } from './gateway.rig.ts';
 import type { TrafficRig } from './traffic.contract.ts';
 import type { TrafficRouter, TrafficSeen } from './traffic.ts';
@@ -14,6 +16,12 @@ export async function settled(
     if (why.at(-1) !== seen.why) why.push(seen.why);
   }
   throw new Error(`still pending: ${why.join('; ')}`);
+}
+
+/** Sets weights, and waits until the router agrees. */
+export async function inForce(router: TrafficRouter, weights: Weights): Promise<void> {
+  expect(await router.setWeights(weights, AbortSignal.timeout(20_000))).toEqual({ kind: 'done' });
+  expect((await settled(router)).seen).toMatchObject({ kind: 'agreed', weights });
 }
 
 /** Requests as the contract of a router sends them. */

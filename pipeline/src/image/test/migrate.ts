@@ -1,6 +1,6 @@
 /** The app's migration, in the database of the test: what is released meets its tables as this leaves them, and so does live. */
 import { join } from 'node:path';
-import { migrationMaxMs, runsAs, withDeadline } from '@headgate/rollout';
+import { type MigrateSpec, migrationMaxMs, runsAs, withDeadline } from '@headgate/rollout';
 import { pullImage } from '@headgate/rollout/local';
 import type { Ground } from './ground.ts';
 import { environmentIn, startInstance, untilReady } from './instance.ts';
@@ -22,16 +22,20 @@ export async function lackOfMigration(
   migrating: Migrating,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (ground.app.migrate === undefined) return undefined;
-  const failure = await migrate(ground, migrating, signal);
+  const { migrate } = ground.app;
+  if (migrate === undefined) return undefined;
+  const failure = await run(migrate, ground, migrating, signal);
   if (failure === undefined || migrating.live === undefined) return failure;
   // Where live makes tables by itself they are there in a release, and here once it has started.
-  return (await startsOnce(ground, migrating, signal)) ? migrate(ground, migrating, signal) : failure;
+  return (await startsOnce(ground, migrating, signal)) ? run(migrate, ground, migrating, signal) : failure;
 }
 
-async function migrate(ground: Ground, { imageFolder }: Migrating, signal: AbortSignal): Promise<string | undefined> {
-  const { migrate: spec } = ground.app;
-  if (spec === undefined) return undefined;
+async function run(
+  spec: MigrateSpec,
+  ground: Ground,
+  { imageFolder }: Migrating,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { config, ...image } = await pullImage(spec.image, imageFolder, signal);
   const [service] = runsAs(ground.app);
   const env = await environmentIn(ground, { service, lane }, { host: '127.0.0.1', port: 0, adminPort: 0 });

@@ -1,15 +1,12 @@
 /** A way to the API server that one process goes alone: what it asks is seen, and it can be killed at any request. */
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Agent, request } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Access } from './access.ts';
 import { testCluster } from './cluster.rig.ts';
 import { findAccess } from './find-access.ts';
+import { openOwnServer } from './own-server.rig.ts';
 
 export type Asked = { readonly method: string; readonly path: string; readonly body: string };
 
@@ -34,24 +31,12 @@ export async function openFront(walker: Walker): Promise<AsyncDisposable & { rea
   const server = createServer((incoming, outgoing) => {
     pass({ access, agent, walker }, incoming, outgoing).catch(() => outgoing.destroy()); // The asker hears that it broke.
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const folder = await mkdtemp(join(tmpdir(), 'headgate-front-'));
-  const kubeconfig = join(folder, 'kubeconfig');
-  const { port } = server.address() as AddressInfo; // It listens on TCP.
-  const [name, cluster] = ['front', { server: `http://127.0.0.1:${port}` }];
-  const contexts = [{ name, context: { cluster: name } }];
-  await writeFile(
-    kubeconfig,
-    JSON.stringify({ 'current-context': name, contexts, clusters: [{ name, cluster }], users: [] }),
-  );
+  const { kubeconfig, ...own } = await openOwnServer(server);
   return {
     kubeconfig,
     async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
+      await own[Symbol.asyncDispose]();
       agent.destroy();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -7,7 +7,7 @@ import { type GatewayRig, gatewayPorts, holdBack, requestsAt, startGatewayRig } 
 import { type GatewayApiTarget, openGatewayApiTraffic } from '../gateway-api.ts';
 import { makeGatewayRoute, targetOf } from '../gateway-route.rig.ts';
 import { findReplicas } from '../replicas.ts';
-import { keepSending, sendingOf, settled } from '../sending.rig.ts';
+import { inForce, keepSending, sendingOf, settled } from '../sending.rig.ts';
 import { describeTrafficRouter } from '../traffic.contract.ts';
 import type { TrafficRouter } from '../traffic.ts';
 
@@ -41,11 +41,6 @@ async function openRig(): Promise<GatewayRig & { readonly router: TrafficRouter 
   const rig = await startGatewayRig('gateways');
   await makeGatewayRoute(rig);
   return { ...rig, router: openGatewayApiTraffic(uncountedTarget(rig)) };
-}
-
-async function inForce(router: TrafficRouter, weights: Weights): Promise<void> {
-  expect(await router.setWeights(weights, signal())).toEqual({ kind: 'done' });
-  expect((await settled(router)).seen).toMatchObject({ kind: 'agreed', weights });
 }
 
 withGateway('a gateway', () => {

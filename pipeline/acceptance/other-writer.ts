@@ -47,7 +47,8 @@ async function early(stage: ClusterStage, old: string, report: Report): Promise<
   report.check('and nobody writes against it either', writes === 0, `${writes} in ${(2 * everyMs) / 1_000} s`);
   await apply(stage, old);
   await stage.until(({ release }) => release?.state.phase.kind === 'holding');
-  report.check('taken back, the release goes on', true, '');
+  const after = await stage.run('status');
+  report.check('taken back, the release goes on', after.code === 3, after.out);
   await stage.run('rollback', '--reason', 'early');
   await releasing.ended;
 }
@@ -90,8 +91,9 @@ async function back(
     `${writes}, ${late} late`,
   );
   await apply(stage, old);
-  const { release } = await stage.until((head) => head.release?.state.phase.kind === 'rolledBack');
-  report.check('taken back, the way back goes to its end', release?.reason !== undefined, '');
+  await stage.until(({ release }) => release?.state.phase.kind === 'rolledBack');
+  const after = await stage.run('status');
+  report.check('taken back, the way back goes to its end', after.code === 5, after.out);
 }
 
 /** By the route of before the release, in which the candidate has no weight. */

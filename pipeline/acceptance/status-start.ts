@@ -28,7 +28,7 @@ export async function statusStart(report: Report, _scope: Scope, open: OpenStage
   await check('', process.env, stage, report);
   if (stage.spec.kubernetes !== undefined) {
     await using far = await openFarServer(farMs);
-    await check(`, with ${farMs} ms more to the API server`, { KUBECONFIG: far.kubeconfig }, stage, report);
+    await check(`, with ${farMs} ms more to the API server`, { HEADGATE_KUBECONFIG: far.kubeconfig }, stage, report);
   }
   const { out } = await stage.run('status');
   report.check('the release has evidence', out.includes('  evidence   '), out);
@@ -47,7 +47,7 @@ async function check(where: string, way: NodeJS.ProcessEnv, stage: Stage, report
   const own = median(lines) - median(trips);
   report.check(
     `the first line of status comes within ${ownMsMax} ms and one round trip${where}`,
-    own < ownMsMax,
+    own > 0 && own < ownMsMax, // Less than the trip: it has gone another way.
     `${median(lines)} ms, worst ${Math.max(...lines)} ms; a round trip takes ${median(trips)} ms`,
   );
 }

@@ -1,5 +1,6 @@
 import type { Gate } from '@headgate/rollout';
-import { isSteady, percentile, percentiles, sorted } from './interval.ts';
+import { isSteady, percentile, percentiles } from './interval.ts';
+import { risingOf } from './rising.ts';
 import type { PerfRule, Round, Side } from './rule.ts';
 
 /** What needs no comparison to be bad; and what the old version does as well, which says more about the machine. */
@@ -46,10 +47,8 @@ export function standstillGate(rounds: readonly Round[], { freezeMs, othersMax }
   };
 }
 
-function worstOf({ timings }: Side): number {
-  return Object.values(timings)
-    .flat()
-    .reduce((worst, ms) => Math.max(worst, ms), 0);
+function worstOf(side: Side): number {
+  return risingOf(side).all.at(-1) ?? 0;
 }
 
 function rateGate(
@@ -75,6 +74,6 @@ function pool(sides: readonly Side[]) {
     askedPerSecond: sides[0]?.askedPerSecond ?? 0,
     achieved: sum((side) => side.achievedPerSecond) / sum((side) => side.askedPerSecond),
     errors: sum(({ errors }) => errors) / sum(({ requests }) => requests),
-    ms: sorted(sides.flatMap(({ timings }) => Object.values(timings).flat())),
+    ms: Float64Array.from(sides.flatMap((side) => [...risingOf(side).all])).sort(),
   };
 }

@@ -5,7 +5,8 @@
 
 import type { Gate } from '@headgate/rollout';
 import { absoluteGates, standstillGate } from './absolute.ts';
-import { interval, isSteady, type Miss, percentile, percentiles, sorted } from './interval.ts';
+import { interval, isSteady, type Miss, percentile, percentiles } from './interval.ts';
+import { risingOf } from './rising.ts';
 import { isCalm, type PerfRule, type Round, type Side } from './rule.ts';
 
 export type Ratio = { readonly what: string; readonly low: number; readonly mid: number; readonly high: number };
@@ -113,13 +114,10 @@ function fewOf(rounds: readonly Round[]): readonly string[] {
   return few.length === 1 ? [] : few;
 }
 
-function factsOf({ timings }: Side, few: readonly string[], rule: PerfRule): ReadonlyMap<string, number> {
-  const all = sorted(Object.values(timings).flat());
-  const kinds = Object.entries(timings);
+function factsOf(side: Side, few: readonly string[], rule: PerfRule): ReadonlyMap<string, number> {
+  const { all, middles } = risingOf(side);
   const middle = percentile(all, 0.5);
-  const ofKinds = new Map(
-    (kinds.length === 1 ? [] : kinds).map(([kind, ms]) => [kind, percentile(sorted(ms), 0.5) / middle] as const),
-  );
+  const ofKinds = new Map((middles.size === 1 ? [] : [...middles]).map(([kind, ms]) => [kind, ms / middle] as const));
   const ofFew = few.map((kind) => Math.log(ofKinds.get(kind) ?? Number.NaN));
   return new Map([
     ...percentiles.map(([name, part]) => [name, Math.max(percentile(all, part), leastOf(name, rule))] as const),

@@ -29,6 +29,8 @@ export async function idle(report: Report): Promise<void> {
   const { namespace } = stage.spec.kubernetes ?? { namespace: '' };
   const asked = await requestsOf(`${namespace}:headgate-controller`, from, from + idleMs);
   const perSecond = asked.length / (idleMs / 1_000);
+  const renewed = asked.filter(({ requestURI }) => requestURI.includes('/leases/')).length;
+  report.check('the audit log has how their election goes on', renewed > 0, `${renewed} requests for its Lease`);
   report.check(
     `${apps} idle apps, two controllers: under ${perSecondMax} API requests/s`,
     perSecond < perSecondMax,

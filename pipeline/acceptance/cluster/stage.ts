@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { openRecords, type Spec } from '@headgate/rollout';
+import { driverRoles, forget, variablesOf } from '../../src/cli/account.rig.ts';
 import { fromMachine } from '../../src/image/base.ts';
 import { openImageBuilder } from '../../src/image/image.ts';
 import { pushImage } from '../../src/registry/client.ts';
 import { clearing } from '../clearing.ts';
 import { bin, openCommands, repository, standStill } from '../commands.ts';
 import { cache, type Router, readSpec, type Stage, stageAt } from '../stage.ts';
-import { driverRoles, forget, variablesOf } from './account.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 import { objectsOf } from './objects.ts';
 

@@ -11,6 +11,7 @@ import type { Head } from '@headgate/rollout';
 import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
 import { pushImage } from '../registry/client.ts';
+import { driverRoles, forget, variablesOf } from './account.rig.ts';
 import { aClusterShell, kubectlEnv, readCluster, repository } from './cluster.rig.ts';
 
 const source = 'services/proxy';
@@ -51,8 +52,7 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
   const tools = made.stdout.trim();
   const env = {
     ...kubectlEnv, // Without Ansible on the PATH: whoever rolls finds it by itself.
-    HEADGATE_KUBECONFIG: kubeconfig,
-    K8S_AUTH_KUBECONFIG: kubeconfig,
+    ...rightsOf(kubeconfig),
     HEADGATE_POD_NETWORK: '1',
     HEADGATE_REGISTRY: `${registry}/roll`,
     HEADGATE_PLAIN_REGISTRIES: registry,
@@ -69,6 +69,16 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
     entrance: ['--gateway', 'gateway/main', '--host', `${shell.namespace}.test`],
     start,
     headgate: (...args: string[]) => start(...args).ended,
+    /** From here on commands and playbooks have a driver's rights, and no others. */
+    async becomeDriver() {
+      const roles = driverRoles('ratings', shell.namespace);
+      const { HEADGATE_KUBECONFIG: own = '' } = await variablesOf(shell, 'driver', { folder: shell.cwd, roles });
+      Object.assign(env, rightsOf(own));
+    },
+    async [Symbol.asyncDispose]() {
+      await forget(shell, 'driver');
+      await shell[Symbol.asyncDispose]();
+    },
     /** `ansible-playbook <playbook> <args>` with these variables. */
     async play(playbook: string, variables: object, ...args: string[]): Promise<Ran & { readonly recap: Recap }> {
       const own = { headgate_command: ['node', bin], headgate_options: ['--file', join(shell.cwd, 'headgate.yaml')] };
@@ -95,7 +105,11 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
   };
 }
 
-/** The first image is live in lane blue by release 1. */
+function rightsOf(kubeconfig: string) {
+  return { HEADGATE_KUBECONFIG: kubeconfig, K8S_AUTH_KUBECONFIG: kubeconfig };
+}
+
+/** The first image is live in lane blue by release 1, and nobody is an administrator any more. */
 export async function aLiveApp() {
   const shell = await anAnsibleShell(specOf);
   const { registry } = readCluster();
@@ -103,13 +117,13 @@ export async function aLiveApp() {
   const name = `${registry}/roll/proxy`;
   const publish = (words: string) => pushImageOf(shell.cwd, { name, words });
   const [first, second] = [await publish('hello'), await publish('good day')];
-  for (const args of [
-    ['bootstrap', ...shell.entrance],
-    ['release', `proxy=${first}`, '--reason', 'the first'],
-  ]) {
+  const succeeds = async (...args: string[]) => {
     const { code, out, err } = await shell.headgate(...args);
     if (code !== 0) throw new Error(`${args[0]} ended with ${code}: ${out}${err}`);
-  }
+  };
+  await succeeds('bootstrap', ...shell.entrance);
+  await shell.becomeDriver();
+  await succeeds('release', `proxy=${first}`, '--reason', 'the first');
   return {
     ...shell,
     image: { first, second, missing: `${name}@${nobodyHas}` },

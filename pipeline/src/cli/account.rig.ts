@@ -1,6 +1,12 @@
+/** Users of the test cluster that hold roles of an app and nothing else. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Ground } from './ground.ts';
+
+/** A namespace, and an administrator's hands on it. */
+type Ground = {
+  readonly namespace: string;
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+};
 
 /** A role and the namespace that it is of. */
 export type Held = { readonly namespace: string; readonly role: string };

@@ -27,31 +27,61 @@ describe('ansible', () => {
     expect(stderr).toContain("Profile 'production' was required, and it passed");
   }, 180_000);
 
-  test('rollback.yml names the release that it looked at: one that has begun since is not taken back', async () => {
-    const work = await mkdtemp(join(tmpdir(), 'headgate-rollback-'));
+  /** Plays it where `headgate status` answers this. @returns what else was asked of `headgate`, or what the play failed with */
+  async function played(
+    playbook: string,
+    variables: object,
+    status: { head: object; code: number },
+    ...args: string[]
+  ) {
+    const work = await mkdtemp(join(tmpdir(), 'headgate-playbook-'));
     const calls = join(work, 'calls');
-    const status = JSON.stringify({ head: { nextRelease: 43, history: [] }, lines: [] });
-    // As `headgate` answers while release 42 is the newest.
+    const text = JSON.stringify({ head: status.head, lines: [] });
     await writeFile(
       join(work, 'headgate'),
-      `#!/bin/sh\necho "$*" >>${calls}\n[ "$1" = rollback ] || echo '${status}'\n`,
-      {
-        mode: 0o755,
-      },
+      `#!/bin/sh\necho "$*" >>${calls}\n[ "$1" != status ] || { echo '${text}'; exit ${status.code}; }\n`,
+      { mode: 0o755 },
     );
-    const own = { headgate_command: [join(work, 'headgate')], headgate_options: [] };
-    const variables = { ...own, rollback_release: 42, rollback_reason: 'a ticket' };
+    const all = { headgate_command: [join(work, 'headgate')], headgate_options: [], ...variables };
     try {
-      await run('ansible-playbook', ['rollback.yml', '--extra-vars', JSON.stringify(variables)], { cwd: folder, env });
-
-      expect((await readFile(calls, 'utf8')).trim().split('\n')).toEqual([
-        'status --json',
-        'rollback --release 42 --reason a ticket',
-      ]);
+      await run('ansible-playbook', [playbook, '--extra-vars', JSON.stringify(all), ...args], { cwd: folder, env });
+      const [, ...acts] = (await readFile(calls, 'utf8')).trim().split('\n');
+      return acts;
+    } catch (error) {
+      return (error as { stdout: string }).stdout;
     } finally {
       await rm(work, { recursive: true, force: true });
     }
-  }, 60_000);
+  }
+
+  test.each([
+    { what: 'is the newest', code: 0 },
+    { what: 'could not be rolled back before, and waits for a person', code: 14 },
+  ])(
+    'rollback.yml takes the release back that $what, by its name: one that has begun since stays',
+    async ({ code }) => {
+      const status = { head: { nextRelease: 43, history: [] }, code };
+
+      expect(await played('rollback.yml', { rollback_release: 42, rollback_reason: 'a ticket' }, status)).toEqual([
+        'rollback --release 42 --reason a ticket',
+      ]);
+    },
+    60_000,
+  );
+
+  test.each([
+    { kind: 'holding', args: [], done: ['promote --release 42 --reason by Ansible'] },
+    { kind: 'holding', args: ['--check'], done: [] },
+    { kind: 'rollingBack', args: ['--check'], done: expect.stringContaining('Release 42 is not promoted any more') },
+  ])(
+    'switch.yml $args of a release that is $kind',
+    async ({ kind, args, done }) => {
+      const head = { live: 'blue', release: { id: 42, candidate: 'green', state: { phase: { kind } } } };
+
+      expect(await played('switch.yml', { switch_release: 42 }, { head, code: 3 }, ...args)).toEqual(done);
+    },
+    60_000,
+  );
 
   test("what the Prometheus operator gets has the rule file's own alerts, and leaves Alertmanager's words to it", async () => {
     const work = await mkdtemp(join(tmpdir(), 'headgate-observability-'));

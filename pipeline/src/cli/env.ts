@@ -6,6 +6,7 @@ import {
   readLaneEnvironment,
   type Variable,
 } from '@headgate/rollout';
+import { hostKindOf } from '../host/host.ts';
 import { hiddenIn } from '../run/hidden.ts';
 import { type App, appOptions, openApp, openJournal } from './open.ts';
 import { flag, type Shell, type Subcommand, word } from './shell.ts';
@@ -32,7 +33,14 @@ With --from cluster it is what the service's Deployment of the live lane gives i
       shell.out(`${JSON.stringify(Object.fromEntries(values))}\n`);
       return 0;
     }
-    for (const [key, variable] of variables) shell.out(`${lineOf(key, variable)}\n`);
+    const isGithub = hostKindOf(shell.env) === 'github';
+    for (const [key, variable] of variables) {
+      const line = lineOf(key, variable);
+      // Whoever does not take them from here leaves them to GitHub's runner.
+      shell.out(
+        isGithub && /\n|##\[/.test(line) ? '# one that GitHub may obey is left out: --json has it\n' : `${line}\n`,
+      );
+    }
     return 0;
   },
 };

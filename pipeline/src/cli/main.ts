@@ -85,6 +85,30 @@ export const subcommands = {
 
 export type SubcommandName = keyof typeof subcommands;
 
+const showing: readonly string[] = [
+  'status',
+  'ui',
+  'history',
+  'why',
+  'logs',
+  'judge',
+  'observe',
+  'config',
+  'env',
+  'doctor',
+] satisfies SubcommandName[];
+
+/** Whether this call only shows what there is: nothing is lost when it ends early. */
+export function isShowing([name = '']: readonly string[]): boolean {
+  return showing.includes(name);
+}
+
+/** How a program reads the output of this call; `undefined`: it is for people. */
+export function programOf(args: readonly string[]): 'json' | 'lines' | undefined {
+  if (args.includes('--json')) return 'json';
+  return args[0] === 'env' || args.some((one) => ['--print', '--prometheus'].includes(one)) ? 'lines' : undefined;
+}
+
 /** The whole CLI but `process`. @returns the exit code (README, "Exit codes") */
 export async function main(args: readonly string[], shell: Shell): Promise<number> {
   const [name, ...rest] = args;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
-const bin = join(import.meta.dirname, '../../dist/cli/bin.js');
+export const bin = join(import.meta.dirname, '../../dist/cli/bin.js');
 
 const files = {
   'headgate.yaml': `app: ratings

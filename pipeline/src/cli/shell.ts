@@ -14,7 +14,7 @@ export type Shell = {
   readonly user: string;
   /** The person behind it, as the host knows them; empty for none. */
   readonly person: string;
-  /** Aborts at SIGINT or SIGTERM. A command then ends safely within seconds. */
+  /** Aborts at SIGINT, SIGTERM or SIGHUP. A command then ends safely within seconds. */
   readonly signal: AbortSignal;
   /** Between this process and a CI host that obeys what it reads. `out` and `err` go through it. */
   readonly guard: Guard;

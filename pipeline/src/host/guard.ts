@@ -51,3 +51,36 @@ export function openGithubGuard(write: Write): Guard {
 export function openPlainGuard(write: Write): Guard {
   return { write, obeyed: (work) => work(), close: () => {} };
 }
+
+/**
+ * For JSON that a program reads: no line is added, and none holds a command for GitHub's runner, which may read it as well. No text of
+ * JSON begins with `::`, and within its strings `##[` can be written otherwise.
+ */
+function openJsonGuard(write: Write): Guard {
+  return openPlainGuard((text) => write(text.replaceAll('##[', '#\\u0023[')));
+}
+
+export type Streams = {
+  readonly guard: Guard;
+  /** Standard error. */
+  readonly err: Write;
+  /** The host listens again. */
+  close(): void;
+};
+
+/** `program`: what is on standard output is for a program, as JSON or as lines of its own. */
+export function openStreams(
+  { isGithub, program }: { readonly isGithub: boolean; readonly program: 'json' | 'lines' | undefined },
+  out: Write,
+  err: Write,
+): Streams {
+  if (!isGithub) return { guard: openPlainGuard(out), err, close: () => {} };
+  if (program === undefined) {
+    const guard = openGithubGuard(out);
+    // The runner reads both streams apart, and would obey one while the other is guarded.
+    return { guard, err: guard.write, close: () => guard.close() };
+  }
+  const beside = openGithubGuard(err);
+  const guard = program === 'json' ? openJsonGuard(out) : openPlainGuard(out);
+  return { guard, err: beside.write, close: () => beside.close() };
+}

@@ -510,6 +510,19 @@ describe('run() and its cache', () => {
     expect(runs).toEqual(['lines', 'next', 'lines']);
   });
 
+  test('a step is not run again as a need that gives nothing, new or known, comes before it', async () => {
+    const runs: string[] = [];
+    await using bench = await aBench();
+    const check = step('check', { kind: 'pure', run: () => void runs.push('check') });
+    const made = (needs: readonly Step[]) => step('made', { kind: 'pure', needs, run: () => void runs.push('made') });
+
+    await bench.run([made([])]);
+    await bench.run([check, made([check])]);
+    await bench.run([check, made([check])]);
+
+    expect(runs).toEqual(['made', 'check']);
+  });
+
   test('keeps no result whose inputs changed while the step ran', async () => {
     await using bench = await aBench({ 'src/a': 'one' });
     let runs = 0;

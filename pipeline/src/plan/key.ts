@@ -16,7 +16,7 @@ export type KeyParts = {
   /** What is made of the files -> hash. */
   readonly made: Readonly<Record<string, string>>;
   readonly tools: Readonly<Record<string, string>>;
-  /** Of each need's outputs, as they are after it ran. */
+  /** Of the outputs of each need that has some, as they are after it ran. */
   readonly needs: Readonly<Record<string, string>>;
   /** e.g. `linux-x64`. */
   readonly platform: string;

@@ -30,7 +30,7 @@ export function outputsHash(values: unknown, files: readonly unknown[]): string 
 }
 
 /**
- * Reads everything that the step's result depends on. `needs`: hash of each need's outputs.
+ * Reads everything that the step's result depends on. `needs`: hash of the outputs of each need that has some.
  * @throws {HeadgateError} `USAGE` for a glob without a match or an unknown tool
  */
 export async function readParts(

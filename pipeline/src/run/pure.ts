@@ -71,8 +71,11 @@ async function isStill(key: string, step: PureStep, needs: Needs, session: Sessi
   return false;
 }
 
+const nothing = outputsHash(undefined, []);
+
+/** A need that gives nothing says when, and not what: with or without it the result is the same. */
 export function hashesOf(needs: Needs): Readonly<Record<string, string>> {
-  return Object.fromEntries([...needs].map(([id, { hash }]) => [id, hash]));
+  return Object.fromEntries([...needs].flatMap(([id, { hash }]) => (hash === nothing ? [] : [[id, hash]])));
 }
 
 /** A cache is an aid: broken, it costs the time that it would have saved, and never the run. */

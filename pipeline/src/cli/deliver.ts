@@ -167,7 +167,8 @@ function signingOf({ env }: Shell): { secret: string } | undefined {
 function lazyReleaser(app: App, releasing: Commission, shell: Shell): Releaser {
   const { spec, options } = app;
   return {
-    observe: (images, signal) => observeRelease(openJournal(app).journal, { ...releasing, spec }, images, signal),
+    observe: (images, stage, signal) =>
+      observeRelease(openJournal(app).journal, { ...releasing, spec }, { images, stage }, signal),
     async release(images, told, signal) {
       await using ports = await openPorts(app, shell);
       const emit: Emit = (occurrence) => {

@@ -36,14 +36,14 @@ export function approveStep(place: Place, { publish, after, releaser, asking }: 
     kind: 'effect',
     needs: [publish, ...after],
     observe: async ({ out, log, signal }) => {
-      const seen = await releaser.observe(imagesOf(out), signal);
+      const seen = await releaser.observe(imagesOf(out), 'release', signal);
       const said = await readApproval({ app, revision: seen.revision }, approvals(), signal);
       if (said?.decision === 'approved') log(`approved by ${said.by}: ${said.reason}`);
       if (seen.kind === 'live' || said?.decision === 'approved') return { kind: 'done', values: undefined };
       return { kind: 'absent', diff: `ask ${approvers.join(', ')} about revision ${seen.revision.slice(0, 8)}` };
     },
     run: async ({ out, secret, log, signal }) => {
-      const { revision } = await releaser.observe(imagesOf(out), signal);
+      const { revision } = await releaser.observe(imagesOf(out), 'release', signal);
       const { yesOf, secret: name, reason } = asking;
       if (yesOf === undefined)
         return refuse(revision, approvers, await readApproval({ app, revision }, approvals(), signal));

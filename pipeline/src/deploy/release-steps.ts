@@ -8,15 +8,23 @@ import { imageFolder, type Place } from './place.ts';
 /** As `imageStepsCode`. */
 export const releaseStepsCode = [import.meta.url, ...imageTestCode, ...modulesIn(new URL('../perf/', import.meta.url))];
 
-export type RevisionSeen = { readonly revision: string } & ({ kind: 'live' } | { kind: 'absent'; diff: string });
+export type RevisionSeen = { readonly revision: string } & (
+  | { kind: 'live' }
+  /** A later commit is live in its place. */
+  | { kind: 'passed' }
+  | { kind: 'absent'; diff: string }
+);
+
+/** Staging is passed through: whatever comes after there, what was promoted goes on to its release. */
+export type Stage = 'staging' | 'release';
 
 /** Hears what is done, and at its end what the release had to pass. */
 export type Listener = { log(line: string): void; gate(gate: Gate): void };
 
 /** Releases the published images and answers once the release has ended. */
 export interface Releaser {
-  /** Whether the revision that the images make is live already. */
-  observe(images: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RevisionSeen>;
+  /** Whether the revision that the images make is live already, or has passed staging. */
+  observe(images: Readonly<Record<string, string>>, stage: Stage, signal: AbortSignal): Promise<RevisionSeen>;
   /** @throws {HeadgateError} `ROLLED_BACK`, `UPDATE_FAILED`, `ROLLBACK_FAILED`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
   release(images: Readonly<Record<string, string>>, told: Listener, signal: AbortSignal): Promise<void>;
 }
@@ -76,7 +84,7 @@ export function perfStep(place: Place, publish: Publish, after: readonly Step[])
 }
 
 export function releaseStep(
-  id: 'staging' | 'release',
+  id: Stage,
   { publish, releaser, after }: { publish: Publish; releaser: Releaser; after: readonly Step[] },
 ) {
   return step(id, {
@@ -85,8 +93,8 @@ export function releaseStep(
     // The engine has deadlines of its own, and another release may come first.
     timeoutMs: Number.POSITIVE_INFINITY,
     observe: async ({ out, signal }) => {
-      const seen = await releaser.observe(imagesOf(out), signal);
-      return seen.kind === 'live' ? { kind: 'done', values: undefined } : seen;
+      const seen = await releaser.observe(imagesOf(out), id, signal);
+      return seen.kind === 'absent' ? seen : { kind: 'done', values: undefined };
     },
     run: ({ out, log, gate, signal }) => releaser.release(imagesOf(out), { log, gate }, signal),
   });

@@ -35,6 +35,7 @@ async function withJournal(head: object, use: (journal: Journal, folder: string)
 
 const deaf = { log: () => {}, gate: () => {} };
 const signal = () => AbortSignal.timeout(5_000);
+const change = { commit: undefined, branch: undefined, dirty: true, files: [], actor: 'kim@desk' };
 const releaseOf = (phase: string) => ({
   id: 7,
   revision: revisionOf('a'),
@@ -57,7 +58,12 @@ test.each([
   },
 ])('observeRelease() of what is $what', async ({ asked, phase, seen }) => {
   await withJournal({ release: releaseOf(phase) }, async (journal, root) => {
-    const observed = await observeRelease(journal, { spec, root, env: {} }, images(asked), signal());
+    const observed = await observeRelease(
+      journal,
+      { spec, root, env: {}, change },
+      { images: images(asked), stage: 'release' },
+      signal(),
+    );
 
     expect(observed).toMatchObject({ ...seen, revision: revisionOf(asked).id });
   });
@@ -87,7 +93,12 @@ test.each([
   })),
 ])('observeRelease() of an app that rolls, asked for what is $what', async ({ asked, head, seen }) => {
   await withJournal({ release: releaseOf('promoted'), ...head }, async (journal, root) => {
-    const observed = await observeRelease(journal, { spec: rolling, root, env: {} }, images(asked), signal());
+    const observed = await observeRelease(
+      journal,
+      { spec: rolling, root, env: {}, change },
+      { images: images(asked), stage: 'release' },
+      signal(),
+    );
 
     expect(observed).toMatchObject(seen);
   });
@@ -106,7 +117,6 @@ test('openReleaser() refuses to roll without Ansible before anything is on recor
   await withJournal({ release: releaseOf('promoted') }, async (journal, root) => {
     const before = await journal.read(signal());
     const hands = { ports: { journal }, spec: onCluster, actor: 'kim@desk', signal: signal() } as unknown as Hands;
-    const change = { commit: undefined, branch: undefined, dirty: true, files: [], actor: 'kim@desk' };
     const releasing = { spec: onCluster, root, env: { PATH: '' }, options: [], change, reason: 'a merge' };
     const releaser = openReleaser(hands, { ...releasing, verifyKey: undefined, onEnd: () => {}, onBegun: undefined });
 
@@ -127,7 +137,6 @@ test('openReleaser() fails as held once the deadline has passed, and leaves the 
     await using _ = driver.lease;
     const ports = { journal, lock, wishes };
     const hands = { ports, spec, actor: 'kim@desk', signal: signal() } as unknown as Hands;
-    const change = { commit: undefined, branch: undefined, dirty: true, files: [], actor: 'kim@desk' };
     const releasing = { spec, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
     const releaser = openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined });
 

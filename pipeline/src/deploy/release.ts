@@ -18,7 +18,7 @@ import { readAncestry } from '../host/git.ts';
 import type { Change } from '../host/host.ts';
 import type { Rendering } from './manifests.ts';
 import { byAnsible } from './playbook.ts';
-import type { Releaser, RevisionSeen } from './release-steps.ts';
+import type { Releaser, RevisionSeen, Stage } from './release-steps.ts';
 import { completeRevision, releaseImages, revise } from './revise.ts';
 import { renderTemplate } from './template.ts';
 
@@ -41,7 +41,7 @@ const readMaxMs = 30_000;
 /** Releases through the app's engine, in this process or behind whoever drives; or rolls into the live lane, where the app says so. */
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   return {
-    observe: (images, signal) => observeRelease(hands.ports.journal, releasing, images, signal),
+    observe: (images, stage, signal) => observeRelease(hands.ports.journal, releasing, { images, stage }, signal),
     async release(images, { log, gate }, signal) {
       const own = { ...hands, say: log, signal: firstOf([hands.signal, signal]) };
       const handled = await carryOut(own, releasing, images);
@@ -97,11 +97,11 @@ function rolls({ release }: Spec, { live }: Head): boolean {
   return release.strategy === 'rolling' && live !== undefined;
 }
 
-/** Whether the release that `images` make is live and has come to its end. Reads the journal and nothing else. */
+/** Whether the release that `images` make is live and has come to its end, or has passed. Reads the journal, and git at most. */
 export async function observeRelease(
   journal: Hands['ports']['journal'],
-  { spec, ...rendering }: Pick<Releasing, 'spec' | keyof Rendering>,
-  images: Readonly<Record<string, string>>,
+  { spec, change, ...rendering }: Pick<Releasing, 'spec' | 'change' | keyof Rendering>,
+  { images, stage }: { readonly images: Readonly<Record<string, string>>; readonly stage: Stage },
   signal: AbortSignal,
 ): Promise<RevisionSeen> {
   const head = await readHead(journal, spec.app, signal);
@@ -112,9 +112,31 @@ export async function observeRelease(
   const underWay = underWayIn(head, revision);
   if (live?.id === revision && underWay === undefined) return { kind: 'live', revision };
   if (underWay !== undefined) return { kind: 'absent', revision, diff: `see ${underWay} to its end` };
+  if (stage === 'staging' && (await hasPassed(head, revision, { root: rendering.root, change }, signal)))
+    return { kind: 'passed', revision };
   const what = rolls(spec, head) ? `roll ${short(revision)} into lane ${head.live}` : `release ${short(revision)}`;
   const diff = `${what} in place of ${live === undefined ? 'nothing' : short(live.id)}`;
   return { kind: 'absent', revision, diff };
+}
+
+/** In staging: it was promoted there, and what is live now is of a later commit. A revert descends from that one, and is released again. */
+async function hasPassed(
+  head: Head,
+  revision: string,
+  { root, change }: Pick<Releasing, 'root' | 'change'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!wasPromoted(head, revision)) return false;
+  const live = head.live && head.lanes[head.live]?.commit;
+  const ancestry = await readAncestry(root, { commit: change.commit, live }, signal);
+  return ancestry !== 'unknown' && ancestry.stands === 'older';
+}
+
+/** And not rolled back since: the way back after keepWarm leaves the end of the release as it was. */
+function wasPromoted({ history, quarantined }: Head, revision: string): boolean {
+  const last = history.findLast((end) => end.revision === revision);
+  const bad = quarantined.findLast((entry) => entry.revision === revision);
+  return last?.outcome === 'promoted' && (bad === undefined || bad.release < last.id);
 }
 
 /** What may still change the live lane from or to this revision, when nobody may be left to see to it; `undefined`: nothing. */

@@ -26,6 +26,7 @@ export const command: Subcommand = {
       await showPlan(delivery, 'perf', json, shell);
       return 0;
     }
+    await host.begin();
     await using ports = await openPorts(app, shell);
     const teller = { app, host, shell };
     const { reporters, record } = reportersOf(teller, json);

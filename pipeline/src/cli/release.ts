@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/rollout';
 import { releaseImages } from '../deploy/revise.ts';
 import { renderTemplate } from '../deploy/template.ts';
-import { appOptions, openApp, openPorts } from './open.ts';
+import { appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { conclude, handsFor, presenter } from './present.ts';
 import { flag, type Subcommand, text } from './shell.ts';
 
@@ -23,6 +23,7 @@ export const command: Subcommand = {
     const app = await openApp(call, shell);
     const images = Object.fromEntries(call.positionals.map(parsePair));
     const template = await renderTemplate(app.spec, { root: app.folder, env: shell.env }, shell.signal);
+    await (await openHostOf(app, shell)).begin();
     await using ports = await openPorts(app, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const handled = await releaseImages(hands, images, {

@@ -2,7 +2,7 @@ import { previewRoll, roll } from '@headgate/rollout';
 import { byAnsible } from '../deploy/playbook.ts';
 import { completeRevision } from '../deploy/revise.ts';
 import { renderTemplate } from '../deploy/template.ts';
-import { appOptions, openApp, openPorts } from './open.ts';
+import { appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { conclude, finish, handsFor, presenter } from './present.ts';
 import { parsePair } from './release.ts';
 import { flag, type Subcommand, text } from './shell.ts';
@@ -26,6 +26,7 @@ export const command: Subcommand = {
     const apply = await byAnsible({ spec, root, options, actor, check, env, say }, shell.signal);
     const images = Object.fromEntries(call.positionals.map(parsePair));
     const template = await renderTemplate(spec, { root, env }, shell.signal);
+    await (await openHostOf(app, shell)).begin();
     await using ports = await openPorts(app, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
     const verifyKey = env['HEADGATE_VERIFY_KEY'];

@@ -154,15 +154,18 @@ test.each(['staging', 'perf'])(
 
     const planned = await shell.run('run', target, '--plan', '--json');
     const before = await readdir(shell.cwd);
+    await mkdir(join(shell.cwd, 'out'));
+    await writeFile(join(shell.cwd, 'out/outputs.json'), '{ "release": "41" }'); // Of a run before.
     const ran = await shell.run('run', target, '--skip-check');
 
     const says = 'nothing to do: headgate.yaml has no environment "staging"\n';
     expect(planned).toEqual({ code: 0, out: '[]\n', err: '' });
     expect(before).toEqual(['headgate.yaml']);
     expect(ran).toMatchObject({ code: 0, out: says, err: expect.stringContaining('environments: { staging: {} }') });
-    expect(JSON.parse(readFileSync(join(shell.cwd, 'out/outputs.json'), 'utf8'))).toMatchObject({
+    expect(JSON.parse(readFileSync(join(shell.cwd, 'out/outputs.json'), 'utf8'))).toEqual({
       target,
       outcome: 'done',
+      'exit-code': '0',
     });
   },
 );

@@ -48,6 +48,7 @@ export const command: Subcommand = {
     const app = await openApp(call, shell);
     const host = await openHostOf(app, shell);
     const json = flag(call, 'json');
+    if (!flag(call, 'plan')) await host.begin();
     const staging = environment === 'staging' ? undefined : await openEnvironment(call, 'staging', shell);
     if (ofStaging.has(target) && staging === undefined && environment !== 'staging') {
       await tellNothing(host, { target, json, isPlan: flag(call, 'plan') }, app, shell);

@@ -4,19 +4,21 @@ import { dirname, join } from 'node:path';
 /** GitHub loses a summary of more than 1 MiB whole; others get the same, so that a run reads alike everywhere. */
 export const summaryMaxBytes = 900_000;
 
-/** `out/outputs.json` and `out/summary.md`, for hosts without places of their own. */
-export function openOutFiles(root: string) {
+/** `out/outputs.json` and `out/summary.md`, for hosts without places of their own. `before` each is written to. */
+export function openOutFiles(root: string, before: () => Promise<void> = async () => {}) {
   const outputs = join(root, 'out', 'outputs.json');
   const summary = join(root, 'out', 'summary.md');
   return {
     async output(values: Readonly<Record<string, string>>): Promise<void> {
-      const before: unknown = JSON.parse(await readFile(outputs, 'utf8').catch(() => '{}')); // Absent: none yet.
+      await before();
+      const earlier: unknown = JSON.parse(await readFile(outputs, 'utf8').catch(() => '{}')); // Absent: none yet.
       await mkdir(dirname(outputs), { recursive: true });
       const part = `${outputs}.${process.pid}.part`;
-      await writeFile(part, `${JSON.stringify({ ...(before as object), ...values }, undefined, 2)}\n`);
+      await writeFile(part, `${JSON.stringify({ ...(earlier as object), ...values }, undefined, 2)}\n`);
       await rename(part, outputs);
     },
     async summarize(markdown: string): Promise<void> {
+      await before();
       await mkdir(dirname(summary), { recursive: true });
       await appendFile(summary, fit(markdown, await sizeOf(summary)));
     },

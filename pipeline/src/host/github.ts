@@ -4,6 +4,7 @@ import * as core from '@actions/core';
 import { HeadgateError, withDeadline } from '@headgate/rollout';
 import { githubReporter } from '../report/github.ts';
 import { actorOf } from './actor.ts';
+import { beginBuild } from './build.ts';
 import { fit, sizeOf } from './files.ts';
 import { readGit } from './git.ts';
 import type { Change, CiHost, CommitStatus, HostOptions } from './host.ts';
@@ -26,6 +27,8 @@ export function openHost({ root, env, write, guard }: HostOptions): CiHost {
     },
     reporter: () =>
       githubReporter({ write, guard, commands: core, place: (file) => fromTop(root, env['GITHUB_WORKSPACE'], file) }),
+    // The runner gives each step new files for the rest.
+    begin: () => beginBuild(root, actorOf('github', env)),
     async output(values) {
       // Multi-line values go to a file between random delimiters; without the file they would be a command.
       guard.obeyed(() => {

@@ -1,7 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { openPlainGuard } from './guard.ts';
 import { describeCiHost, type HostUnderTest } from './host.contract.ts';
 import { type HostKind, hostKindOf, openHost } from './host.ts';
@@ -69,6 +69,60 @@ function parseFileCommands(text: string): Record<string, string> {
   }
   return values;
 }
+
+describe('begin()', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'headgate-build-'));
+    await mkdir(join(root, 'out/junit'), { recursive: true });
+  });
+  afterEach(() => rm(root, { recursive: true }));
+  const junit = () => readdir(join(root, 'out/junit'));
+
+  /** A build that tells one value and a line, and leaves the reports that Headgate leaves. */
+  async function build(kind: HostKind, env: Record<string, string>, name: string): Promise<void> {
+    const { host } = await aHost(kind, env, root);
+    await host.begin();
+    await host.output({ [name]: name });
+    await host.summarize(`${name}\n`);
+    for (const file of ['pipeline.xml', `deploy-${name.length}.25.xml`])
+      await writeFile(join(root, 'out/junit', file), '');
+  }
+
+  test('on a machine of a person leaves nothing of the run before, and reports of others alone', async () => {
+    await writeFile(join(root, 'out/junit/jest.xml'), '');
+    await build('local', {}, 'first');
+    await build('local', {}, 'second');
+    const { host, outputs, summary } = await aHost('local', {}, root);
+
+    expect([await outputs(), await summary()]).toEqual([{ second: 'second' }, 'second\n']);
+    expect((await junit()).sort()).toEqual(['deploy-6.25.xml', 'jest.xml', 'pipeline.xml']);
+    await host.begin();
+    expect((await readdir(join(root, 'out'), { recursive: true })).sort()).toEqual(['junit', 'junit/jest.xml']);
+  });
+
+  test('in Jenkins lets the stages of a build add to the same, and begins anew with the next build', async () => {
+    const seventh = { JOB_NAME: 'ratings', BUILD_NUMBER: '7' };
+    await build('jenkins', seventh, 'check');
+    await build('jenkins', seventh, 'images');
+    const { outputs, summary } = await aHost('jenkins', seventh, root);
+
+    expect([await outputs(), await summary()]).toEqual([{ check: 'check', images: 'images' }, 'check\nimages\n']);
+    expect((await junit()).sort()).toEqual(['deploy-5.25.xml', 'deploy-6.25.xml', 'pipeline.xml']);
+    // A command that begins nothing, such as status --report, may be the first of its build.
+    await (await aHost('jenkins', { ...seventh, BUILD_NUMBER: '8' }, root)).host.summarize('status\n');
+    expect([await summary(), await junit()]).toEqual(['status\n', []]);
+    await expect(outputs()).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('in Actions takes away what another run has left in a workspace that is kept', async () => {
+    await writeFile(join(root, 'out/junit/deploy-1.5.xml'), '');
+
+    await (await aHost('github', { GITHUB_RUN_ID: '13' }, root)).host.begin();
+
+    expect(await junit()).toEqual([]);
+  });
+});
 
 describe('hostKindOf()', () => {
   test.each([

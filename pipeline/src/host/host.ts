@@ -35,6 +35,8 @@ export interface CiHost {
   change(signal: AbortSignal): Promise<Change>;
   /** A run as the people of this host look at it. Reports in `out/` come apart from it and are the same everywhere. */
   reporter(): Reporter;
+  /** Before a command that delivers: what another build has left in `out/` is no part of this one. */
+  begin(): Promise<void>;
   /** Values for whatever comes after this command, by names of lower-case letters, digits and dashes. */
   output(values: Readonly<Record<string, string>>): Promise<void>;
   /** Adds Markdown to what this host shows of the job. What would make it more than 900 kB is cut, and the cut is said. */

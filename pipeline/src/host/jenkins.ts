@@ -1,11 +1,13 @@
 import { jenkinsReporter } from '../report/jenkins.ts';
 import { actorOf } from './actor.ts';
+import { beginBuild } from './build.ts';
 import { openOutFiles } from './files.ts';
 import { readGit } from './git.ts';
 import type { Change, CiHost, HostOptions } from './host.ts';
 
 /** Jenkins shows a console, JUnit and archived files; the Jenkinsfile hands over the latter two. */
 export function openHost({ root, env, write }: HostOptions): CiHost {
+  const begin = () => beginBuild(root, actorOf('jenkins', env));
   return {
     kind: 'jenkins',
     url: env['BUILD_URL'],
@@ -16,7 +18,8 @@ export function openHost({ root, env, write }: HostOptions): CiHost {
       return { ...seen, branch: told ?? branch, actor: actorOf('jenkins', env) };
     },
     reporter: () => jenkinsReporter(write),
-    ...openOutFiles(root),
+    begin,
+    ...openOutFiles(root, begin), // Whatever command is the first of its build.
     mark: async () => 'unsupported',
   };
 }

@@ -1,5 +1,6 @@
 import { liveReporter, plainReporter } from '../report/console.ts';
 import { actorOf } from './actor.ts';
+import { beginBuild } from './build.ts';
 import { openOutFiles } from './files.ts';
 import { readGit } from './git.ts';
 import type { CiHost, HostOptions } from './host.ts';
@@ -14,6 +15,7 @@ export function openHost({ root, env, write, isTerminal }: HostOptions): CiHost 
       isTerminal
         ? liveReporter({ write, columns: () => process.stdout.columns ?? 80, now: () => Date.now() })
         : plainReporter(write),
+    begin: () => beginBuild(root, undefined),
     ...openOutFiles(root),
     mark: async () => 'unsupported',
   };

@@ -3,9 +3,12 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { load } from 'js-yaml';
+import { anEar, type Heard } from '../../rollout/src/notify/ear.rig.ts';
 import { playHarness, whyWithoutHarness } from '../ci/harness.rig.ts';
 import { edit } from '../src/demo/versions.ts';
+import { targets } from '../src/deploy/delivery.ts';
 import { repository } from './commands.ts';
+import { git } from './from-sources.ts';
 import { commit, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 import type { Scope } from './scope.ts';
@@ -13,6 +16,7 @@ import { type OpenStage, readSpec } from './stage.ts';
 
 const staging = 'environments: { staging: { release: { watch: 1s, keepWarm: 5s } } }\n';
 const outputMaxBytes = 64 * 1_048_576;
+const token = 'token-of-jenkins';
 
 /** A commit becomes a release through the lines of the workflow, as GitHub's runner starts them, and through the Jenkinsfile, as Groovy runs it. */
 export async function throughCi(report: Report, _scope: Scope, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
@@ -21,10 +25,19 @@ export async function throughCi(report: Report, _scope: Scope, _open: OpenStage,
   await using hosts = await openHosts('c');
   const { a, head } = hosts;
   const first = await aWorkspace(a, staging);
-  const { result, told } = await playJenkinsfile(a);
+  await using api = await anEar(201); // GitHub's.
+  await git(a, 'remote', 'add', 'origin', 'git@127.0.0.1:kim/ratings.git');
+  const { result, told } = await playJenkinsfile(a, api.url);
   const { live, lanes } = await head();
   report.check('the Jenkinsfile ends with SUCCESS', result === 'SUCCESS', told);
   report.check('and its commit is live', live !== undefined && lanes[live]?.commit === first);
+  const [marked, wanted] = [marksOf(first, api.heard), targets.filter((target) => target !== 'deliver')];
+  report.check(
+    'the commit hears how each target ended',
+    wanted.every((target) => marked.includes(`headgate/${target} success`)) &&
+      marked.every((one) => / success$/.test(one)),
+    marked.join(),
+  );
 
   await edit(a, { file: 'headgate.yaml', find: staging, replace: '' });
   await edit(a, { file: handler, find: 'const LIMIT_DEFAULT = 100;', replace: 'const LIMIT_DEFAULT = 101;' });
@@ -78,9 +91,23 @@ export async function aWorkspace(root: string, environments: string): Promise<st
   return commit(root, 'by the Jenkinsfile');
 }
 
-/** By the harness of the Jenkinsfile's own test, with the real Headgate. No variable names a credential, so nothing is signed. */
-async function playJenkinsfile(workspace: string): Promise<{ result: unknown; told: string }> {
+/** What was written at a commit, by a token. */
+function marksOf(id: string, heard: readonly Heard[]): readonly string[] {
+  return heard
+    .filter(
+      ({ path, headers }) =>
+        path === `/repos/kim/ratings/statuses/${id}` && headers.authorization === `Bearer ${token}`,
+    )
+    .map(({ body }) => JSON.parse(body) as { context: string; state: string })
+    .map(({ context, state }) => `${context} ${state}`);
+}
+
+/** By the harness of the Jenkinsfile's own test, with the real Headgate. Variables name no credential but GitHub's, so nothing is signed. */
+async function playJenkinsfile(workspace: string, api: string): Promise<{ result: unknown; told: string }> {
   const variables = {
+    HARNESS_CREDENTIALS: JSON.stringify({ github: token }),
+    HEADGATE_GITHUB_TOKEN_CREDENTIAL: 'github',
+    GITHUB_API_URL: api,
     JENKINS_URL: 'http://jenkins.example/',
     JOB_NAME: 'ratings',
     BUILD_NUMBER: '1',

@@ -37,9 +37,9 @@ withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell', () => {
     const program = `#!/usr/bin/env node
 const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const args = process.argv.slice(2);
-const { HEADGATE_APPROVER: approver, KUBECONFIG: file, HEADGATE_CACHE_KEY, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK } = process.env;
+const { HEADGATE_APPROVER: approver, KUBECONFIG: file, HEADGATE_CACHE_KEY, HEADGATE_GITHUB_TOKEN, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK } = process.env;
 const KUBECONFIG = file && readFileSync(file, 'utf8');
-const secrets = { HEADGATE_CACHE_KEY, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK, KUBECONFIG };
+const secrets = { HEADGATE_CACHE_KEY, HEADGATE_GITHUB_TOKEN, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK, KUBECONFIG };
 appendFileSync('calls.jsonl', JSON.stringify({ args, secrets, approver }) + '\\n');
 mkdirSync('out/junit', { recursive: true });
 writeFileSync('out/junit/pipeline.xml', '<testsuites/>');
@@ -89,6 +89,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
         signing: 'PRIVATE KEY',
         cache: 'cache key',
         hook: 'https://hooks.example/1',
+        github: 'token of a bot',
         cluster: { content: 'kind: Config' },
         registry: { user: 'kim', password: 'of kim' },
       }),
@@ -97,6 +98,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
       HEADGATE_SIGNING_KEY_CREDENTIAL: 'signing',
       HEADGATE_CACHE_KEY_CREDENTIAL: 'cache',
       HEADGATE_WEBHOOK_CREDENTIAL: 'hook',
+      HEADGATE_GITHUB_TOKEN_CREDENTIAL: 'github',
       HEADGATE_KUBECONFIG_CREDENTIAL: 'cluster',
       HEADGATE_REGISTRY_CREDENTIAL: 'registry',
     };
@@ -106,17 +108,18 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
 
       const { result, calls } = await play(jenkinsfile, { ...held, ...named });
 
+      const ears = { HEADGATE_GITHUB_TOKEN: 'token of a bot', HEADGATE_WEBHOOK: 'https://hooks.example/1' };
       const shared = {
+        ...ears,
         HEADGATE_CACHE_KEY: 'cache key',
         HEADGATE_REGISTRY_TOKEN: 'of kim',
         HEADGATE_REGISTRY_USER: 'kim',
-        HEADGATE_WEBHOOK: 'https://hooks.example/1',
         KUBECONFIG: 'kind: Config',
       };
       const signs = { ...shared, HEADGATE_SIGNING_KEY: 'PRIVATE KEY' };
       expect(result).toBe('SUCCESS');
       expect(Object.fromEntries(calls.map(({ args, secrets }) => [args[1], secrets]))).toEqual({
-        check: { HEADGATE_WEBHOOK: shared.HEADGATE_WEBHOOK },
+        check: ears,
         images: shared,
         publish: signs,
         staging: shared,
@@ -181,8 +184,13 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
 
   test('of a pull request images are built and tested, by no secret, and nothing is published or asked', async () => {
     await headgate({});
-    const credentials = JSON.stringify({ hook: 'https://hooks.example/1', cache: 'cache key' });
-    const named = { HEADGATE_WEBHOOK_CREDENTIAL: 'hook', HEADGATE_CACHE_KEY_CREDENTIAL: 'cache' };
+    const held = { hook: 'https://hooks.example/1', cache: 'cache key', github: 'token of a bot' };
+    const credentials = JSON.stringify(held);
+    const named = {
+      HEADGATE_WEBHOOK_CREDENTIAL: 'hook',
+      HEADGATE_CACHE_KEY_CREDENTIAL: 'cache',
+      HEADGATE_GITHUB_TOKEN_CREDENTIAL: 'github',
+    };
 
     const { result, calls, of } = await play(jenkinsfile, {
       ...{ HARNESS_CREDENTIALS: credentials, ...named, CHANGE_ID: '7' },

@@ -13,6 +13,7 @@ const pem = (modulusLength: number) =>
 const secrets = {
   NPM_TOKEN: 'p@ss/w0rd+"x\\y" ?=&%ü',
   DEPLOY_PRIVATE_KEY: pem(2_048),
+  HEADGATE_GITHUB_TOKEN: 'ghp_0123456789abcdefghijklmnopqrstuvwxyz',
   /** Named by `HEADGATE_SECRETS` alone. */
   TEAM_WORD: 'open-sesame-7-and-more',
 };
@@ -128,6 +129,7 @@ async function sinksOf(host: Readonly<Record<string, string>>, code: number): Pr
     GITHUB_TOKEN: 'token-of-the-job',
     GITHUB_REPOSITORY: 'kim/ratings',
     GITHUB_API_URL: api.url,
+    GIT_URL: 'https://127.0.0.1/kim/ratings.git',
   });
   expect((await running.ended).code).toBe(code);
   const heard = (ear: typeof hook) => ear.heard.map(({ body }) => body).join('\n');
@@ -187,6 +189,12 @@ describe.each([
         .sort(),
     ).toEqual([...sinks].sort());
     expect(failed['out/logs/check.log']).toContain('plain whole: ***\n');
+  });
+
+  test('the commit hears how it ended, wherever its host has a token for that', () => {
+    const heard = [failed, passed].map(({ api }) => /"state":"(\w+)","context":"headgate\/check"/.exec(api ?? '')?.[1]);
+
+    expect(heard).toEqual(host === 'local' ? [undefined, undefined] : ['failure', 'success']);
   });
 
   test('a runner of GitHub obeys nothing that it says, and its files hold what Headgate writes alone', () => {

@@ -39,6 +39,11 @@ export async function readGit(root: string, signal: AbortSignal): Promise<Omit<C
   };
 }
 
+/** The address that this clone was made from; `undefined` if it has none. */
+export async function originOf(root: string, signal: AbortSignal): Promise<string | undefined> {
+  return (await git(root, ['config', '--get', 'remote.origin.url'], signal))?.trim();
+}
+
 /** Folders of what is made, also where no .gitignore says so. */
 const madeFolders = ['node_modules', '.headgate', 'dist', 'out'];
 
@@ -93,7 +98,6 @@ function lines(text: string | undefined): readonly string[] {
   return (text ?? '').split('\0').filter((line) => line !== '');
 }
 
-/** `undefined` where git says no: no repository, no commit yet, no branch. */
 /** When each of these commits was made, in milliseconds since the epoch. One that the repository does not have is left out. */
 export async function readCommitTimes(
   root: string,
@@ -112,6 +116,7 @@ export async function readCommitTimes(
   return times;
 }
 
+/** `undefined` where git says no: no repository, no commit yet, no branch. */
 async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)('git', ['-C', root, ...args], {

@@ -1,17 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as core from '@actions/core';
-import { HeadgateError, withDeadline } from '@headgate/rollout';
 import { githubReporter } from '../report/github.ts';
 import { actorOf } from './actor.ts';
 import { beginBuild } from './build.ts';
+import { githubApi, writeStatus } from './commit-status.ts';
 import { fit, sizeOf } from './files.ts';
 import { readGit } from './git.ts';
-import type { Change, CiHost, CommitStatus, HostOptions } from './host.ts';
+import type { Change, CiHost, HostOptions } from './host.ts';
 
-const markMaxMs = 10_000;
-/** GitHub refuses a longer description. */
-const descriptionMaxChars = 140;
+const hint = 'give the job `permissions: statuses: write` and pass github.token as GITHUB_TOKEN';
 
 /** A job of GitHub Actions. Whatever speaks to the runner goes through @actions/core, and only while the guard is open. */
 export function openHost({ root, env, write, guard }: HostOptions): CiHost {
@@ -39,7 +37,11 @@ export function openHost({ root, env, write, guard }: HostOptions): CiHost {
       const file = env['GITHUB_STEP_SUMMARY'];
       if (file !== undefined) await core.summary.addRaw(fit(markdown, await sizeOf(file))).write();
     },
-    mark: (status, signal) => mark(status, { env, url }, signal),
+    async mark(status, signal) {
+      const { GITHUB_TOKEN: token, GITHUB_API_URL: api = githubApi } = env;
+      if (!token || !repository) return 'unsupported';
+      return await writeStatus(status, { api, repository, token, url, hint }, signal);
+    },
   };
 }
 
@@ -58,39 +60,4 @@ async function headOfPullRequest(path: string | undefined): Promise<string | und
 /** Annotations name files from the top of the repository, of which the root may be a part. */
 function fromTop(root: string, workspace: string | undefined, file: string): string {
   return workspace === undefined ? file : relative(workspace, join(root, file));
-}
-
-async function mark(
-  { commit, context, state, text }: CommitStatus,
-  { env, url }: { env: HostOptions['env']; url: string | undefined },
-  signal: AbortSignal,
-): Promise<'marked' | 'unsupported'> {
-  const { GITHUB_TOKEN: token, GITHUB_REPOSITORY: repository, GITHUB_API_URL: api = 'https://api.github.com' } = env;
-  if (!token || !repository) return 'unsupported';
-  const description = text.length > descriptionMaxChars ? `${text.slice(0, descriptionMaxChars - 1)}…` : text;
-  const body = JSON.stringify({ state, context, description, ...(url === undefined ? {} : { target_url: url }) });
-  const to = `${api}/repos/${repository}/statuses/${commit}`;
-  const answer = await fetch(to, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, accept: 'application/vnd.github+json' },
-    body,
-    signal: withDeadline(signal, markMaxMs),
-  }).catch((cause: unknown) => {
-    signal.throwIfAborted();
-    throw unmarked(to, 'no answer', cause);
-  });
-  await answer.arrayBuffer();
-  if (answer.status !== 201) throw unmarked(to, String(answer.status), undefined);
-  return 'marked';
-}
-
-function unmarked(to: string, value: string, cause: unknown): HeadgateError {
-  return new HeadgateError(
-    'STEP_FAILED',
-    `Cannot tell a commit how it ended as ${to} must answer 201: current value is "${value}"`,
-    {
-      hint: 'give the job `permissions: statuses: write` and pass github.token as GITHUB_TOKEN',
-      cause,
-    },
-  );
 }

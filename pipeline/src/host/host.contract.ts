@@ -84,6 +84,12 @@ export function describeCiHost(name: string, open: (root: string) => Promise<Hos
       });
     });
 
+    test('mark() without what it needs to reach the commit says that it cannot', async () => {
+      const marking = under.host.mark({ commit: 'a'.repeat(40), context: 'x', state: 'success', text: 'done' }, signal);
+
+      expect(await marking).toBe('unsupported');
+    });
+
     test('summarize() adds, and cuts with a word what the host would lose whole', async () => {
       await under.host.summarize('# one\n');
       await under.host.summarize(`# two\n\n\`\`\`\`text\n${'a line of a log\n'.repeat(100_000)}\`\`\`\`\n`);

@@ -34,7 +34,11 @@ test('kubectl and Ansible see all that a login to a cluster may need, and no sec
     AWS_SECRET_ACCESS_KEY: '0123456789',
     VAULT_TOKEN: '0123456789',
   };
-  const own = { HEADGATE_SIGNING_KEY: '0123456789', HEADGATE_REGISTRY_TOKEN: '0123456789' };
+  const own = {
+    HEADGATE_SIGNING_KEY: '0123456789',
+    HEADGATE_REGISTRY_TOKEN: '0123456789',
+    HEADGATE_GITHUB_TOKEN: '0123456789',
+  };
 
   expect(clusterEnvironment({ ...login, ...own })).toEqual(login);
 });

@@ -11,6 +11,9 @@ import type { CiHost } from './host.ts';
 
 const signal = AbortSignal.timeout(20_000);
 
+/** What the variable `DB_PASSWORD` of each host holds. */
+export const hostSecret = 'correct horse & battery';
+
 /** A host in a folder of its own, and what is found where its people look. */
 export type HostUnderTest = {
   readonly host: CiHost;
@@ -88,6 +91,12 @@ export function describeCiHost(name: string, open: (root: string) => Promise<Hos
       const marking = under.host.mark({ commit: 'a'.repeat(40), context: 'x', state: 'success', text: 'done' }, signal);
 
       expect(await marking).toBe('unsupported');
+    });
+
+    test('summarize() shows no secret, whoever wrote the text', async () => {
+      await under.host.summarize(`rolled back by kim: the password is ${hostSecret}\n`);
+
+      expect(await under.summary()).toBe('rolled back by kim: the password is ***\n');
     });
 
     test('summarize() adds, and cuts with a word what the host would lose whole', async () => {

@@ -3,7 +3,7 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { openPlainGuard } from './guard.ts';
-import { describeCiHost, type HostUnderTest } from './host.contract.ts';
+import { describeCiHost, type HostUnderTest, hostSecret } from './host.contract.ts';
 import { type HostKind, hostKindOf, openHost } from './host.ts';
 
 async function aHost(kind: HostKind, env: Record<string, string>, root: string) {
@@ -12,7 +12,13 @@ async function aHost(kind: HostKind, env: Record<string, string>, root: string) 
     written += text;
   };
   const guard = openPlainGuard(write);
-  const host = await openHost({ root, env: { HEADGATE_HOST: kind, ...env }, write, guard, isTerminal: false });
+  const host = await openHost({
+    root,
+    env: { HEADGATE_HOST: kind, DB_PASSWORD: hostSecret, ...env },
+    write,
+    guard,
+    isTerminal: false,
+  });
   return {
     host,
     written: () => written,
@@ -130,6 +136,8 @@ describe('hostKindOf()', () => {
     { env: { GITHUB_ACTIONS: 'true' }, kind: 'github' },
     { env: { JENKINS_URL: 'http://jenkins/' }, kind: 'jenkins' },
     { env: { GITHUB_ACTIONS: 'true', HEADGATE_HOST: 'local' }, kind: 'local' },
+    { env: { GITHUB_ACTIONS: 'true', HEADGATE_HOST: '' }, kind: 'github' },
+    { env: { JENKINS_URL: '', HEADGATE_HOST: '' }, kind: 'local' },
   ])('$env is $kind', ({ env, kind }) => {
     expect(hostKindOf(env)).toBe(kind);
   });

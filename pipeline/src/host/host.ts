@@ -2,6 +2,8 @@
 import { HeadgateError } from '@headgate/rollout';
 import type { Reporter, Write } from '../report/report.ts';
 import type { Environment } from '../run/environment.ts';
+import { redactor } from '../run/redact.ts';
+import { secretsOf } from '../run/secrets.ts';
 import type { Guard } from './guard.ts';
 
 /** What a merge brought. */
@@ -39,7 +41,7 @@ export interface CiHost {
   begin(): Promise<void>;
   /** Values for whatever comes after this command, by names of lower-case letters, digits and dashes. */
   output(values: Readonly<Record<string, string>>): Promise<void>;
-  /** Adds Markdown to what this host shows of the job. What would make it more than 900 kB is cut, and the cut is said. */
+  /** Adds Markdown, without secrets, to what this host shows of the job. What would make it more than 900 kB is cut, and the cut is said. */
   summarize(markdown: string): Promise<void>;
   /** `unsupported`: this host has no such place. @throws {HeadgateError} `STEP_FAILED` */
   mark(status: CommitStatus, signal: AbortSignal): Promise<'marked' | 'unsupported'>;
@@ -68,10 +70,10 @@ export type HostKind = keyof typeof modules;
 
 /** `HEADGATE_HOST` names it; else the variables that GitHub's runner and Jenkins set give it away. @throws {HeadgateError} `UNKNOWN_KIND` */
 export function hostKindOf(env: Environment): HostKind {
-  const named = env['HEADGATE_HOST'];
+  const named = env['HEADGATE_HOST'] || undefined;
   if (named === undefined) {
     if (env['GITHUB_ACTIONS'] === 'true') return 'github';
-    return env['JENKINS_URL'] === undefined ? 'local' : 'jenkins';
+    return env['JENKINS_URL'] ? 'jenkins' : 'local';
   }
   if (isHostKind(named)) return named;
   throw new HeadgateError('UNKNOWN_KIND', `Cannot run on this host as it must be known: current value is "${named}"`, {
@@ -87,7 +89,10 @@ export function isPullRequest(env: Environment): boolean {
 }
 
 export async function openHost(options: HostOptions): Promise<CiHost> {
-  return (await modules[hostKindOf(options.env)]()).openHost(options);
+  const host = (await modules[hostKindOf(options.env)]()).openHost(options);
+  const redact = redactor(secretsOf(options.env));
+  // A journal keeps words of people and of clusters, which know nothing of our secrets.
+  return { ...host, summarize: (markdown) => host.summarize(redact(markdown)) };
 }
 
 function isHostKind(kind: string): kind is HostKind {

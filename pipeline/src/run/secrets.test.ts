@@ -14,6 +14,12 @@ test('secretsOf() takes what is named so by custom, from eight characters on', (
   });
 });
 
+test('secretsOf() takes programs by their own custom, which writes no underscore before the word', () => {
+  const env = { PGPASSWORD: 'correct horse', AUTHTOKEN: '0123456789', CLIENTSECRET: '0123456789' };
+
+  expect(secretsOf({ ...env, PASSWORD_FILE: '/run/secrets/db', TOKENS_MAX: '100000000' })).toEqual(env);
+});
+
 test('secretsOf() takes any other key of sixteen characters or more, but for public ones', () => {
   const value = '0123456789abcdef';
   const env = {

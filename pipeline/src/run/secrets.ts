@@ -2,7 +2,7 @@ import type { Environment } from './environment.ts';
 
 /** What such variables hold is a secret wherever people follow the custom. */
 const custom =
-  /(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|SECRETS|PRIVATE_KEY|API_KEY|ACCESS_KEY|SIGNING_KEY|CACHE_KEY|CREDENTIALS|WEBHOOK)$/;
+  /(TOKEN|PASSWORD|PASSWD|SECRET)$|(^|_)(SECRETS|PRIVATE_KEY|API_KEY|ACCESS_KEY|SIGNING_KEY|CACHE_KEY|CREDENTIALS|WEBHOOK)$/;
 /** Of a key that is named no further some are no secrets: public ones, and short words, e.g. a column's name. */
 const someKey = /(?<!(^|_)(PUBLIC|VERIFY))(^|_)KEY$/;
 const keyMinChars = 16;

@@ -8,7 +8,7 @@ import { openRegistryCache } from '../cache/registry.ts';
 import { defineDelivery, stepsOf, type Target } from '../deploy/delivery.ts';
 import { openMarks } from '../deploy/marks.ts';
 import { openPlace, type Place, repositoryOf } from '../deploy/place.ts';
-import { observeRelease, openReleaser, type Releasing } from '../deploy/release.ts';
+import { observeRelease, openReleaser, ownReason, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
 import type { CiHost } from '../host/host.ts';
 import { variablesOf } from '../perf/gate.ts';
@@ -31,7 +31,8 @@ export type Delivery = {
   readonly host: Pick<CiHost, 'change' | 'kind' | 'url'>;
   /** Lint and unit tests first. */
   readonly check: boolean;
-  readonly reason: string;
+  /** `undefined`: nobody gave one. */
+  readonly reason: string | undefined;
   /** Steps at a time; as many as the machine lets it unless given. */
   readonly concurrency?: number | undefined;
   /** As in `RunOptions`. */
@@ -124,7 +125,7 @@ async function prepare(delivery: Delivery, target: Target, { registry, releaserO
   );
   const sign = signingOf(shell);
   const yesOf = approve ? shell.person : undefined;
-  const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason };
+  const asking = { verifyKey: releasing.verifyKey, secret: sign?.secret, yesOf, reason: reason ?? ownReason };
   const pipeline = defineDelivery(place, releaser, {
     ...{ environment: app.environment, check, staging, against, sign, asking },
   });

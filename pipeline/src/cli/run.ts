@@ -67,7 +67,7 @@ export const command: Subcommand = {
       host,
       check: !flag(call, 'skip-check'),
       approve: flag(call, 'approve'),
-      reason: text(call, 'reason') ?? 'a run of deliver',
+      reason: text(call, 'reason'),
       concurrency: count(call, 'concurrency'),
       part: { from: text(call, 'from'), only: text(call, 'only') },
       staging,

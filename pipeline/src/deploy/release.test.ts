@@ -127,6 +127,24 @@ test('openReleaser() refuses to roll without Ansible before anything is on recor
   });
 });
 
+test.each([
+  { what: 'a commit is live and nobody says why', live: 'c'.repeat(40), reason: undefined, code: 'REFUSED' },
+  { what: 'somebody says why', live: 'c'.repeat(40), reason: 'ticket 12', code: 'TOOL_MISSING' },
+  { what: 'what is live has none either', live: undefined, reason: undefined, code: 'TOOL_MISSING' },
+])('openReleaser() without a commit where $what ends with $code', async ({ live, reason, code }) => {
+  const { commit: _, ...blue } = revisionOf('a');
+  const lanes = { blue: { ...blue, commit: live }, green: null };
+  await withJournal({ release: releaseOf('promoted'), lanes }, async (journal, root) => {
+    const before = await journal.read(signal());
+    const hands = { ports: { journal }, spec: onCluster, actor: 'kim@desk', signal: signal() } as unknown as Hands;
+    const releasing = { spec: onCluster, root, env: { PATH: '' }, options: [], change, reason, verifyKey: undefined };
+    const releaser = openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined });
+
+    await expect(releaser.release(images('b'), deaf, signal())).rejects.toMatchObject({ code });
+    expect(await journal.read(signal())).toEqual(before);
+  });
+});
+
 test('openReleaser() fails as held once the deadline has passed, and leaves the release to whoever drives it', async () => {
   const plan = { atDeadline: 'hold', deadlineMs: 60_000 };
   const late = { ...releaseOf('holding'), plan, startedAt: Date.now() - plan.deadlineMs };

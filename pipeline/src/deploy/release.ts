@@ -1,4 +1,5 @@
 import {
+  type Ancestry,
   failureOfEnd,
   firstOf,
   gatesOf,
@@ -27,7 +28,8 @@ export type Releasing = Rendering & {
   /** As in `Playing`. */
   readonly options: readonly string[];
   readonly change: Change;
-  readonly reason: string;
+  /** `undefined`: nobody gave one. */
+  readonly reason: string | undefined;
   /** As in `Wanted`. */
   readonly verifyKey: string | undefined;
   /** Hears of a release that has ended, however it did. */
@@ -37,6 +39,9 @@ export type Releasing = Rendering & {
 };
 
 const readMaxMs = 30_000;
+
+/** Of a delivery for which nobody gave one. */
+export const ownReason = 'a run of deliver';
 
 /** Releases through the app's engine, in this process or behind whoever drives; or rolls into the live lane, where the app says so. */
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
@@ -66,7 +71,7 @@ async function carryOut(
   releasing: Releasing,
   images: Readonly<Record<string, string>>,
 ): Promise<Handled> {
-  const { spec, change, reason, verifyKey, onBegun } = releasing;
+  const { spec, change, verifyKey, onBegun } = releasing;
   const { actor, ports, signal, say } = hands;
   let head = await readHead(ports.journal, spec.app, signal);
   // The first release, or the way back while it is watched: what it leaves live is what is changed then.
@@ -78,6 +83,7 @@ async function carryOut(
   }
   const live = head.live && head.lanes[head.live]?.commit;
   const ancestry = await readAncestry(releasing.root, { commit: change.commit, live }, signal);
+  const reason = reasonFor(ancestry, live, releasing.reason);
   const template = await renderTemplate(spec, releasing, signal);
   const wanted = { commit: change.commit, template, ancestry, reason, verifyKey, insist: false };
   if (!rolls(spec, head))
@@ -90,6 +96,16 @@ async function carryOut(
   const apply = await byAnsible({ ...releasing, actor, check: false, say }, signal);
   const revision = await completeRevision(hands, images, wanted);
   return roll(hands, { revision, actor, reason, ancestry, insist: false }, apply);
+}
+
+/** A reason stands in for the order of commits, so it is a person's where git could have said it. @throws {HeadgateError} `REFUSED` */
+function reasonFor(ancestry: Ancestry, live: string | undefined, given: string | undefined): string {
+  if (given !== undefined || ancestry !== 'unknown' || live === undefined) return given ?? ownReason;
+  throw new HeadgateError(
+    'REFUSED',
+    `Cannot release what has no commit in place of commit ${live.slice(0, 8)} as nothing says which is newer`,
+    { hint: 'run it in the git repository that the commit is of, or say why with --reason' },
+  );
 }
 
 /** The first revision ever has no live lane to go into: it is released. */

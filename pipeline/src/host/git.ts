@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type Ancestry, HeadgateError, withDeadline } from '@headgate/rollout';
 import type { Change } from './host.ts';
@@ -116,31 +118,71 @@ export async function readCommitTimes(
   return times;
 }
 
-/** `undefined` where git says no: no repository, no commit yet, no branch. */
+/**
+ * `undefined` where git says no: no repository, no commit yet, no branch, no such object.
+ * @throws {HeadgateError} `USAGE` where there is a repository and git is not installed or refuses to read it: its commits are not unknown, only unread
+ */
 async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+  const answer = await ask(root, args, signal);
+  if (answer.kind === 'text') return answer.text;
+  if (answer.kind === 'no') return undefined;
+  // Whether it was the object asked about that is not there, or all of it that cannot be read.
+  const whole = answer.kind === 'refused' ? await ask(root, ['rev-parse', '--git-dir'], signal) : answer;
+  if (whole.kind === 'refused' && !whole.words.includes(noRepository)) throw refusedBy(root, whole.words);
+  const folder = whole.kind === 'missing' ? await repositoryAbove(root) : undefined;
+  if (folder === undefined) return undefined;
+  throw new HeadgateError('USAGE', `Cannot read the change as git must be on the PATH: "${folder}" is a repository`, {
+    hint: 'install git, in the image of the job where it runs in one',
+  });
+}
+
+/** Unlike `not a git repository: <path>`, which a `.git` says that leads nowhere. */
+const noRepository = 'not a git repository (or any';
+
+function refusedBy(root: string, words: string): HeadgateError {
+  const said = words.split('\n').map((line) => line.trim());
+  const fatal = said.find((line) => line.startsWith('fatal: ')) ?? words.trim();
+  const cure = said.find((line) => line.startsWith('git config ')) ?? `git -C ${root} status`;
+  return new HeadgateError('USAGE', `Cannot read the change in "${root}" as git refuses: ${fatal}`, {
+    hint: `run \`${cure}\``,
+  });
+}
+
+async function repositoryAbove(folder: string): Promise<string | undefined> {
+  const here = resolve(folder);
+  const isHere = await access(join(here, '.git')).then(
+    () => true,
+    () => false,
+  );
+  if (isHere) return here;
+  return dirname(here) === here ? undefined : repositoryAbove(dirname(here));
+}
+
+type Answer =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'no' }
+  | { readonly kind: 'refused'; readonly words: string }
+  /** Git itself. */
+  | { readonly kind: 'missing' };
+
+async function ask(root: string, args: readonly string[], signal: AbortSignal): Promise<Answer> {
   try {
     const { stdout } = await promisify(execFile)('git', ['-C', root, ...args], {
       signal: withDeadline(signal, gitMaxMs),
       maxBuffer: gitMaxBytes,
-      // Only looking: no lock that a person's own git would meet, no fetch for a clone without trees, no question.
-      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_TERMINAL_PROMPT: '0' },
+      // Only looking: no lock that a person's own git would meet, no fetch for a clone without trees, no question. Its words are read.
+      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
     });
-    return stdout;
+    return { kind: 'text', text: stdout };
   } catch (cause) {
-    if (isRefusal(cause)) return undefined;
+    // By shape alone: Node's own errors may be of another realm.
+    const { code, stderr } = cause as { readonly code?: unknown; readonly stderr?: unknown };
+    if (code === 1) return { kind: 'no' };
+    if (code === 128) return { kind: 'refused', words: String(stderr) };
+    if (code === 'ENOENT') return { kind: 'missing' };
     throw new HeadgateError('STEP_FAILED', `Cannot read the change as git must answer: current value is "${args[0]}"`, {
       hint: `run git ${args.join(' ')} in ${root}`,
       cause,
     });
   }
-}
-
-/** By shape alone: Node's own errors may be of another realm. */
-function isRefusal(cause: unknown): boolean {
-  return (
-    typeof cause === 'object' &&
-    cause !== null &&
-    'code' in cause &&
-    (cause.code === 1 || cause.code === 128 || cause.code === 'ENOENT')
-  );
 }

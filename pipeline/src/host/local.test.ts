@@ -119,6 +119,50 @@ describe('a local host', () => {
     expect(await change(join(root, 'app'))).toMatchObject({ dirty: true, files: ['inside.txt', 'new.txt'] });
   });
 
+  test.each([
+    {
+      what: 'whose files are those of another user',
+      env: { GIT_TEST_ASSUME_DIFFERENT_OWNER: '1' },
+      message: 'fatal: detected dubious ownership in repository at',
+      hint: 'git config --global --add safe.directory ',
+    },
+    { what: 'without git', env: { PATH: '/none' }, message: 'git must be on the PATH', hint: 'install git' },
+    { what: 'with broken settings', write: '.git/config', message: 'fatal: bad config line ', hint: ' status' },
+    { what: 'that is elsewhere', env: { GIT_DIR: '/none' }, message: 'fatal: not a git repository: ', hint: ' status' },
+  ])(
+    'refuses a repository $what with 64, at the change as at the order of commits',
+    async ({ message, hint, ...given }) => {
+      await git('init', '--quiet');
+      await commit('app/main.ts');
+      if (given.write !== undefined) await write(given.write, '[');
+      const app = join(root, 'app');
+      const before = { ...process.env };
+      Object.assign(process.env, given.env);
+      try {
+        const refused = {
+          code: 'USAGE',
+          message: expect.stringContaining(message),
+          hint: expect.stringContaining(hint),
+        };
+        await expect(change(app)).rejects.toMatchObject(refused);
+        await expect(requireHistory(app, AbortSignal.timeout(10_000))).rejects.toMatchObject(refused);
+      } finally {
+        for (const name of Object.keys(given.env ?? {})) delete process.env[name];
+        Object.assign(process.env, before);
+      }
+    },
+  );
+
+  test('needs no git outside of a repository', async () => {
+    const { PATH } = process.env;
+    process.env['PATH'] = '/none';
+    try {
+      expect(await change()).toMatchObject({ commit: undefined, dirty: true });
+    } finally {
+      process.env['PATH'] = PATH;
+    }
+  });
+
   test('lets go when it is told to', async () => {
     await expect(local(root).change(AbortSignal.abort())).rejects.toMatchObject({ code: 'STEP_FAILED' });
   });

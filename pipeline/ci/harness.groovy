@@ -1,13 +1,19 @@
 // Runs a declarative Jenkinsfile without Jenkins: real sh, real exit codes, the order of stages and posts that Jenkins has.
 // groovy harness.groovy <Jenkinsfile> <workspace> <vars folder>; writes one JSON object per thing that happened.
 // HARNESS_INPUT=denied: whoever is asked says no. HARNESS_CREDENTIALS: a JSON object of the credentials that this Jenkins has, by id: a text,
-// { "user", "password" }, or { "content" } of a file; absent: none.
+// { "user", "password" }, or { "content" } of a file; absent: none. HARNESS_REMOTE: the repository whose main a checkout fetches; absent: the
+// workspace has been checked out. HARNESS_MEANWHILE: a line of sh that happens while whoever is asked thinks. HARNESS_FROM: the stage that
+// the build is restarted from. HARNESS_LOSES: a JSON object of how often the agent is lost, by what stands in the sh that is running then.
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
 
 class Stopped extends RuntimeException {
   String result
   Stopped(String result, String why) { super(why); this.result = result }
+}
+
+class AgentLost extends Stopped {
+  AgentLost() { super('FAILURE', 'Agent was removed') }
 }
 
 class Harness {
@@ -19,6 +25,11 @@ class Harness {
   String result = 'SUCCESS'
   boolean stopsAfterUnstable = false
   boolean skipping = false
+  String from = System.getenv('HARNESS_FROM')
+  Map<String, Integer> loses = new JsonSlurper().parseText(System.getenv('HARNESS_LOSES') ?: '{}')
+  boolean agentLost = false
+  /** What stopped the stage first: what its post meets is told, and changes nothing. */
+  Stopped stoppedBy
 
   void tell(Map what) { println JsonOutput.toJson(what) }
 
@@ -27,7 +38,13 @@ class Harness {
     if (order.indexOf(to) > order.indexOf(result)) result = to
   }
 
-  void within(Closure body, Object delegate) {
+  void stop(Stopped stopped, Map where = [:]) {
+    stoppedBy = stoppedBy ?: stopped
+    worsen(stopped.result)
+    tell([kind: 'stopped'] + where + [why: stopped.message])
+  }
+
+  def within(Closure body, Object delegate) {
     def own = body.clone()
     own.delegate = delegate
     own.resolveStrategy = Closure.DELEGATE_FIRST
@@ -40,14 +57,23 @@ class Steps {
   Harness harness
   Steps(Harness harness) { this.harness = harness }
 
-  def getScm() { 'scm' }
+  /** Of a job of one branch: it names no revision. */
+  def getScm() { scmGit(branches: [[name: 'origin/main']], extensions: [], userRemoteConfigs: [[url: System.getenv('HARNESS_REMOTE')]]) }
+  def scmGit(Map options) { options }
   def getEnv() { harness.variables }
-  void checkout(Object scm) { harness.tell(kind: 'checkout') }
+  Map checkout(Map scm) {
+    onAgent()
+    Map git = scm.scm ?: scm
+    String remote = git.userRemoteConfigs[0].url
+    if (remote != null) {
+      run("git fetch -q '${remote}' '+refs/heads/*:refs/remotes/origin/*' && git checkout -q --detach '${git.branches[0].name}'")
+    }
+    def commit = run('git rev-parse HEAD')
+    harness.tell(kind: 'checkout', commit: commit, poll: scm.poll != false)
+    return [GIT_COMMIT: commit]
+  }
   void echo(String text) { harness.tell(kind: 'echo', text: text) }
   void script(Closure body) { harness.within(body, this) }
-  void retry(Map options, Closure body) { harness.within(body, this) }
-  def agent() { 'agent' }
-  def nonresumable() { 'nonresumable' }
   def string(Map options) { [(options.variable): secretOf(options, String)] }
   def file(Map options) {
     def kept = File.createTempFile('credential', '')
@@ -84,25 +110,48 @@ class Steps {
   def sh(String script) { sh(script: script) }
 
   def sh(Map options) {
-    def builder = new ProcessBuilder('sh', '-xe', '-c', options.script as String).directory(harness.workspace)
-    builder.environment().putAll(harness.variables)
-    builder.redirectErrorStream(true)
-    def process = builder.start()
-    process.outputStream.close()
-    def output = process.inputStream.text
-    int code = process.waitFor()
+    onAgent(options.script as String)
+    def (code, output) = start('-xe', options.script as String)
     harness.tell(kind: 'sh', script: options.script, code: code, output: output)
     if (options.returnStatus) return code
     if (code != 0) throw new Stopped('FAILURE', "script returned exit code ${code}")
     return null
   }
 
+  /** What Jenkins itself does in the workspace. */
+  private String run(String script) {
+    def (code, output) = start('-e', script)
+    if (code != 0) throw new Stopped('FAILURE', output)
+    return output.trim()
+  }
+
+  private List start(String flags, String script) {
+    def builder = new ProcessBuilder('sh', flags, '-c', script).directory(harness.workspace)
+    builder.environment().putAll(harness.variables)
+    builder.redirectErrorStream(true)
+    def process = builder.start()
+    process.outputStream.close()
+    def output = process.inputStream.text
+    return [process.waitFor(), output]
+  }
+
+  /** Whatever needs the agent fails once that is lost. */
+  private void onAgent(String script = '') {
+    def word = harness.loses.keySet().find { script.contains(it) && harness.loses[it] > 0 }
+    if (word != null) {
+      harness.loses[word] -= 1
+      harness.agentLost = true
+    }
+    if (harness.agentLost) throw new AgentLost()
+  }
+
   void error(String why) { throw new Stopped('FAILURE', why) }
   void unstable(String why) { harness.tell(kind: 'unstable', why: why); harness.worsen('UNSTABLE') }
   void milestone(int ordinal) { harness.tell(kind: 'milestone', ordinal: ordinal) }
-  void archiveArtifacts(Map options) { harness.tell(kind: 'archive', artifacts: options.artifacts) }
+  void archiveArtifacts(Map options) { onAgent(); harness.tell(kind: 'archive', artifacts: options.artifacts) }
 
   void junit(Map options) {
+    onAgent()
     def folder = new File(harness.workspace, (options.testResults as String).replaceAll('/[^/]*$', ''))
     def found = (folder.listFiles() ?: []).count { it.name.endsWith('.xml') }
     harness.tell(kind: 'junit', files: found)
@@ -111,6 +160,7 @@ class Steps {
 
   def input(Map options) {
     harness.tell(kind: 'input', message: options.message)
+    if (System.getenv('HARNESS_MEANWHILE')) run(System.getenv('HARNESS_MEANWHILE'))
     if (System.getenv('HARNESS_INPUT') == 'denied') throw new Stopped('ABORTED', 'Rejected by kim')
     return options.submitterParameter == null ? null : 'kim'
   }
@@ -130,7 +180,7 @@ class Post {
   private void when(String name, boolean holds, Closure body) {
     if (!holds) return
     harness.tell(kind: 'post', condition: name)
-    try { harness.within(body, new Steps(harness)) } catch (Stopped stopped) { harness.worsen(stopped.result); harness.tell(kind: 'stopped', why: stopped.message) }
+    try { harness.within(body, new Steps(harness)) } catch (Stopped stopped) { harness.stop(stopped) }
   }
   void always(Closure body) { when('always', true, body) }
   void success(Closure body) { when('success', result == 'SUCCESS', body) }
@@ -139,31 +189,38 @@ class Post {
   void aborted(Closure body) { when('aborted', result == 'ABORTED', body) }
 }
 
-/** Conditions of a stage: one, or the opposite of one. */
+/** The condition of a stage. */
 class When {
   Harness harness
   boolean holds = true
-  void changeRequest() { holds = harness.variables.CHANGE_ID != null }
   void beforeAgent(boolean isFirst) {}
-  void not(Closure body) {
-    def other = new When(harness: harness)
-    harness.within(body, other)
-    holds = !other.holds
-  }
+  void expression(Closure body) { holds = harness.within(body, new Steps(harness)) }
+}
+
+/** Where a stage runs, and how often it may: again only when the agent is lost. */
+class Agent {
+  Harness harness
+  int tries = 1
+  void label(String name) {}
+  void node(Closure body) { harness.within(body, this) }
+  void retries(int count) { tries = count }
 }
 
 /** Gathers what stands in a stage first: Jenkins, too, reads all of it before it runs any. */
 class Stage {
   Harness harness
   String name
-  boolean hasAgent = false
+  Agent agent
   Closure steps
   Closure stages
   Closure post
   boolean applies = true
   Stage(Harness harness, String name) { this.harness = harness; this.name = name }
 
-  void agent(Closure body) { hasAgent = true }
+  void agent(Closure body) {
+    agent = new Agent(harness: harness)
+    harness.within(body, agent)
+  }
   void when(Closure body) {
     def condition = new When(harness: harness)
     harness.within(body, condition)
@@ -174,13 +231,27 @@ class Stage {
   void post(Closure body) { post = body }
 
   void run() {
-    if (harness.skipping || !applies) { harness.tell(kind: 'skipped', stage: name); return }
-    harness.tell(kind: 'stage', stage: name, agent: hasAgent)
+    if (name == harness.from) harness.from = null
+    if (harness.from || harness.skipping || !applies) { harness.tell(kind: 'skipped', stage: name); return }
+    if (agent == null) { play(); return }
+    def before = harness.result
+    for (int left = agent.tries - 1; ; left--) {
+      harness.agentLost = false
+      play()
+      if (!(harness.stoppedBy instanceof AgentLost) || left == 0) return
+      // As on Jenkins, the whole stage is played again, by another agent, as if it had not been.
+      harness.result = before
+      harness.skipping = false
+      harness.stoppedBy = null
+    }
+  }
+
+  private void play() {
+    harness.tell(kind: 'stage', stage: name, agent: agent != null)
     try {
       if (steps != null) harness.within(steps, new Steps(harness))
     } catch (Stopped stopped) {
-      harness.worsen(stopped.result)
-      harness.tell(kind: 'stopped', stage: name, why: stopped.message)
+      harness.stop(stopped, [stage: name])
     }
     if (harness.result in ['FAILURE', 'ABORTED'] || (harness.result == 'UNSTABLE' && harness.stopsAfterUnstable)) harness.skipping = true
     if (stages != null) harness.within(stages, new Stages(harness))

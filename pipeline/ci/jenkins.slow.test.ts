@@ -15,6 +15,13 @@ const repository = join(import.meta.dirname, '../..');
 const jenkinsfile = join(import.meta.dirname, '../Jenkinsfile');
 const withGroovy = unless(await whyWithoutHarness(), describe);
 
+/** In a repository; as nobody's own settings have it. @returns what it prints */
+async function git(folder: string, ...args: readonly string[]): Promise<string> {
+  const who = ['-c', 'user.name=kim', '-c', 'user.email=kim@example.com', '-c', 'commit.gpgsign=false'];
+  const { stdout } = await promisify(execFile)('git', ['-C', folder, ...who, ...args]);
+  return stdout.trim();
+}
+
 async function isThere(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
@@ -23,24 +30,32 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell', () => {
+  let root: string;
+  let remote: string;
   let workspace: string;
   beforeEach(async () => {
-    workspace = await mkdtemp(join(tmpdir(), 'headgate-jenkins-'));
+    root = await mkdtemp(join(tmpdir(), 'headgate-jenkins-'));
+    [remote, workspace] = [join(root, 'remote'), join(root, 'workspace')];
+    await promisify(execFile)('git', ['init', '--quiet', '--initial-branch=main', remote]);
+    await git(remote, 'commit', '--quiet', '--allow-empty', '--message=first');
+    await promisify(execFile)('git', ['clone', '--quiet', remote, workspace]);
     await mkdir(join(workspace, 'pipeline/dist/cli'), { recursive: true });
     await mkdir(join(workspace, 'node_modules/.bin'), { recursive: true });
     await writeFile(join(workspace, 'setup.js'), '');
   });
-  afterEach(() => rm(workspace, { recursive: true, force: true }));
+  afterEach(() => rm(root, { recursive: true, force: true }));
 
   /** A program in the place of Headgate that writes down how it was called, leaves a report, and ends as it is told to. */
   async function headgate(exits: Readonly<Record<string, number>>): Promise<void> {
     const program = `#!/usr/bin/env node
+const { execFileSync } = require('node:child_process');
 const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const args = process.argv.slice(2);
 const { HEADGATE_APPROVER: approver, KUBECONFIG: file, HEADGATE_CACHE_KEY, HEADGATE_GITHUB_TOKEN, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK } = process.env;
 const KUBECONFIG = file && readFileSync(file, 'utf8');
 const secrets = { HEADGATE_CACHE_KEY, HEADGATE_GITHUB_TOKEN, HEADGATE_REGISTRY_TOKEN, HEADGATE_REGISTRY_USER, HEADGATE_SIGNING_KEY, HEADGATE_WEBHOOK, KUBECONFIG };
-appendFileSync('calls.jsonl', JSON.stringify({ args, secrets, approver }) + '\\n');
+const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+appendFileSync('calls.jsonl', JSON.stringify({ args, secrets, approver, commit }) + '\\n');
 mkdirSync('out/junit', { recursive: true });
 writeFileSync('out/junit/pipeline.xml', '<testsuites/>');
 process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
@@ -51,7 +66,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
   }
 
   async function play(file = jenkinsfile, env: NodeJS.ProcessEnv = {}) {
-    const happened = await playHarness(file, workspace, { KUBECONFIG: undefined, ...env });
+    const happened = await playHarness(file, workspace, { KUBECONFIG: undefined, HARNESS_REMOTE: remote, ...env });
     const calls = await readFile(join(workspace, 'calls.jsonl'), 'utf8').catch(() => '');
     return {
       happened,
@@ -60,7 +75,9 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
       calls: calls
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as { args: readonly string[]; secrets: object; approver?: string }),
+        .map(
+          (line) => JSON.parse(line) as { args: readonly string[]; secrets: object; approver?: string; commit: string },
+        ),
     };
   }
 
@@ -81,6 +98,58 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     expect(kinds.indexOf('input')).toBeLessThan(kinds.indexOf('milestone'));
     expect(kinds.indexOf('milestone')).toBeLessThan(kinds.lastIndexOf('checkout'));
     expect(of('stage').find(({ stage }) => stage === 'Approve')).toMatchObject({ agent: false });
+  });
+
+  test('delivers the commit that it asked about, whatever is merged while somebody thinks it over', async () => {
+    await headgate({});
+    const first = await git(remote, 'rev-parse', 'main');
+    const later = `git -C '${remote}' -c user.name=lee -c user.email=lee@example.com commit --quiet --allow-empty --message=later`;
+
+    const { result, calls, of } = await play(jenkinsfile, { HARNESS_MEANWHILE: later });
+
+    expect(result).toBe('SUCCESS');
+    expect(await git(remote, 'rev-parse', 'main')).not.toBe(first);
+    expect(calls.map(({ commit }) => commit)).toEqual(calls.map(() => first));
+    expect(of('input')).toEqual([expect.objectContaining({ message: `Release ${first} to production?` })]);
+    // What polling takes for built is never more than what was.
+    expect(of('checkout')).toEqual([
+      { kind: 'checkout', commit: first, poll: true },
+      { kind: 'checkout', commit: first, poll: false },
+    ]);
+  });
+
+  test('restarted after its question it delivers nothing: nobody has been asked about a commit', async () => {
+    await headgate({});
+
+    const { result, calls, of } = await play(jenkinsfile, { HARNESS_FROM: 'Production' });
+
+    expect([result, calls, of('checkout')]).toEqual(['FAILURE', [], []]);
+    expect(of('stopped')[0]).toMatchObject({ stage: 'Production', why: expect.stringContaining('has asked nobody') });
+  });
+
+  describe('a lost agent', () => {
+    test.each([
+      { lost: 'run images', again: ['check'] },
+      { lost: 'run production', again: [] },
+    ])('at $lost has its stage played again by another one, and asks nobody twice', async ({ lost, again }) => {
+      await headgate({});
+
+      const { result, calls, of } = await play(jenkinsfile, { HARNESS_LOSES: JSON.stringify({ [lost]: 1 }) });
+
+      expect(result).toBe('SUCCESS');
+      expect(calls.map(({ args }) => args[1])).toEqual([...again, ...targets.filter((target) => target !== 'deliver')]);
+      expect(of('input')).toHaveLength(1);
+      expect(calls.at(-1)).toMatchObject({ approver: 'kim', commit: await git(remote, 'rev-parse', 'main') });
+    });
+
+    test('that is lost again ends the build', async () => {
+      await headgate({});
+
+      const { result, calls } = await play(jenkinsfile, { HARNESS_LOSES: JSON.stringify({ 'run images': 2 }) });
+
+      expect(result).toBe('FAILURE');
+      expect(calls.map(({ args }) => args[1])).toEqual(['check', 'check']);
+    });
   });
 
   describe('credentials', () => {
@@ -166,6 +235,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
 
     expect(played.result).toBe(result);
     expect(played.calls.at(-1)?.args.slice(0, 2)).toEqual(['run', last]);
+    expect(played.calls.filter(({ args }) => args[1] === last)).toHaveLength(1); // Its agent was not lost.
     expect(played.happened.at(-2)).toMatchObject(
       last === 'production' ? { kind: 'archive' } : { kind: 'skipped', stage: 'Production' },
     );
@@ -182,7 +252,12 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     expect(calls.at(-1)?.args).toEqual(['run', 'perf']);
   });
 
-  test('of a pull request images are built and tested, by no secret, and nothing is published or asked', async () => {
+  test.each([
+    { what: 'a pull request', env: { BRANCH_NAME: 'PR-7', CHANGE_ID: '7' } },
+    { what: 'a pull request whose job is named as main is', env: { BRANCH_NAME: 'main', CHANGE_ID: '7' } },
+    { what: 'a branch', env: { BRANCH_NAME: 'feature/x' } },
+    { what: 'a branch main where another one is delivered', env: { BRANCH_NAME: 'main', HEADGATE_BRANCH: 'trunk' } },
+  ])('of $what images are built and tested, by no secret, and nothing is published or asked', async ({ env }) => {
     await headgate({});
     const held = { hook: 'https://hooks.example/1', cache: 'cache key', github: 'token of a bot' };
     const credentials = JSON.stringify(held);
@@ -193,7 +268,7 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     };
 
     const { result, calls, of } = await play(jenkinsfile, {
-      ...{ HARNESS_CREDENTIALS: credentials, ...named, CHANGE_ID: '7' },
+      ...{ HARNESS_CREDENTIALS: credentials, ...named, ...env },
     });
 
     expect(result).toBe('SUCCESS');
@@ -202,6 +277,22 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
       ['images', {}],
     ]);
     expect([of('input'), of('junit')]).toEqual([[], [expect.objectContaining({ files: 1 })]]);
+  });
+
+  test.each([
+    { what: 'main', env: { BRANCH_NAME: 'main' } },
+    { what: 'the branch that is named', env: { BRANCH_NAME: 'trunk', HEADGATE_BRANCH: 'trunk' } },
+  ])('in a multibranch job $what is delivered, with what it needs', async ({ env }) => {
+    await headgate({});
+    const held = {
+      HARNESS_CREDENTIALS: JSON.stringify({ cache: 'cache key' }),
+      HEADGATE_CACHE_KEY_CREDENTIAL: 'cache',
+    };
+
+    const { result, calls } = await play(jenkinsfile, { ...held, ...env });
+
+    expect([result, calls.at(-1)?.args[1]]).toEqual(['SUCCESS', 'production']);
+    expect(calls.at(-1)?.secrets).toEqual({ HEADGATE_CACHE_KEY: 'cache key' });
   });
 
   test('the step of the library calls one command, and what somebody typed stays one word', async () => {

@@ -1,4 +1,4 @@
-import { exitCodes, failureOfEnd, type Handled, type Records, readHead } from '@headgate/rollout';
+import { exitCodes, failureOfEnd, firstOf, type Handled, type Records, readHead } from '@headgate/rollout';
 import type { CiHost } from '../host/host.ts';
 import { type Ears, type Ending, type Told, tellEnding } from '../report/ending.ts';
 import { type EndedRelease, tellRelease } from '../report/release.ts';
@@ -7,8 +7,11 @@ import { secretsOf } from '../run/secrets.ts';
 import { type App, openHostOf } from './open.ts';
 import type { Shell } from './shell.ts';
 
+type Patience = { readonly calm: number; readonly hurried: number };
 /** Who was told to go still tells this, and is gone before a CI host loses its patience. */
-const tellMaxMs = { calm: 30_000, hurried: 2_000 } as const;
+const tellMaxMs: Patience = { calm: 30_000, hurried: 2_000 };
+/** For all that is read of journals first: how it ended can be told without. */
+const readMaxMs: Patience = { calm: 30_000, hurried: 1_000 };
 
 /** Tells how it ended to all who asked to hear of it. */
 export async function tell(
@@ -33,8 +36,22 @@ export function webhookOf({ spec }: App, { env }: Shell): string | undefined {
 }
 
 /** When whoever was not told by then is not told any more. */
-export function tellBefore({ signal }: Shell): AbortSignal {
-  return AbortSignal.timeout(signal.aborted ? tellMaxMs.hurried : tellMaxMs.calm);
+export function tellBefore({ signal }: Pick<Shell, 'signal'>): AbortSignal {
+  return within(tellMaxMs, signal);
+}
+
+/** When what journals did not say by then is told without. */
+export function readBefore({ signal }: Pick<Shell, 'signal'>): AbortSignal {
+  return within(readMaxMs, signal);
+}
+
+/** Counts from now, and in a hurry from when this command is told to go. */
+function within({ calm, hurried }: Patience, told: AbortSignal): AbortSignal {
+  if (told.aborted) return AbortSignal.timeout(hurried);
+  const soon = new AbortController();
+  const hurry = () => setTimeout(() => soon.abort(told.reason), hurried).unref();
+  told.addEventListener('abort', hurry, { once: true });
+  return firstOf([soon.signal, AbortSignal.timeout(calm)]);
 }
 
 export type Telling = {
@@ -51,11 +68,12 @@ export async function tellHandled(handled: Handled, { app, journal, shell, rolle
   const host = await openHostOf(app, shell);
   const { release } = handled;
   const one = { journal, release, environment: app.environment };
+  const before = readBefore(shell);
   // A host that takes no report changes nothing about the release.
-  await tellRelease(one, { host, root: app.folder }, tellBefore(shell)).catch((error: unknown) =>
+  await tellRelease(one, { host, root: app.folder }, before).catch((error: unknown) =>
     shell.err(`The release has ended, and could not be told to ${host.kind}: ${String(error)}\n`),
   );
-  const end = await endOf(one, app).catch(() => undefined); // A promoted one that is still watched has none yet.
+  const end = await endOf(one, app, before).catch(() => undefined); // A promoted one that is still watched has none yet.
   if (end === undefined) return;
   const { text, commit, failure } = end;
   const exitCode = failure ? exitCodes[failure] : 0; // Of the release, whatever whoever asked for its way back makes of it.
@@ -65,7 +83,8 @@ export async function tellHandled(handled: Handled, { app, journal, shell, rolle
 /** What the journal says of a release that has ended, in the sentence of `why`. */
 export async function endOf(
   { journal, release }: Pick<EndedRelease, 'journal' | 'release'>,
-  app: App,
+  app: Pick<App, 'spec'>,
+  signal: AbortSignal,
 ): Promise<
   | (Pick<Ending, 'commit' | 'text'> & {
       readonly failure: ReturnType<typeof failureOfEnd>;
@@ -73,7 +92,7 @@ export async function endOf(
     })
   | undefined
 > {
-  const head = await readHead(journal, app.spec.app, AbortSignal.timeout(tellMaxMs.calm));
+  const head = await readHead(journal, app.spec.app, signal);
   const ended = head.history.find(({ id }) => id === release);
   if (ended === undefined) return undefined;
   const failure = failureOfEnd(ended);

@@ -9,11 +9,9 @@ import { type RunRecord, recordReporter } from '../report/record.ts';
 import { type EndedRelease, tellRelease } from '../report/release.ts';
 import { summaryOf } from '../report/summary.ts';
 import type { RunResult } from '../run.ts';
-import { endOf, tell } from './ending.ts';
+import { endOf, readBefore, tell } from './ending.ts';
 import type { App } from './open.ts';
 import type { Shell } from './shell.ts';
-
-const tellMaxMs = 30_000;
 
 export type EndedRun = {
   readonly target: Target;
@@ -44,22 +42,24 @@ export function reportersOf({ app, host, shell }: Teller, json: boolean) {
 
 /** Tells all who asked to hear of it. */
 export async function tellRun(run: EndedRun, teller: Teller): Promise<void> {
-  await tellHost(run, teller);
-  await tellOthers(run, teller);
+  const before = readBefore(teller.shell);
+  await tellHost(run, teller, before);
+  await tellOthers(run, teller, before);
 }
 
 /** What the host shows of it, and jobs that follow read. A host that takes no report changes nothing about the run. */
 async function tellHost(
   { target, record, result, ended, begun }: EndedRun,
   { app, host, shell }: Teller,
+  before: AbortSignal,
 ): Promise<void> {
   const { run: id, outcome, exitCode } = result;
   try {
     if (record !== undefined) await host.summarize(summaryOf(record));
-    // Whoever was told to go tells this still: it reads a journal and writes two files.
-    for (const one of ended) await tellRelease(one, { host, root: app.folder }, AbortSignal.timeout(tellMaxMs));
     const handedOver = begun === undefined ? {} : { release: String(begun) };
     await host.output({ run: id, target, outcome, 'exit-code': String(exitCode), ...handedOver });
+    // Last: a journal may be out of reach, and jobs that follow need the rest.
+    for (const one of ended) await tellRelease(one, { host, root: app.folder }, before);
   } catch (error) {
     shell.err(`The run has ended, and could not be told to ${host.kind}: ${String(error)}\n`);
   }
@@ -69,10 +69,11 @@ async function tellHost(
 async function tellOthers(
   { what, record, result, ended, begun }: EndedRun,
   { app, host, shell }: Teller,
+  before: AbortSignal,
 ): Promise<void> {
   if (record === undefined) return;
   const { exitCode } = result;
-  const ends = await Promise.all(ended.map((one) => endOf(one, app).catch(() => undefined)));
+  const ends = await Promise.all(ended.map((one) => endOf(one, app, before).catch(() => undefined)));
   const last = ended.findIndex((one) => one.environment === undefined);
   const text = ends[last]?.text ?? sentenceOf(record); // The better sentence.
   const commit = record.dirty ? undefined : record.commit; // What is not committed says nothing of a commit.

@@ -161,8 +161,8 @@ const everywhere = [
 const elsewhere = [...everywhere, 'out/outputs.json', 'out/summary.md'];
 
 describe.each([
-  { host: 'github', env: { GITHUB_ACTIONS: 'true' }, sinks: everywhere },
-  { host: 'jenkins', env: { JENKINS_URL: 'http://jenkins.example/' }, sinks: elsewhere },
+  { host: 'github', env: { GITHUB_ACTIONS: 'true' }, sinks: [...everywhere, 'out/build.txt'] },
+  { host: 'jenkins', env: { JENKINS_URL: 'http://jenkins.example/' }, sinks: [...elsewhere, 'out/build.txt'] },
   { host: 'local', env: {}, sinks: elsewhere },
 ])('hostile output of a step on $host', ({ host, env, sinks }) => {
   let failed: Sinks;

@@ -16,7 +16,7 @@ const cases: readonly Case[] = [
     reason: 'image',
     images: (good) => good.map((one) => one.replace(/(?<=^rating=.*@).*$/, nobody)),
   },
-  { what: 'a crash loop', reason: 'crash', version: 'exits at its start' },
+  { what: 'a crash loop', reason: 'crash', version: 'exits at its start', says: 'started' },
   { what: 'never ready', reason: 'probe', version: 'is never ready' },
   { what: 'no node that it may run on', reason: 'schedule', around: withoutNode },
   { what: 'more than the quota', reason: 'quota', around: withQuota },
@@ -26,6 +26,8 @@ type Case = {
   readonly what: string;
   readonly reason: string;
   readonly version?: string;
+  /** The event that its log ends with. */
+  readonly says?: string;
   readonly images?: (good: readonly string[]) => readonly string[];
   /** What is wrong around it, while it starts. */
   readonly around?: (stage: ClusterStage, act: () => Promise<void>) => Promise<void>;
@@ -54,11 +56,11 @@ export async function neverStarts(report: Report): Promise<void> {
 
 async function trial(
   stage: ClusterStage,
-  { what, reason, version = 'v2', images = (good) => good }: Case,
+  { what, reason, version = 'v2', says, images = (good) => good }: Case,
   report: Report,
 ): Promise<void> {
   const wanted = images(await stage.images(version));
-  const { code } = await stage.run('release', ...wanted, '--insist', '--reason', what);
+  const { code, out } = await stage.run('release', ...wanted, '--insist', '--reason', what);
   const { decisions, history, release } = await stage.head();
   const own = decisions.filter((one) => one.release === release?.id);
   const began = own.find(({ after }) => after.phase.kind === 'starting')?.look.now ?? 0;
@@ -70,6 +72,9 @@ async function trial(
     code === 11 && text.includes(`${reason}: `) && known - began < knownMaxMs && !weighted,
     `${known - began} ms: ${text}`,
   );
+  if (says === undefined) return;
+  const line = new RegExp(`^ {4}\\| .*"event":"${says}"`, 'm').exec(out)?.[0];
+  report.check(`${what}: who released it is shown what the pod said last`, line !== undefined, line ?? out);
 }
 
 async function plainly(_stage: ClusterStage, act: () => Promise<void>): Promise<void> {

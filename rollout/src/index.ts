@@ -44,6 +44,7 @@ export type { Platform } from './platform/platform.ts';
 export type { Ancestry } from './policy/ancestry.ts';
 export { csvColumns, readEvidenceCsv } from './policy/evidence-csv.ts';
 export { failureOfEnd } from './policy/failure-of-end.ts';
+export { lastWordsIn } from './policy/last-words.ts';
 export type { Act } from './policy/look.ts';
 export { newestIn } from './policy/newest.ts';
 export { isExpected, isOver } from './policy/phase.ts';

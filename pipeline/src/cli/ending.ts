@@ -70,7 +70,8 @@ export async function tellHandled(handled: Handled, { app, journal, shell, rolle
   const one = { journal, release, environment: app.environment };
   const before = readBefore(shell);
   // A host that takes no report changes nothing about the release.
-  await tellRelease(one, { host, root: app.folder }, before).catch((error: unknown) =>
+  const place = { host, root: app.folder, app: app.spec.app, env: shell.env };
+  await tellRelease(one, place, before).catch((error: unknown) =>
     shell.err(`The release has ended, and could not be told to ${host.kind}: ${String(error)}\n`),
   );
   const end = await endOf(one, app, before).catch(() => undefined); // A promoted one that is still watched has none yet.

@@ -13,6 +13,7 @@ import {
   phaseText,
   postWebhook,
 } from '@headgate/rollout';
+import { hiderOf, lastWordsOf, withLastWords } from '../report/last-words.ts';
 import { redactDeep, redactor } from '../run/redact.ts';
 import { secretsOf } from '../run/secrets.ts';
 import { type Telling, tellBefore, tellHandled, webhookOf } from './ending.ts';
@@ -100,9 +101,19 @@ function notifierFor(app: App, shell: Shell) {
 
 /** As `finish`; and whoever is to hear of what has ended is told. */
 export async function conclude(handled: Handled, telling: Telling, wantedBack: boolean): Promise<number> {
-  const exitCode = finish(handled, telling.shell, wantedBack);
+  const { app, shell } = telling;
+  const exitCode = finish(handled, shell, wantedBack);
+  if (handled.kind === 'ended' && exitCode !== 0) await annotateEnd(handled, app, shell);
   await tellHandled(handled, telling);
   return exitCode;
+}
+
+/** Beside the job, where its host has a place for that. */
+async function annotateEnd({ head, release }: Extract<Handled, { kind: 'ended' }>, app: App, shell: Shell) {
+  const host = await openHostOf(app, shell);
+  const text = hiderOf(head, shell.env)(head.history.find(({ id }) => id === release)?.text ?? '');
+  const message = withLastWords(text, lastWordsOf(head, release, shell.env));
+  host.annotate(`release ${release} was rolled back`, { level: 'error', message });
 }
 
 /** What holds again after the way back. */
@@ -134,6 +145,7 @@ export function finish(handled: Handled, shell: Shell, wantedBack: boolean): num
       const failure = end && failureOfEnd(end);
       const words = failure ? `was rolled back, ${restored[failure]}: ${end.text}` : 'is promoted';
       shell.out(`release ${handled.release} ${paint(shell, failure ? 'red' : 'green', words)}\n`);
+      for (const line of lastWordsOf(handled.head, handled.release, shell.env)) shell.out(`    | ${line}\n`);
       return failure && !wantedBack ? exitCodes[failure] : 0;
     }
   }

@@ -59,7 +59,8 @@ async function tellHost(
     const handedOver = begun === undefined ? {} : { release: String(begun) };
     await host.output({ run: id, target, outcome, 'exit-code': String(exitCode), ...handedOver });
     // Last: a journal may be out of reach, and jobs that follow need the rest.
-    for (const one of ended) await tellRelease(one, { host, root: app.folder }, before);
+    const place = { host, root: app.folder, app: app.spec.app, env: shell.env };
+    for (const one of ended) await tellRelease(one, place, before);
   } catch (error) {
     shell.err(`The run has ended, and could not be told to ${host.kind}: ${String(error)}\n`);
   }

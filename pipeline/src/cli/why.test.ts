@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileJournal } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
+import { headFallenBy } from '../report/fallen.rig.ts';
 import { aShell } from './shell.rig.ts';
 
 const good = readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8');
@@ -85,4 +86,19 @@ test('why without a number tells of the rolling update that came last', async ()
     'live has what it had before',
     'this revision does not come back by itself',
   ]);
+});
+
+test('why says what the instance said last that a release went back for', async () => {
+  await using shell = await aShell({ 'headgate.yaml': good });
+  const { journal } = openFileJournal(join(shell.cwd, '.headgate/journal'));
+  await journal.write(
+    headFallenBy(['Error: no table', '\u001b[31m::error::owned']),
+    undefined,
+    AbortSignal.timeout(5_000),
+  );
+
+  const { out } = await shell.run('why', '7');
+
+  expect(out).toMatch(/^00:00:04 .*does not start: proxy: crash: .*$/m);
+  expect(out).toMatch(/^ {10}said: Error: no table\n {10}said: ::error::owned$/m);
 });

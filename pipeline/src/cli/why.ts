@@ -11,6 +11,7 @@ import {
   readStory,
   strip,
 } from '@headgate/rollout';
+import { lastWordsOf } from '../report/last-words.ts';
 import { explainStep } from '../report/why.ts';
 import { type App, appOptions, openApp, openJournal } from './open.ts';
 import { clock } from './present.ts';
@@ -47,7 +48,7 @@ export const command: Subcommand = {
       shell.out(`${JSON.stringify({ decisions, judge: story && { compared: story.compared, watch: story.watch } })}\n`);
       return 0;
     }
-    for (const decision of decisions) tellDecision(shell, head, decision);
+    tellDecisions(shell, head, decisions);
     for (const line of story === undefined ? [] : [...explain(story), '', ...strip(story)]) shell.out(`${line}\n`);
     return 0;
   },
@@ -67,6 +68,11 @@ async function whyStep(step: string, app: App, json: boolean, shell: Shell): Pro
   const story = await recordedStep(step, app, shell);
   shell.out(json ? `${JSON.stringify(story)}\n` : `${explainStep(story).join('\n')}\n`);
   return 0;
+}
+
+function tellDecisions(shell: Shell, head: Head, decisions: Head['decisions']): void {
+  for (const decision of decisions) tellDecision(shell, head, decision);
+  for (const line of lastWordsOf(head, decisions[0]?.release ?? 0, shell.env)) shell.out(`          said: ${line}\n`);
 }
 
 function tellDecision(shell: Shell, head: Head, { look, after, why, commands }: Head['decisions'][number]): void {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Hands, openFileJournal, parseSpec, type Spec, templateOf } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
+import { headFallenBy } from '../report/fallen.rig.ts';
 import { observeRelease, openReleaser } from './release.ts';
+import type { Releaser } from './release-steps.ts';
 import { revise } from './revise.ts';
 
 const parsed = parseSpec(readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8'), { file: 'x' });
@@ -145,10 +147,12 @@ test.each([
   });
 });
 
-test('openReleaser() fails as held once the deadline has passed, and leaves the release to whoever drives it', async () => {
-  const plan = { atDeadline: 'hold', deadlineMs: 60_000 };
-  const late = { ...releaseOf('holding'), plan, startedAt: Date.now() - plan.deadlineMs };
-  await withJournal({ release: late, fence: 3 }, async (journal, root) => {
+/** A releaser beside lee's driver, who is at a release of revision a. */
+async function besideDriver(
+  release: object,
+  use: (releaser: Releaser, journal: Journal) => Promise<void>,
+): Promise<void> {
+  await withJournal({ release: { ...releaseOf('holding'), ...release }, fence: 3 }, async (journal, root) => {
     const { lock, wishes } = openFileJournal(root);
     const driver = await lock.acquire('lee@desk', signal());
     if (driver.kind !== 'held') throw new Error('nobody else drives');
@@ -156,8 +160,13 @@ test('openReleaser() fails as held once the deadline has passed, and leaves the 
     const ports = { journal, lock, wishes };
     const hands = { ports, spec, actor: 'kim@desk', signal: signal() } as unknown as Hands;
     const releasing = { spec, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
-    const releaser = openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined });
+    await use(openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined }), journal);
+  });
+}
 
+test('openReleaser() fails as held once the deadline has passed, and leaves the release to whoever drives it', async () => {
+  const plan = { atDeadline: 'hold', deadlineMs: 60_000 };
+  await besideDriver({ plan, startedAt: Date.now() - plan.deadlineMs }, async (releaser, journal) => {
     const released = releaser.release(images('a'), deaf, signal());
 
     await expect(released).rejects.toMatchObject({
@@ -167,5 +176,27 @@ test('openReleaser() fails as held once the deadline has passed, and leaves the 
     expect(await journal.read(signal())).toMatchObject({
       head: { release: { state: { phase: { kind: 'holding' } } } },
     });
+  });
+});
+
+test('openReleaser() fails with the reason once whoever drives has gone back, and logs what the instance said last', async () => {
+  await besideDriver({ plan: {} }, async (releaser, journal) => {
+    const stored = await journal.read(signal());
+    const said: string[] = [];
+    let ending: Promise<unknown> | undefined;
+    const log = (line: string) => {
+      said.push(line);
+      if (/is running already$/.test(line))
+        ending = journal.write(headFallenBy(['Error: no table', '    at main.js:3']), stored?.version, signal());
+    };
+
+    const released = releaser.release(images('a'), { log, gate: () => {} }, signal());
+
+    await expect(released).rejects.toMatchObject({
+      code: 'ROLLED_BACK',
+      message: expect.stringMatching(/: the candidate does not start: proxy: crash: .* ended with exit code 1$/),
+    });
+    await ending;
+    expect(said.slice(-2)).toEqual(['Error: no table', '    at main.js:3']);
   });
 });

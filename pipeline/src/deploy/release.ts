@@ -17,6 +17,7 @@ import {
 } from '@headgate/rollout';
 import { readAncestry } from '../host/git.ts';
 import type { Change } from '../host/host.ts';
+import { lastWordsOf } from '../report/last-words.ts';
 import type { Rendering } from './manifests.ts';
 import { byAnsible } from './playbook.ts';
 import type { Releaser, RevisionSeen, Stage } from './release-steps.ts';
@@ -53,6 +54,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
       if (handled.kind === 'ended') {
         releasing.onEnd(handled.release);
         for (const one of await readGates(hands, handled)) gate(one);
+        for (const line of lastWordsOf(handled.head, handled.release, releasing.env)) log(line);
       }
       if (handled.kind === 'begun') releasing.onBegun?.(handled.release);
       refuseUnlessPromoted(handled);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as core from '@actions/core';
-import { githubReporter } from '../report/github.ts';
+import { githubReporter, type RunnerCommands } from '../report/github.ts';
 import { actorOf } from './actor.ts';
 import { beginBuild } from './build.ts';
 import { githubApi, writeStatus } from './commit-status.ts';
@@ -10,6 +10,8 @@ import { readGit } from './git.ts';
 import type { Change, CiHost, HostOptions } from './host.ts';
 
 const hint = 'give the job `permissions: statuses: write` and pass github.token as GITHUB_TOKEN';
+
+const commands: RunnerCommands = core;
 
 /** A job of GitHub Actions. Whatever speaks to the runner goes through @actions/core, and only while the guard is open. */
 export function openHost({ root, env, write, guard }: HostOptions): CiHost {
@@ -24,14 +26,19 @@ export function openHost({ root, env, write, guard }: HostOptions): CiHost {
       return { ...seen, branch: told ?? branch, actor: actorOf('github', env) };
     },
     reporter: () =>
-      githubReporter({ write, guard, commands: core, place: (file) => fromTop(root, env['GITHUB_WORKSPACE'], file) }),
+      githubReporter({ write, guard, commands, place: (file) => fromTop(root, env['GITHUB_WORKSPACE'], file) }),
     // The runner gives each step new files for the rest.
     begin: () => beginBuild(root, actorOf('github', env)),
+    annotate(title, { level, message }) {
+      guard.obeyed(() => commands[level](message, { title }));
+    },
     async output(values) {
-      // Multi-line values go to a file between random delimiters; without the file they would be a command.
-      guard.obeyed(() => {
+      const set = () => {
         for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
-      });
+      };
+      // Multi-line values go to a file between random delimiters; without the file they would be a command.
+      if (env['GITHUB_OUTPUT']) set();
+      else guard.obeyed(set);
     },
     async summarize(markdown) {
       const file = env['GITHUB_STEP_SUMMARY'];

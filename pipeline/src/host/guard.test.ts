@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { hostileTexts } from '../report/hostile.rig.ts';
-import { openGithubGuard } from './guard.ts';
+import { openGithubGuard, openStreams } from './guard.ts';
 import { obeyedBy } from './runner.rig.ts';
 
 function aGuard() {
@@ -70,5 +70,33 @@ describe('openGithubGuard()', () => {
     write('::notice::of another program\n');
 
     expect(obeyed().at(-1)).toMatchObject({ name: 'notice' });
+  });
+});
+
+describe('openStreams() for a program on GitHub', () => {
+  test.each(['json', 'lines'] as const)('%s: nothing is said to the host among what the program reads', (program) => {
+    let [out, err] = ['', ''];
+    const {
+      guard,
+      err: beside,
+      close,
+    } = openStreams(
+      { isGithub: true, program },
+      (text) => {
+        out += text;
+      },
+      (text) => {
+        err += text;
+      },
+    );
+
+    guard.write('{"a":"##[error]owned"}\n');
+    guard.obeyed(() => guard.write('::error::mine\n'));
+    beside('::error::not mine\n');
+    close();
+
+    expect(out).toBe(program === 'json' ? '{"a":"#\\u0023[error]owned"}\n' : '{"a":"##[error]owned"}\n');
+    expect(JSON.parse(out)).toEqual({ a: '##[error]owned' });
+    expect(obeyedBy(err).filter(({ name }) => name === 'error')).toEqual([]);
   });
 });

@@ -52,12 +52,14 @@ export function openPlainGuard(write: Write): Guard {
   return { write, obeyed: (work) => work(), close: () => {} };
 }
 
-/**
- * For JSON that a program reads: no line is added, and none holds a command for GitHub's runner, which may read it as well. No text of
- * JSON begins with `::`, and within its strings `##[` can be written otherwise.
- */
-function openJsonGuard(write: Write): Guard {
-  return openPlainGuard((text) => write(text.replaceAll('##[', '#\\u0023[')));
+/** For what a program reads: no line is added, so nothing is said to the host. */
+function openProgramGuard(write: Write): Guard {
+  return { write, obeyed: () => {}, close: () => {} };
+}
+
+/** GitHub's runner may read it as well. No text of JSON begins with `::`, and within its strings `##[` can be written otherwise. */
+function harmlessJson(text: string): string {
+  return text.replaceAll('##[', '#\\u0023[');
 }
 
 export type Streams = {
@@ -81,6 +83,6 @@ export function openStreams(
     return { guard, err: guard.write, close: () => guard.close() };
   }
   const beside = openGithubGuard(err);
-  const guard = program === 'json' ? openJsonGuard(out) : openPlainGuard(out);
+  const guard = openProgramGuard(program === 'json' ? (text) => out(harmlessJson(text)) : out);
   return { guard, err: beside.write, close: () => beside.close() };
 }

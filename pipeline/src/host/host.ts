@@ -1,5 +1,6 @@
 /** Where a run takes place. After this nobody asks which CI it is; a laptop is a host too. */
 import { HeadgateError } from '@headgate/rollout';
+import type { Annotation } from '../event.ts';
 import type { Reporter, Write } from '../report/report.ts';
 import type { Environment } from '../run/environment.ts';
 import { redactor } from '../run/redact.ts';
@@ -39,6 +40,8 @@ export interface CiHost {
   reporter(): Reporter;
   /** Before a command that delivers: what another build has left in `out/` is no part of this one. */
   begin(): Promise<void>;
+  /** A remark beside the job; nothing where this host has no place for one, as its console has said it. The message holds no secret. */
+  annotate(title: string, remark: Annotation): void;
   /** Values for whatever comes after this command, by names of lower-case letters, digits and dashes. */
   output(values: Readonly<Record<string, string>>): Promise<void>;
   /** Adds Markdown, without secrets, to what this host shows of the job. What would make it more than 900 kB is cut, and the cut is said. */

@@ -23,6 +23,7 @@ export function openHost({ root, env, write }: HostOptions): CiHost {
       return { ...seen, branch: told ?? branch, actor: actorOf('jenkins', env) };
     },
     reporter: () => jenkinsReporter(write),
+    annotate: () => {},
     begin,
     ...openOutFiles(root, begin), // Whatever command is the first of its build.
     async mark(status, signal) {

@@ -16,6 +16,7 @@ export function openHost({ root, env, write, isTerminal }: HostOptions): CiHost 
         ? liveReporter({ write, columns: () => process.stdout.columns ?? 80, now: () => Date.now() })
         : plainReporter(write),
     begin: () => beginBuild(root, undefined),
+    annotate: () => {},
     ...openOutFiles(root),
     mark: async () => 'unsupported',
   };

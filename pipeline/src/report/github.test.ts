@@ -59,7 +59,11 @@ describe('githubReporter()', () => {
       { name: 'warning', properties: { title: 'headgate' }, data: 'late' },
     ]);
     expect(of(obeyed, 'error')).toEqual([
-      { name: 'error', properties: { title: 'imagetest:proxy failed' }, data: 'failed: late\ntry late' },
+      {
+        name: 'error',
+        properties: { title: 'imagetest:proxy failed' },
+        data: 'failed: late\ntry late\nlate\nthe last line',
+      },
     ]);
   });
 

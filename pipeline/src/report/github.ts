@@ -1,5 +1,6 @@
 import type { Annotation, RunEvent } from '../event.ts';
 import type { Guard } from '../host/guard.ts';
+import { withLastWords } from './last-words.ts';
 import { formatEvent, withoutControls } from './lines.ts';
 import type { Reporter, Write } from './report.ts';
 
@@ -86,9 +87,8 @@ function notesOf(event: RunEvent): readonly (readonly [string, Annotation])[] {
       return [[event.step, event.note]];
     case 'step.fail': {
       const { hint, message } = event.failure;
-      return [
-        [`${event.step} failed`, { level: 'error', message: hint === undefined ? message : `${message}\n${hint}` }],
-      ];
+      const text = hint === undefined ? message : `${message}\n${hint}`;
+      return [[`${event.step} failed`, { level: 'error', message: withLastWords(text, event.tail) }]];
     }
     case 'step.done':
       return event.attempts > 1

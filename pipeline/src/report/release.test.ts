@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFileJournal } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
+import { headFallenBy } from './fallen.rig.ts';
 import { tellRelease } from './release.ts';
 
 const signal = () => AbortSignal.timeout(5_000);
@@ -21,6 +22,8 @@ async function aHost(url: string | undefined) {
     root,
     journal,
     told,
+    app: 'ratings',
+    env: { NPM_TOKEN: 'hunter2-hunter2' },
     host: { url, summarize: async (markdown: string) => void told.push(markdown) },
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   };
@@ -59,4 +62,20 @@ test('tellRelease() has nothing to tell of a release that was not judged', async
 
   expect(at.told).toEqual([]);
   expect(await readdir(at.root)).toEqual(['journal']);
+});
+
+test('tellRelease() tells why a release did not come up: the reason, and the last lines as text without secrets', async () => {
+  await using at = await aHost(undefined);
+  const lines = ['Error: no table for hunter2-hunter2', '```', '# owned', '::error::owned'];
+  await at.journal.write({ ...headFallenBy(lines), nextRelease: 8 }, undefined, signal());
+  await rm(join(at.root, 'journal/evidence'), { recursive: true, force: true });
+
+  await tellRelease({ journal: at.journal, release: 7, environment: undefined }, at, signal());
+
+  expect(at.told).toHaveLength(1);
+  const [reason = ''] = headFallenBy([]).history.map(({ text }) => text);
+  expect(at.told[0]).toMatch(/^\n## Release 7\n/);
+  expect(at.told[0]).toContain(
+    `\n\`\`\`\`text\n${reason}\nError: no table for ***\n\`\`\`\n# owned\n::error::owned\n\`\`\`\`\n`,
+  );
 });

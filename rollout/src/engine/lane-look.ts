@@ -21,6 +21,8 @@ export type LaneMemory = {
 
 /** A consumer that has seen neither a pull nor an ack for so long while messages wait has no live worker. */
 const stalledMs = 10_000;
+/** Of a line of a log: the journal keeps it. */
+const lineMaxChars = 200;
 /** Lanes that come back together, as with the node that they share, do not come back at one moment: the first is no better than the other. */
 const backAfterMs = 1_000;
 
@@ -103,6 +105,7 @@ function workloadLook(release: Release, seen: LaneSeen): WorkloadLook {
     labels: seen.labels,
     failure:
       failed === undefined || failure === undefined ? undefined : `${failed[0]}: ${failure.reason}: ${failure.message}`,
+    logLines: failure?.logLines.map((line) => line.slice(0, lineMaxChars)),
   };
 }
 

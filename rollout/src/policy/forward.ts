@@ -1,7 +1,7 @@
 import type { Instant } from '../lane.ts';
 import { forecastText } from './forecast.ts';
 import type { Look } from './look.ts';
-import { beginBack, elapsedMs, go, type Next, starved, stay, unconfirmed } from './next.ts';
+import { beginBack, elapsedMs, go, type Next, starved, stay, unconfirmed, unreadyFor } from './next.ts';
 import { writtenByOthers } from './others.ts';
 import type { Phase, Reason } from './phase.ts';
 import { isPinned, wantedPins } from './pins.ts';
@@ -75,11 +75,7 @@ function unready(release: Release, phase: ForwardPhase, look: Look): Reason | un
   if (!hasWeight(phase)) return undefined;
   const candidate = look.lanes[release.candidate];
   if (candidate.downMs < downAfterMs) return undefined;
-  const failure = candidate.workload?.failure;
-  return {
-    kind: 'unready',
-    text: `the candidate lost its last ready proxy or live worker${failure === undefined ? '' : ` (${failure})`}`,
-  };
+  return unreadyFor('the candidate', candidate);
 }
 
 function judged(phase: ForwardPhase, look: Look): Reason | undefined {

@@ -50,6 +50,8 @@ export type WorkloadLook = {
   readonly autoscaler: 'none' | 'free' | 'held' | 'lowered';
   /** Newest failure as one sentence, with the reason first, or `undefined`. */
   readonly failure: string | undefined;
+  /** What it said last, in short lines; `undefined`: nothing failed, or another decision than the way back was taken from this look. */
+  readonly logLines: readonly string[] | undefined;
   /** What is shown of the lane to people; `undefined`: this platform shows nothing. */
   readonly labels: LaneLabels | undefined;
 };

@@ -1,5 +1,5 @@
 import type { Instant } from '../lane.ts';
-import type { Look } from './look.ts';
+import type { LaneLook, Look } from './look.ts';
 import { writtenByOthers } from './others.ts';
 import type { HoldReason, Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
@@ -32,6 +32,13 @@ export function elapsedMs(since: Instant, look: Look): number {
 export function starved({ candidate, plan }: Release, look: Look): Reason | undefined {
   if (!plan.queue || look.lanes[candidate].queue?.sources.length !== 0) return undefined;
   return { kind: 'guard', text: "live has been given the new version's queue, while nothing could be recorded" };
+}
+
+/** It has no ready proxy or live worker left. */
+export function unreadyFor(whose: string, { workload }: LaneLook): Reason {
+  const failure = workload?.failure;
+  const why = failure === undefined ? '' : ` (${failure})`;
+  return { kind: 'unready', text: `${whose} lost its last ready proxy or live worker${why}` };
 }
 
 export function beginBack(reason: Reason, look: Look): Extract<Phase, { kind: 'rollingBack' }> {

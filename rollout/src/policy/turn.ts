@@ -1,6 +1,7 @@
 import type { Lane } from '../lane.ts';
 import type { Revision } from '../revision.ts';
 import { decide, interrupt } from './decide.ts';
+import { lookOnRecord } from './last-words.ts';
 import type { Look } from './look.ts';
 import type { Decision, DecisionRecord, Ended, Head, Release } from './release.ts';
 
@@ -36,7 +37,7 @@ function apply(head: Head, release: Release, look: Look, decision: Decision): Tu
   const after: Release = { ...release, state };
   const record: DecisionRecord = {
     release: release.id,
-    look,
+    look: lookOnRecord({ look, before: release.state, after: state }),
     before: release.state,
     after: state,
     commands: decision.commands,

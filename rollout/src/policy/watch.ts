@@ -1,6 +1,6 @@
 import { instant } from '../lane.ts';
 import type { Look } from './look.ts';
-import { elapsedMs, go, type Next, starved, stay, unconfirmed } from './next.ts';
+import { elapsedMs, go, type Next, starved, stay, unconfirmed, unreadyFor } from './next.ts';
 import { writtenByOthers } from './others.ts';
 import type { Phase, Reason } from './phase.ts';
 import type { Release } from './release.ts';
@@ -46,7 +46,7 @@ function returnReason(release: Release, look: Look): Reason | undefined {
   if (seen !== undefined && seen < 100)
     return { kind: 'lowered', text: `somebody set the new version from 100 % to ${seen} % outside Headgate` };
   if (look.lanes[release.candidate].downMs < 1_000) return starved(release, look);
-  return { kind: 'unready', text: 'the new version lost its last ready proxy or live worker' };
+  return unreadyFor('the new version', look.lanes[release.candidate]);
 }
 
 function retire(release: Release, phase: Extract<Phase, { kind: 'retiring' }>, look: Look): Next {

@@ -66,6 +66,7 @@ function seeWorkload(world: World, lane: SimLane): WorkloadLook {
     autoscaler: world.autoscaled === undefined ? 'none' : autoscaler,
     labels: lane.labels,
     failure: isCrashed ? 'crash: exit code 1' : undefined,
+    logLines: isCrashed ? ['no table'] : undefined,
   };
 }
 

@@ -70,7 +70,7 @@ function machineOf({ secrets }: Job, home: string, kubeconfig: string): Readonly
 }
 
 /** Those of a delivery by several jobs. */
-async function jobsInOrder(): Promise<readonly (readonly [string, Job])[]> {
+export async function jobsInOrder(): Promise<readonly (readonly [string, Job])[]> {
   const text = await readFile(join(repository, '.github/workflows/deliver.yml'), 'utf8');
   const { jobs: all } = load(text) as { jobs: Readonly<Record<string, Job>> };
   const chain: [string, Job][] = [];
@@ -92,7 +92,8 @@ async function aMachine(from: string, name: string): Promise<string> {
   return root;
 }
 
-async function actedIn(root: string): Promise<readonly string[]> {
+/** What the last run there did. */
+export async function actedIn(root: string): Promise<readonly string[]> {
   const text = await readFile(join(root, 'out/run.json'), 'utf8').catch(() => '{ "steps": [] }'); // `wait` runs none.
   const { steps } = JSON.parse(text) as Recorded;
   return steps.filter(({ end }) => end.acted === true).map(({ id }) => id);

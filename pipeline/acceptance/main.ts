@@ -42,6 +42,7 @@ import { statusStart } from './status-start.ts';
 import { tenReleases } from './ten-releases.ts';
 import { throughCi } from './through-ci.ts';
 import { twoTerminals } from './two-terminals.ts';
+import { wholeChain } from './whole-chain.ts';
 
 const parts = {
   split,
@@ -52,6 +53,7 @@ const parts = {
   'little-traffic': littleTraffic,
   'killed-driver': killedDriver,
   'through-ci': throughCi,
+  'whole-chain': wholeChain,
   jobs,
   'killed-run': killedRun,
   'killed-delivery': killedDelivery,
@@ -104,7 +106,7 @@ type Place = { readonly stage: OpenStage; readonly hosts: OpenHosts };
 
 const clusterWith = (driver: Driver): Place => ({
   stage: (release, router) => openClusterStage(release, driver, router && { router }),
-  hosts: (state) => openClusterHosts(state, driver),
+  hosts: (state, staging) => openClusterHosts(state, driver, staging),
 });
 
 const places: Readonly<Record<string, Place>> = {

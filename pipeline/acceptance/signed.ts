@@ -8,7 +8,7 @@ import { startRegistry } from '@headgate/rollout/servers';
 import { edit } from '../src/demo/versions.ts';
 import { repository } from './commands.ts';
 import { acted, failures, headgate, type Ran } from './from-sources.ts';
-import { commit, deliver, type Hosts, handler, openHosts } from './hosts.ts';
+import { commit, deliver, type Hosts, handler, openHosts, stateOf } from './hosts.ts';
 import type { Report } from './report.ts';
 
 const password = 'correct horse 4711';
@@ -100,9 +100,4 @@ function keys(): { readonly secret: string; readonly open: string } {
 function isRefused(ran: Ran, code: string): boolean {
   const failed = ran.events.filter(({ kind }) => kind === 'step.fail');
   return ran.code === 12 && failed[0]?.['step'] === 'release' && JSON.stringify(failed[0]).includes(code);
-}
-
-/** What is live and on record, and every process that the platform has started so far. */
-async function stateOf({ a, head }: Hosts): Promise<string> {
-  return JSON.stringify([await head(), await readFile(join(a, '.headgate/pids'), 'utf8')]);
 }

@@ -75,8 +75,8 @@ export function stageAt({ commands, repositories, sources, ...place }: Place): O
   };
 }
 
-export async function readSpec(file: string): Promise<Spec> {
-  const parsed = parseSpec(await readFile(file, 'utf8'), { file });
+export async function readSpec(file: string, environment?: string): Promise<Spec> {
+  const parsed = parseSpec(await readFile(file, 'utf8'), { file, ...(environment !== undefined && { environment }) });
   if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
   return parsed.spec;
 }

@@ -81,12 +81,12 @@ async function handedOver(report: Report, { a, head }: Hosts, third: string): Pr
   report.check('when the release has ended, and its commit is live', await isThere());
 }
 
-/** Of a checkout of this repository, with the services of that app. @returns its commit */
-export async function aWorkspace(root: string, environments: string): Promise<string> {
+/** Of a checkout of this repository, with the services of that app. `more`: at the end of headgate.yaml. @returns its commit */
+export async function aWorkspace(root: string, more: string): Promise<string> {
   await symlink(join(repository, 'pipeline'), join(root, 'pipeline'));
   await writeFile(join(root, 'setup.js'), '');
   const yaml = join(root, 'headgate.yaml');
-  await writeFile(yaml, `${await readFile(yaml, 'utf8')}${environments}`);
+  await writeFile(yaml, `${await readFile(yaml, 'utf8')}${more}`);
   await writeFile(join(root, '.gitignore'), 'out/\n.headgate\npipeline\n');
   return commit(root, 'by the Jenkinsfile');
 }

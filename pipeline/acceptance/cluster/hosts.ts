@@ -1,43 +1,50 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openRecords, readHead } from '@headgate/rollout';
 import { userRequest } from '../../src/perf/ledger.ts';
 import { startLoad } from '../../src/perf/open-loop.ts';
 import { clearing } from '../clearing.ts';
-import { type Hosts, twoClones } from '../hosts.ts';
+import { type Hosts, headOf, twoClones } from '../hosts.ts';
+import { readSpec } from '../stage.ts';
 import { effectsOf } from './audit.ts';
 import { openGround } from './ground.ts';
 import { objectsOf } from './objects.ts';
 import { accounts, appText, clear, type Driver, enterCluster, furnish, hostOf } from './stage.ts';
 
 /** Two hosts outside of the test cluster, to which both deliver with the rights of a releaser, or with `cli` of a driver. */
-export async function openClusterHosts(state: string, driver: Driver): Promise<Hosts> {
+export async function openClusterHosts(state: string, driver: Driver, staging?: string): Promise<Hosts> {
   await enterCluster();
   const namespace = `acceptance-${state}${process.pid}`;
   const ground = await openGround(namespace);
+  const before = staging === undefined ? undefined : await openGround(`${namespace}-staging`);
   const folder = await mkdtemp(join(tmpdir(), 'headgate-acceptance-'));
-  const clones = await twoClones(state, appText(namespace, driver));
+  const environments =
+    before && `environments: { staging: { kubernetes: { namespace: ${before.namespace} }, release: ${staging} } }\n`;
+  const clones = await twoClones(state, appText(namespace, driver), environments ?? '');
   const { a, b, spec } = clones;
   let takeBack = () => {};
-  const away = clearing(() => {
+  const away = clearing(async () => {
     takeBack();
-    return clear(ground, [folder, clones.folder]);
+    await before?.[Symbol.asyncDispose]();
+    await clear(ground, [folder, clones.folder]);
   });
+  const file = join(a, 'headgate.yaml');
   try {
-    await furnish(ground, { file: join(a, 'headgate.yaml'), sources: clones.folder }, driver);
-    const { person } = await accounts(ground, spec.app, { folder, driver });
+    await furnish(ground, { file, sources: clones.folder }, driver);
+    if (before !== undefined) await furnish(before, { file, sources: clones.folder }, driver, 'staging');
+    const more = before && [before.namespace];
+    const { person } = await accounts(ground, spec.app, { folder, driver, ...(more && { more }) });
     // For all commands of this part: those of a pipeline are given without a stage.
     takeBack = setVariables({
       HEADGATE_KUBECONFIG: person['HEADGATE_KUBECONFIG'],
       HEADGATE_REGISTRY: `${ground.cluster.registry}/ratings`,
     });
-    const { journal } = openRecords(spec, a);
     const [origin = ''] = ground.cluster.gateways;
     return {
       a,
       b,
-      head: () => readHead(journal, spec.app, AbortSignal.timeout(5_000)),
+      head: headOf(spec, a),
+      ...(before !== undefined && { stagingHead: headOf(await readSpec(file, 'staging'), a) }),
       load: async (perSecond) => startLoad({ origin, headers: { host: hostOf(ground) }, perSecond, make: userRequest }),
       objects: () => objectsOf(ground),
       effects: (from, to) => effectsOf(namespace, from, to),

@@ -83,22 +83,29 @@ export async function enterCluster(): Promise<void> {
   process.env['PATH'] = [join(kubeCache, 'bin'), process.env['PATH']].join(delimiter); // The cluster's own kubectl.
 }
 
-/** What an app needs in its namespace before its first release. */
+/** What an app needs in its namespace, which is that of an environment where one is named, before its first release. */
 export async function furnish(
   ground: Ground,
   { file, sources }: Pick<Written, 'file' | 'sources'>,
   driver: Driver,
+  environment?: string,
 ): Promise<void> {
   await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
-  await bootstrap(ground, file);
+  await bootstrap(ground, file, environment);
   if (driver === 'controller') await startController(ground, sources);
 }
 
+type Holders = {
+  readonly folder: string;
+  readonly driver: Driver /** Namespaces besides. */;
+  readonly more?: readonly string[];
+};
+
 /** Variables of the commands, with the rights of a driver and of a person who only releases: with `cli` they are the same. */
-export async function accounts(ground: Ground, app: string, { folder, driver }: { folder: string; driver: Driver }) {
-  const { namespace } = ground;
-  const roles = driverRoles(app, namespace);
-  const releaser = [{ namespace, role: `headgate-${app}-releaser` }];
+export async function accounts(ground: Ground, app: string, { folder, driver, more = [] }: Holders) {
+  const all = [ground.namespace, ...more];
+  const roles = driverRoles(app, all);
+  const releaser = all.map((namespace) => ({ namespace, role: `headgate-${app}-releaser` }));
   return {
     driver: await variablesOf(ground, 'driver', { folder, roles }),
     person: await variablesOf(ground, 'person', { folder, roles: driver === 'cli' ? roles : releaser }),
@@ -106,10 +113,11 @@ export async function accounts(ground: Ground, app: string, { folder, driver }: 
 }
 
 /** The one command that is given by an administrator. */
-async function bootstrap(ground: Ground, file: string): Promise<void> {
+async function bootstrap(ground: Ground, file: string, environment: string | undefined): Promise<void> {
   const { entrance } = routers[routerOf(await readSpec(file))];
   const users = ['--host', hostOf(ground), '--path', '/api'];
-  await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...entrance, ...users]);
+  const named = environment === undefined ? [] : ['--environment', environment];
+  await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...named, ...entrance, ...users]);
 }
 
 export async function clear(ground: Ground, folders: readonly string[]): Promise<void> {

@@ -14,9 +14,9 @@ export type Held = { readonly namespace: string; readonly role: string };
 const gateway = 'gateway';
 
 /** What a driver of the app holds: its role near the app, and the one to ask the gateway's replicas. */
-export function driverRoles(app: string, namespace: string): readonly Held[] {
+export function driverRoles(app: string, namespaces: readonly string[]): readonly Held[] {
   return [
-    { namespace, role: `headgate-${app}-driver` },
+    ...namespaces.map((namespace) => ({ namespace, role: `headgate-${app}-driver` })),
     { namespace: gateway, role: `headgate-${app}-gateway` },
   ];
 }

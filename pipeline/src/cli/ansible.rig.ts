@@ -71,7 +71,7 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
     headgate: (...args: string[]) => start(...args).ended,
     /** From here on commands and playbooks have a driver's rights, and no others. */
     async becomeDriver() {
-      const roles = driverRoles('ratings', shell.namespace);
+      const roles = driverRoles('ratings', [shell.namespace]);
       const { HEADGATE_KUBECONFIG: own = '' } = await variablesOf(shell, 'driver', { folder: shell.cwd, roles });
       Object.assign(env, rightsOf(own));
     },

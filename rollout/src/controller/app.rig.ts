@@ -15,7 +15,7 @@ import { openKubernetesPlatform } from '../platform/kubernetes/open.ts';
 import { natsModule, podRepository, pushFakeService, pushNatsServer } from '../platform/kubernetes/pod-image.rig.ts';
 import type { Phase } from '../policy/phase.ts';
 import type { Head, ReleaseRequest } from '../policy/release.ts';
-import { makeRevision, templateOf } from '../revision.ts';
+import { makeRevision, type Revision, templateOf } from '../revision.ts';
 import { orderOf } from '../simulate/named.ts';
 import { parseSpec, type Spec } from '../spec.ts';
 
@@ -34,8 +34,10 @@ export interface ClusterApp extends AsyncDisposable {
   isHolding(version: string): Promise<number>;
   /** Waits until this version is in this phase. @returns its release */
   isAt(version: string, phase: Phase['kind']): Promise<number>;
+  /** Waits until this version is the one that waits for the running release. */
+  isWaiting(version: string): Promise<void>;
   /** The same program each time; its environment makes a version of it. */
-  version(name: string): Promise<ReleaseRequest>;
+  version(name: string, env?: Readonly<Record<string, string>>): Promise<ReleaseRequest>;
   /** How often what releases write has been changed: the lanes' Deployments and the route. */
   generations(): Promise<Readonly<Record<Lane | 'route', number>>>;
   /** Requests that were answered otherwise than with 200, or not at all. */
@@ -82,8 +84,7 @@ ${release}`;
   const isAt: ClusterApp['isAt'] = async (version, phase) => {
     for (const within = AbortSignal.timeout(300_000); ; await sleep(100, undefined, { signal: within })) {
       const { release } = await head();
-      const isOf = release?.revision.template.services['proxy']?.env['VERSION'] === version;
-      if (isOf && release.state.phase.kind === phase) return release.id;
+      if (release?.state.phase.kind === phase && versionOf(release.revision) === version) return release.id;
     }
   };
   return {
@@ -103,11 +104,16 @@ ${release}`;
     nats,
     isHolding: (version) => isAt(version, 'holding'),
     isAt,
-    async version(version) {
+    async isWaiting(version) {
+      const within = signal();
+      while (versionOf((await head()).waiting?.order.request.revision) !== version)
+        await sleep(100, undefined, { signal: within });
+    },
+    async version(version, more = {}) {
       const written = Object.entries(templateOf(spec).services);
       const ofAll = <T>(value: T) => Object.fromEntries(written.map(([service]) => [service, value]));
       const services = written.map(
-        ([service, one]) => [service, { ...one, env: { ...one.env, VERSION: version } }] as const,
+        ([service, one]) => [service, { ...one, env: { ...one.env, ...more, VERSION: version } }] as const,
       );
       const template = { services: Object.fromEntries(services) };
       const digests = ofAll(await pushFakeService('sound'));
@@ -133,6 +139,14 @@ ${release}`;
     },
   };
 }
+
+/** The name that `version` was given. */
+export function versionOf(revision: Pick<Revision, 'template'> | undefined): string | undefined {
+  return revision?.template.services['proxy']?.env['VERSION'];
+}
+
+/** How each release ended, in their order. */
+export const outcomesOf = ({ history }: Head) => history.map(({ id, outcome }) => `${id} ${outcome}`);
 
 /** Workers that take over what live is told to. */
 function queueText(nats: string): string {

@@ -5,11 +5,11 @@ import { startRelease } from '../hands/release.ts';
 import { percent, weightsFor } from '../lane.ts';
 import { samplesOf } from '../metrics/exposition.ts';
 import type { KubeObject } from '../platform/kubernetes/client.ts';
-import { kubeconfigAs, testCluster } from '../platform/kubernetes/cluster.rig.ts';
+import { testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { writeRouteAs } from '../traffic/gateway-route.rig.ts';
 import { openApp } from './app.rig.ts';
-import { ControllerProcess } from './process.rig.ts';
+import { controllerOf } from './process.rig.ts';
 
 type Event = KubeObject & { readonly type: string; readonly reason: string; readonly message: string };
 type Backend = { readonly name: string; readonly weight: number };
@@ -25,12 +25,7 @@ withPods(
   async () => {
     await using app = await openApp('  steps: [10%, 50%]\n  bake: 20m\n  watch: 2s\n');
     const { client, hands, namespace } = app;
-    await using config = await kubeconfigAs(namespace, 'headgate-controller');
-    await using controller = new ControllerProcess({
-      KUBECONFIG: config.path,
-      HEADGATE_NAMESPACE: namespace,
-      HEADGATE_POD_NETWORK: '1',
-    });
+    await using controller = await controllerOf(namespace);
     const events = async () => (await client.list<Event>(kinds.Event, {}, hands.signal)).items;
     const page = async () => (await controller.ask('/metrics')).text;
     await startRelease(hands, await app.version('v1'));

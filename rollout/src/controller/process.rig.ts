@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kubeconfigAs } from '../platform/kubernetes/cluster.rig.ts';
 import { tied } from '../platform/local/servers/process.ts';
 
 const built = join(import.meta.dirname, '../../dist');
@@ -89,4 +90,26 @@ export class ControllerProcess implements AsyncDisposable {
     if (this.isAlive()) this.#process.kill('SIGTERM');
     await this.#over;
   }
+}
+
+/** A controller that may what its role allows in this namespace, and no more. */
+export async function controllerOf(
+  namespace: string,
+): Promise<AsyncDisposable & Pick<ControllerProcess, 'ask' | 'log'>> {
+  const config = await kubeconfigAs(namespace, 'headgate-controller');
+  const controller = new ControllerProcess({
+    KUBECONFIG: config.path,
+    HEADGATE_NAMESPACE: namespace,
+    HEADGATE_POD_NETWORK: '1',
+  });
+  return {
+    ask: (path) => controller.ask(path),
+    get log() {
+      return controller.log;
+    },
+    async [Symbol.asyncDispose]() {
+      await controller[Symbol.asyncDispose]();
+      await config[Symbol.asyncDispose]();
+    },
+  };
 }

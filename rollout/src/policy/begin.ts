@@ -2,6 +2,7 @@ import type { Instant, Lane } from '../lane.ts';
 import { firstLane, otherLane } from '../lane.ts';
 import type { ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
 import { standsTo } from './ancestry.ts';
+import { warningOf } from './in-common.ts';
 import { newestIn } from './newest.ts';
 import { isOver } from './phase.ts';
 import { pinsAtStart } from './pins.ts';
@@ -225,9 +226,10 @@ function begun(head: Head, request: ReleaseRequest, plan: Plan, now: Instant): B
     head.lanes[candidate] === undefined
       ? ''
       : '; it takes the warm lane, so the fast way back to the version before live ends';
+  const warning = warningOf(head, request.revision);
   return {
     kind: 'begun',
     head: { ...head, release, nextRelease: head.nextRelease + 1 },
-    text: `release ${release.id}: revision ${request.revision.id.slice(0, 8)} into lane ${candidate}, ${plan.strategy}${warm}`,
+    text: `release ${release.id}: revision ${request.revision.id.slice(0, 8)} into lane ${candidate}, ${plan.strategy}${warm}${warning === undefined ? '' : `; ${warning}`}`,
   };
 }

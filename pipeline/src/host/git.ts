@@ -124,13 +124,28 @@ export async function readCommitTimes(
  */
 async function git(root: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
   const answer = await ask(root, args, signal);
-  if (answer.kind === 'text') return answer.text;
-  if (answer.kind === 'no') return undefined;
-  // Whether it was the object asked about that is not there, or all of it that cannot be read.
-  const whole = answer.kind === 'refused' ? await ask(root, ['rev-parse', '--git-dir'], signal) : answer;
+  switch (answer.kind) {
+    case 'text':
+      return answer.text;
+    case 'no':
+      return undefined;
+    case 'refused':
+      return requireReadable(root, signal);
+    case 'missing':
+      return requireNoRepository(root);
+  }
+}
+
+/** Whether it was the object asked about that is not there, or all of it that cannot be read. */
+async function requireReadable(root: string, signal: AbortSignal): Promise<undefined> {
+  const whole = await ask(root, ['rev-parse', '--git-dir'], signal);
   if (whole.kind === 'refused' && !whole.words.includes(noRepository)) throw refusedBy(root, whole.words);
-  const folder = whole.kind === 'missing' ? await repositoryAbove(root) : undefined;
-  if (folder === undefined) return undefined;
+}
+
+/** Without git there are no commits to read. */
+async function requireNoRepository(root: string): Promise<undefined> {
+  const folder = await repositoryAbove(root);
+  if (folder === undefined) return;
   throw new HeadgateError('USAGE', `Cannot read the change as git must be on the PATH: "${folder}" is a repository`, {
     hint: 'install git, in the image of the job where it runs in one',
   });

@@ -18,6 +18,7 @@ import type { Head, ReleaseRequest } from '../policy/release.ts';
 import { makeRevision, type Revision, templateOf } from '../revision.ts';
 import { orderOf } from '../simulate/named.ts';
 import { parseSpec, type Spec } from '../spec.ts';
+import { until } from './until.rig.ts';
 
 export interface ClusterApp extends AsyncDisposable {
   readonly namespace: string;
@@ -104,11 +105,8 @@ ${release}`;
     nats,
     isHolding: (version) => isAt(version, 'holding'),
     isAt,
-    async isWaiting(version) {
-      const within = signal();
-      while (versionOf((await head()).waiting?.order.request.revision) !== version)
-        await sleep(100, undefined, { signal: within });
-    },
+    isWaiting: (version) =>
+      until(async () => versionOf((await head()).waiting?.order.request.revision) === version, signal()),
     async version(version, more = {}) {
       const written = Object.entries(templateOf(spec).services);
       const ofAll = <T>(value: T) => Object.fromEntries(written.map(([service]) => [service, value]));
@@ -178,8 +176,7 @@ async function startNatsPod(client: KubeClient): Promise<string> {
     signal(),
   );
   const url = `nats://${made!.spec.clusterIP}:${port}`;
-  const within = AbortSignal.timeout(60_000);
-  while (!(await isListening(made!.spec.clusterIP, port))) await sleep(100, undefined, { signal: within });
+  await until(() => isListening(made!.spec.clusterIP, port), AbortSignal.timeout(60_000));
   return url;
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { act } from '../hands/act.ts';
 import { startRelease } from '../hands/release.ts';
@@ -10,6 +9,7 @@ import { kinds } from '../platform/kubernetes/kinds.ts';
 import { writeRouteAs } from '../traffic/gateway-route.rig.ts';
 import { openApp } from './app.rig.ts';
 import { controllerOf } from './process.rig.ts';
+import { until } from './until.rig.ts';
 
 type Event = KubeObject & { readonly type: string; readonly reason: string; readonly message: string };
 type Backend = { readonly name: string; readonly weight: number };
@@ -32,10 +32,13 @@ withPods(
     const releasing = startRelease(hands, await app.version('v2'));
     const release = await app.isHolding('v2');
     const gauge = (reason: string) => `headgate_held{app="test",reason="${reason}"} 1\n`;
-    await until(async () => (await page()).includes(gauge('evidence')));
+    await until(async () => (await page()).includes(gauge('evidence')), AbortSignal.timeout(20_000));
 
     await writeRouteAs('kustomize-controller', { client, app: 'test' }, { spec: { rules: await rulesWith(40) } });
-    await until(async () => (await events()).some(({ message }) => message.includes('foreign-writer')));
+    await until(
+      async () => (await events()).some(({ message }) => message.includes('foreign-writer')),
+      AbortSignal.timeout(20_000),
+    );
 
     expect((await events()).filter(({ message }) => message.includes('foreign-writer'))).toMatchObject([
       {
@@ -80,7 +83,7 @@ withPods(
 
     await act(hands, 'rollback', { release, reason: 'enough' });
     await releasing;
-    await until(async () => !(await page()).includes('headgate_held{'));
+    await until(async () => !(await page()).includes('headgate_held{'), AbortSignal.timeout(20_000));
 
     async function rulesWith(share: number) {
       const weights = weightsFor('green', percent(share));
@@ -103,7 +106,3 @@ withPods(
   },
   180_000,
 );
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const within = AbortSignal.timeout(20_000); !(await holds()); ) await sleep(100, undefined, { signal: within });
-}

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { act } from '../hands/act.ts';
 import type { Hands } from '../hands/hands.ts';
@@ -12,6 +11,7 @@ import type { ReleaseSpec } from '../spec.ts';
 import { settled } from '../traffic/sending.rig.ts';
 import { type ClusterApp, openApp, outcomesOf, versionOf } from './app.rig.ts';
 import { controllerOf } from './process.rig.ts';
+import { until } from './until.rig.ts';
 
 // Lanes need a node that runs pods, and a registry that they pull from.
 const withPods = testCluster().registry === null ? test.skip : test;
@@ -154,10 +154,10 @@ withPods(
     const full = { metadata: { name: 'full' }, spec: { hard: { pods: '3' } } };
     await client.create<KubeObject>(kinds.ResourceQuota, full, hands.signal);
     await client.merge(kinds.Deployment, 'test-blue-proxy', { spec: { replicas: 2 } }, hands.signal);
-    await until(async () => (await app.head()).release?.state.peak['proxy'] === 2);
+    await until(async () => (await app.head()).release?.state.peak['proxy'] === 2, AbortSignal.timeout(60_000));
 
     await act(hands, 'resume', { release, reason: 'it has grown' });
-    await until(async () => controller.log.some(({ reason }) => reason === 'capacity'));
+    await until(async () => controller.log.some(({ reason }) => reason === 'capacity'), AbortSignal.timeout(60_000));
 
     expect(controller.log).toContainEqual(
       expect.objectContaining({
@@ -219,8 +219,4 @@ async function wakeReplicaSets({ client, hands }: ClusterApp, lane: Lane): Promi
   const { items } = await client.list(kinds.ReplicaSet, { labels: `headgate.dev/lane=${lane}` }, hands.signal);
   for (const { metadata } of items)
     await client.merge(kinds.ReplicaSet, metadata.name, { metadata: { annotations: { quota: 'gone' } } }, hands.signal);
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const within = AbortSignal.timeout(60_000); !(await holds()); ) await sleep(100, undefined, { signal: within });
 }

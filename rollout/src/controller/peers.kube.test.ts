@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { KubeClient } from '../platform/kubernetes/client.ts';
 import { temporaryNamespace, testCluster } from '../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../platform/kubernetes/kinds.ts';
 import { podRepository, pushFakeService } from '../platform/kubernetes/pod-image.rig.ts';
 import { holderOf, podPeers } from './peers.ts';
+import { until } from './until.rig.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 const withNode = testCluster().mode === 'full' ? test : test.skip;
@@ -16,7 +16,7 @@ withNode(
     const { client } = namespace;
     const { hasEnded } = podPeers(client, 'own');
     await runPod(client, 'peer');
-    await until(async () => (await phaseOf(client, 'peer')) === 'Running');
+    await until(async () => (await phaseOf(client, 'peer')) === 'Running', signal());
 
     expect(await hasEnded(holderOf('peer'), signal())).toBe(false);
     expect(await hasEnded(holderOf('own'), signal())).toBe(false);
@@ -24,7 +24,7 @@ withNode(
     expect(await hasEnded('kim@desk', signal())).toBe(false);
 
     await client.merge(kinds.Pod, 'peer', { spec: { activeDeadlineSeconds: 1 } }, signal());
-    await until(() => hasEnded(holderOf('peer'), signal()));
+    await until(() => hasEnded(holderOf('peer'), signal()), signal());
   },
 );
 
@@ -38,9 +38,4 @@ async function runPod(client: KubeClient, name: string): Promise<void> {
 async function phaseOf(client: KubeClient, name: string): Promise<string | undefined> {
   const pod = await client.get<{ metadata: { name: string }; status?: { phase?: string } }>(kinds.Pod, name, signal());
   return pod?.status?.phase;
-}
-
-/** Asks the server until it is so; the test's own time is the limit. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const within = signal(); !(await holds()); ) await sleep(100, undefined, { signal: within });
 }

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { connect as connectTo, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { connect } from 'nats';
 import { act } from '../hands/act.ts';
@@ -15,6 +14,7 @@ import { openClient } from '../queue/worker.rig.ts';
 import type { Revision } from '../revision.ts';
 import { type ClusterApp, openApp, outcomesOf } from './app.rig.ts';
 import { controllerOf } from './process.rig.ts';
+import { until } from './until.rig.ts';
 
 // Lanes need a node that runs pods, and a registry that they pull from.
 const withPods = testCluster().registry === null ? test.skip : test;
@@ -38,13 +38,13 @@ withPods(
     const [former, candidate] = [await socketTo(app, 'blue'), await socketTo(app, 'green')];
     const ids = Array.from({ length: backlog }, (_, n) => `r${n}`);
     nats.client.send('green', ids);
-    await until(() => nats.by(v2.revision).length > 0);
+    await until(() => nats.by(v2.revision).length > 0, AbortSignal.timeout(60_000));
 
     const closed = once(candidate, 'close').then(() => Date.now());
     await act(hands, 'rollback', { release, reason: 'enough' });
     const [closedAt] = await Promise.all([closed, redeployed(app, v1.revision)]);
     await releasing;
-    await until(() => ids.every((id) => nats.client.answers.has(id)));
+    await until(() => ids.every((id) => nats.client.answers.has(id)), AbortSignal.timeout(60_000));
 
     const head = await app.head();
     expect(outcomesOf(head)).toEqual(['1 promoted', '2 rolledBack']);
@@ -80,7 +80,10 @@ async function openEffects({ nats: url }: ClusterApp) {
 async function redeployed({ client, hands }: ClusterApp, { id }: Revision): Promise<void> {
   const labels = `${laneSelector('test', 'green')},${marks.service}=rating`;
   const isOf = ({ metadata }: KubeObject) => id.startsWith(metadata.labels?.[marks.revision] ?? 'none');
-  await until(async () => (await client.list<KubeObject>(kinds.Pod, { labels }, hands.signal)).items.some(isOf));
+  await until(
+    async () => (await client.list<KubeObject>(kinds.Pod, { labels }, hands.signal)).items.some(isOf),
+    AbortSignal.timeout(60_000),
+  );
 }
 
 /** When no user was led to the candidate any more. */
@@ -114,8 +117,4 @@ async function echoes(socket: Socket): Promise<boolean> {
   socket.write('still there?');
   const [words] = await once(socket, 'data', { signal: AbortSignal.timeout(5_000) });
   return String(words) === 'still there?';
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const within = AbortSignal.timeout(60_000); !(await holds()); ) await sleep(50, undefined, { signal: within });
 }

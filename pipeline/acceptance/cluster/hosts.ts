@@ -32,8 +32,8 @@ export async function openClusterHosts(state: string, driver: Driver, staging?: 
   try {
     await furnish(ground, { file, sources: clones.folder }, driver);
     if (before !== undefined) await furnish(before, { file, sources: clones.folder }, driver, 'staging');
-    const more = before && [before.namespace];
-    const { person } = await accounts(ground, spec.app, { folder, driver, ...(more && { more }) });
+    const namespaces = before === undefined ? [] : [before.namespace];
+    const { person } = await accounts(ground, spec.app, { folder, driver, namespaces });
     // For all commands of this part: those of a pipeline are given without a stage.
     takeBack = setVariables({
       HEADGATE_KUBECONFIG: person['HEADGATE_KUBECONFIG'],

@@ -97,13 +97,14 @@ export async function furnish(
 
 type Holders = {
   readonly folder: string;
-  readonly driver: Driver /** Namespaces besides. */;
-  readonly more?: readonly string[];
+  readonly driver: Driver;
+  /** Of the app's environments, besides its own. */
+  readonly namespaces?: readonly string[];
 };
 
 /** Variables of the commands, with the rights of a driver and of a person who only releases: with `cli` they are the same. */
-export async function accounts(ground: Ground, app: string, { folder, driver, more = [] }: Holders) {
-  const all = [ground.namespace, ...more];
+export async function accounts(ground: Ground, app: string, { folder, driver, namespaces = [] }: Holders) {
+  const all = [ground.namespace, ...namespaces];
   const roles = driverRoles(app, all);
   const releaser = all.map((namespace) => ({ namespace, role: `headgate-${app}-releaser` }));
   return {

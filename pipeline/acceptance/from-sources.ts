@@ -1,8 +1,7 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { bin } from './commands.ts';
 
 export type Ran = {
@@ -56,10 +55,4 @@ export function acted({ events }: Ran): string {
 
 export function failures({ events }: Ran): string {
   return events.flatMap(({ kind, failure }) => (kind === 'step.fail' ? [JSON.stringify(failure)] : [])).join(', ');
-}
-
-export async function git(folder: string, ...args: readonly string[]): Promise<string> {
-  const identity = ['-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', '-c', 'commit.gpgsign=false'];
-  const { stdout } = await promisify(execFile)('git', ['-C', folder, ...identity, ...args]);
-  return stdout.trim();
 }

@@ -2,11 +2,12 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findSupervisor, type Head, openRecords, readHead, type Spec, stopSupervisor } from '@headgate/rollout';
 import { makeVersion } from '../src/demo/versions.ts';
+import { git } from '../src/host/git.rig.ts';
 import { userRequest } from '../src/perf/ledger.ts';
 import { type Load, startLoad } from '../src/perf/open-loop.ts';
 import { clearing } from './clearing.ts';
 import { repository } from './commands.ts';
-import { git, headgate, type Ran, type Where } from './from-sources.ts';
+import { headgate, type Ran, type Where } from './from-sources.ts';
 import { readSpec } from './stage.ts';
 
 /** What the hosts' releases are by default: short ones. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { edit } from '../src/demo/versions.ts';
-import { acted, failures, git, type Ran, type Where } from './from-sources.ts';
+import { git } from '../src/host/git.rig.ts';
+import { acted, failures, type Ran, type Where } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 import { casesOf, type Scope } from './scope.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { edit } from '../src/demo/versions.ts';
+import { git } from '../src/host/git.rig.ts';
 import { isFailed } from '../src/perf/ledger.ts';
 import { headOnce } from './commands.ts';
-import { acted, failures, git, headgate } from './from-sources.ts';
+import { acted, failures, headgate } from './from-sources.ts';
 import { commit, deliver, type Hosts, handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 import type { Scope } from './scope.ts';

@@ -8,19 +8,13 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import { targetOf, targets } from '../src/deploy/delivery.ts';
 import { revise } from '../src/deploy/revise.ts';
+import { git } from '../src/host/git.rig.ts';
 import { playHarness, whyWithoutHarness } from './harness.rig.ts';
 import { unless } from './provide.rig.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const jenkinsfile = join(import.meta.dirname, '../Jenkinsfile');
 const withGroovy = unless(await whyWithoutHarness(), describe);
-
-/** In a repository; as nobody's own settings have it. @returns what it prints */
-async function git(folder: string, ...args: readonly string[]): Promise<string> {
-  const who = ['-c', 'user.name=kim', '-c', 'user.email=kim@example.com', '-c', 'commit.gpgsign=false'];
-  const { stdout } = await promisify(execFile)('git', ['-C', folder, ...who, ...args]);
-  return stdout.trim();
-}
 
 async function isThere(path: string): Promise<boolean> {
   return access(path).then(
@@ -36,9 +30,9 @@ withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'headgate-jenkins-'));
     [remote, workspace] = [join(root, 'remote'), join(root, 'workspace')];
-    await promisify(execFile)('git', ['init', '--quiet', '--initial-branch=main', remote]);
+    await git(root, 'init', '--quiet', '--initial-branch=main', remote);
     await git(remote, 'commit', '--quiet', '--allow-empty', '--message=first');
-    await promisify(execFile)('git', ['clone', '--quiet', remote, workspace]);
+    await git(root, 'clone', '--quiet', remote, workspace);
     await mkdir(join(workspace, 'pipeline/dist/cli'), { recursive: true });
     await mkdir(join(workspace, 'node_modules/.bin'), { recursive: true });
     await writeFile(join(workspace, 'setup.js'), '');

@@ -1,10 +1,10 @@
 /** Headgate as a CI host starts it: a process of its own, in a small app whose `check` is whatever a test writes. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { git } from '../host/git.rig.ts';
 
 export const bin = join(import.meta.dirname, '../../dist/cli/bin.js');
 
@@ -45,11 +45,9 @@ export async function anApp(check: string): Promise<AppFolder> {
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), text, { mode: name === 'services/check' ? 0o755 : 0o644 });
   }
-  const git = (...words: string[]) =>
-    promisify(execFile)('git', ['-C', root, '-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', ...words]);
-  await git('init', '--quiet', '--initial-branch=main');
-  await git('add', '--all');
-  await git('commit', '--quiet', '--message', 'app');
+  await git(root, 'init', '--quiet', '--initial-branch=main');
+  await git(root, 'add', '--all');
+  await git(root, 'commit', '--quiet', '--message', 'app');
   return {
     root,
     home,

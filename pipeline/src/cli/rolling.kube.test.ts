@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { edit } from '../demo/versions.ts';
+import { git } from '../host/git.rig.ts';
 import { aLiveApp, recapOf, until } from './ansible.rig.ts';
 
 let app: Awaited<ReturnType<typeof aLiveApp>>;
 
 /** All of the folder; its commit. */
 async function commit(): Promise<string> {
-  const git = (...args: readonly string[]) => promisify(execFile)('git', ['-C', app.cwd, ...args]);
-  await git('add', '--all', 'headgate.yaml', 'services');
-  await git('-c', 'user.name=kim', '-c', 'user.email=kim@desk', 'commit', '--quiet', '-m', 'a merge');
-  return (await git('rev-parse', 'HEAD')).stdout.trim();
+  await git(app.cwd, 'add', '--all', 'headgate.yaml', 'services');
+  await git(app.cwd, 'commit', '--quiet', '-m', 'a merge');
+  return git(app.cwd, 'rev-parse', 'HEAD');
 }
 
 const manifests = 'services/proxy/deploy/base';

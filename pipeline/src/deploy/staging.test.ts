@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { type Hands, type Head, openFileJournal, parseSpec, templateOf } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
+import { git } from '../host/git.rig.ts';
 import { aBench } from '../pipeline.rig.ts';
 import { step } from '../step.ts';
 import type { publishStep } from './image-steps.ts';
@@ -23,14 +22,10 @@ const signal = () => AbortSignal.timeout(10_000);
 async function twoMerges(history: readonly Partial<Head['history'][number]>[], quarantined: readonly object[] = []) {
   const bench = await aBench();
   const { root } = bench;
-  const git = async (...args: readonly string[]) => {
-    const identity = ['-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', '-c', 'commit.gpgsign=false'];
-    return (await promisify(execFile)('git', ['-C', root, ...identity, ...args])).stdout.trim();
-  };
-  await git('init', '--quiet');
+  await git(root, 'init', '--quiet');
   const merge = async () => {
-    await git('commit', '--quiet', '--allow-empty', '--message=a merge');
-    return git('rev-parse', 'HEAD');
+    await git(root, 'commit', '--quiet', '--allow-empty', '--message=a merge');
+    return git(root, 'rev-parse', 'HEAD');
   };
   const [first, second, third] = [await merge(), await merge(), await merge()];
   const folder = join(root, 'staging');

@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { hostileTexts } from '../report/hostile.rig.ts';
 import { aRun, play } from '../report/run.rig.ts';
 import { summaryMaxBytes } from './files.ts';
+import { git } from './git.rig.ts';
 import type { CiHost } from './host.ts';
 
 const signal = AbortSignal.timeout(20_000);
@@ -31,26 +30,20 @@ export function describeCiHost(name: string, open: (root: string) => Promise<Hos
     let under: HostUnderTest;
     beforeEach(async () => {
       root = await mkdtemp(join(tmpdir(), 'headgate-host-'));
-      await git('init', '--quiet', '--initial-branch=main');
+      await git(root, 'init', '--quiet', '--initial-branch=main');
       await mkdir(join(root, 'src'));
       await writeFile(join(root, 'src/main.ts'), 'x');
-      await git('add', '--all');
-      await git('commit', '--quiet', '--message=change');
+      await git(root, 'add', '--all');
+      await git(root, 'commit', '--quiet', '--message=change');
       under = await open(root);
     });
     afterEach(() => rm(root, { recursive: true, force: true }));
-
-    async function git(...args: string[]): Promise<string> {
-      const identity = ['-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', '-c', 'commit.gpgsign=false'];
-      const { stdout } = await promisify(execFile)('git', ['-C', root, ...identity, ...args]);
-      return stdout.trim();
-    }
 
     test('change() names the commit that is checked out, its branch, its files and who acts', async () => {
       const change = await under.host.change(signal);
 
       expect(change).toEqual({
-        commit: await git('rev-parse', 'HEAD'),
+        commit: await git(root, 'rev-parse', 'HEAD'),
         branch: 'main',
         dirty: false,
         files: ['src/main.ts'],

@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { git as gitIn } from './git.rig.ts';
 import { readAncestry, readCommitTimes, repositoryFiles, requireHistory } from './git.ts';
 import { openPlainGuard } from './guard.ts';
 import { openHost } from './local.ts';
-
-const identity = ['-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', '-c', 'commit.gpgsign=false'];
 
 const local = (root: string) =>
   openHost({ root, env: {}, write: () => {}, guard: openPlainGuard(() => {}), isTerminal: false });
@@ -20,10 +17,7 @@ describe('a local host', () => {
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
-  async function git(...args: string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)('git', ['-C', root, ...identity, ...args]);
-    return stdout.trim();
-  }
+  const git = (...args: string[]) => gitIn(root, ...args);
 
   async function write(path: string, text = 'x'): Promise<void> {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -171,7 +165,7 @@ describe('a local host', () => {
 describe('requireHistory()', () => {
   test('refuses a shallow clone with 64, and takes a whole one and a folder without git', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'headgate-shallow-'));
-    const git = (...args: string[]) => promisify(execFile)('git', ['-C', folder, ...identity, ...args]);
+    const git = (...args: string[]) => gitIn(folder, ...args);
     try {
       await mkdir(join(folder, 'origin'));
       await git('init', '--quiet', 'origin');
@@ -192,14 +186,14 @@ describe('requireHistory()', () => {
 
 test('readAncestry() tells how a commit stands to the live one, and what it has beside it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-ancestry-'));
-  const git = (...args: string[]) => promisify(execFile)('git', ['-C', folder, ...identity, ...args]);
+  const git = (...args: string[]) => gitIn(folder, ...args);
   const signal = AbortSignal.timeout(10_000);
   try {
     await git('init', '--quiet');
     const commits: string[] = [];
     for (const n of ['one', 'two', 'three']) {
       await git('commit', '--quiet', '--allow-empty', `--message=${n}`);
-      commits.push((await git('rev-parse', 'HEAD')).stdout.trim());
+      commits.push(await git('rev-parse', 'HEAD'));
     }
     const [one, two, three] = commits;
     const elsewhere = 'e'.repeat(40);

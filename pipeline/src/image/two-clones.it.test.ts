@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findServer } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { git } from '../host/git.rig.ts';
 import { age, copyOf } from './clone.rig.ts';
 
 const bin = join(import.meta.dirname, '../../dist/cli/bin.js');
@@ -29,11 +30,9 @@ async function aClone(at: string): Promise<string> {
   await writeFile(join(workspace, 'package.json'), '{}');
   await writeFile(join(workspace, 'package-lock.json'), '{}');
   await writeFile(join(workspace, '.gitignore'), 'out/\n.headgate\nnode_modules\n');
-  const git = (...args: string[]) =>
-    promisify(execFile)('git', ['-C', workspace, '-c', 'user.name=kim', '-c', 'user.email=kim@desk.example', ...args]);
-  await git('init', '--quiet', '--initial-branch=main');
-  await git('add', '--all');
-  await git('commit', '--quiet', '--message', at);
+  await git(workspace, 'init', '--quiet', '--initial-branch=main');
+  await git(workspace, 'add', '--all');
+  await git(workspace, 'commit', '--quiet', '--message', at);
   return workspace;
 }
 

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { type RunningServer, startRegistry } from '@headgate/rollout/servers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { aShell } from '../cli/shell.rig.ts';
 import { identityOf } from '../deploy/place.ts';
 import type { RunEvent } from '../event.ts';
+import { git } from '../host/git.rig.ts';
 import { aBench } from '../pipeline.rig.ts';
 import { definePipeline } from '../pipeline.ts';
 import { explainStep, findStep } from '../report/why.ts';
@@ -145,20 +145,10 @@ describe('the journal of a run in a registry', () => {
       { 'headgate.yaml': spec },
       { ...process.env, HEADGATE_REGISTRY: `${host}/shop`, HEADGATE_CACHE_KEY: secret },
     );
-    const git = (...words: string[]) =>
-      promisify(execFile)('git', [
-        '-C',
-        shell.cwd,
-        '-c',
-        'user.name=kim',
-        '-c',
-        'user.email=kim@desk.example',
-        ...words,
-      ]);
-    await git('init', '--quiet');
-    await git('add', '--all');
-    await git('commit', '--quiet', '--message=one');
-    const commit = (await git('rev-parse', 'HEAD')).stdout.trim();
+    await git(shell.cwd, 'init', '--quiet');
+    await git(shell.cwd, 'add', '--all');
+    await git(shell.cwd, 'commit', '--quiet', '--message=one');
+    const commit = await git(shell.cwd, 'rev-parse', 'HEAD');
     const before = await shell.run('why', 'imagetest:proxy');
     await using bench = await aBench({ src: 'one' });
     const imagetest = step('imagetest:proxy', {

@@ -6,6 +6,7 @@ import { type EvidenceBook, openEvidence } from './engine/evidence.ts';
 import { type Holds, makeHolds } from './engine/holds.ts';
 import { both, type Emit } from './engine/occurrence.ts';
 import { makeSyntheticSender } from './engine/synthetic.ts';
+import { claimQueue, keepVigil } from './engine/vigil.ts';
 import { makeWatcher, type Sights } from './engine/watcher.ts';
 import { type Heard, hear, unheard } from './engine/wishes.ts';
 import { InvariantError } from './errors.ts';
@@ -73,15 +74,31 @@ export async function drive(task: Drive): Promise<Driven> {
   const { ports, app, lease, begin } = task;
   const book = await openBook(ports.journal, app, lease);
   ports.setFence(book.head.fence);
+  await claimQueue(ports, book.head, lease);
   if (begin !== undefined && !(await begin(book))) return { kind: 'idle', head: book.head };
   const emit = ports.herald === undefined ? task.emit : both(task.emit, ports.herald.emit);
   return driveWith(book, { ...task, emit });
 }
 
 async function driveWith(book: Book, task: Drive): Promise<Driven> {
-  const { ports, spec, lease, signal, leaves = false, emit, news, now = systemNow, pace = usualPace } = task;
+  const { ports, spec, lease, signal, emit, now = systemNow, pace = usualPace } = task;
   const watcher = makeWatcher(ports, emit);
   const evidence = await openEvidence(ports, { spec, emit, lost: lease.lost }, book.head.release);
+  const means = { watcher, evidence };
+  try {
+    return await rounds(book, task, means);
+  } catch (error) {
+    const { head } = book;
+    const everyMs = pace.alertMs;
+    if (lease.lost.aborted) await keepVigil({ ports, emit, head, lease, ...means, everyMs, now }, signal);
+    throw error;
+  }
+}
+
+type Means = Pick<Acting, 'watcher' | 'evidence'>;
+
+async function rounds(book: Book, task: Drive, { watcher, evidence }: Means): Promise<Driven> {
+  const { ports, lease, signal, leaves = false, emit, news, now = systemNow, pace = usualPace } = task;
   const synthetic = makeSyntheticSender(ports);
   const holds = makeHolds(emit);
   for (;;) {

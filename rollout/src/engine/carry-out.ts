@@ -103,7 +103,7 @@ async function record(head: Turn['head'], release: Release, acting: Acting): Pro
 }
 
 /** This very decision turns round. */
-function goesBack(before: Release, kind: Release['state']['phase']['kind']): boolean {
+export function goesBack(before: Release, kind: Release['state']['phase']['kind']): boolean {
   return (kind === 'rollingBack' || kind === 'returning') && before.state.phase.kind !== kind;
 }
 
@@ -115,7 +115,7 @@ function isTraffic(command: Command): command is Extract<Command, { readonly kin
 export async function attempt(
   command: Command,
   release: Release,
-  { ports, lease, emit, watcher, at }: Acting,
+  { ports, lease, emit, watcher, at }: Pick<Acting, 'ports' | 'lease' | 'emit' | 'watcher' | 'at'>,
   maxMs?: number,
 ): Promise<boolean> {
   try {

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { aPlatform, aRequest, handsOn, isAt, quick } from '../engine.rig.ts';
 import { HeadgateError } from '../errors.ts';
 import { startRelease } from '../hands/release.ts';
+import { lockLost } from '../journal/lost.ts';
 import type { Platform } from '../platform/platform.ts';
 import { readHead } from './book.ts';
 import type { Occurrence } from './occurrence.ts';
@@ -62,6 +63,78 @@ test.each(['refuses', 'hangs'] as const)(
   },
   30_000,
 );
+
+test.each(['refuses', 'hangs'] as const)(
+  'while the API server %s for longer than a lock lives, a candidate that turns bad then loses its queue, and its weight as soon as the server is back',
+  async (state) => {
+    await using world = aPlatform();
+    const { server, ports } = withServer(world.ports);
+    await startRelease(handsOn(ports), aRequest('v1'));
+    const { lock, lose } = losable(ports.lock, server);
+    const spec = { ...quick, steps: [25], bakeMs: 100_000 };
+    const releasing = startRelease(handsOn({ ...ports, lock }, { spec }), aRequest('v2'));
+    await isAt(world.ports, 'holding');
+
+    server.state = state;
+    await lose();
+    await sleep(500);
+    expect(await sourcesAre(world.ports, ['blue'], ['green'])).toBe(true); // A good candidate keeps its own.
+    world.failing.add('green');
+    expect(await sourcesAre(world.ports, ['blue', 'green'], [])).toBe(true);
+
+    server.state = 'well';
+    expect(await releasing).toMatchObject({
+      kind: 'ended',
+      head: { live: 'blue', release: { state: { phase: { kind: 'rolledBack', reason: { kind: 'guard' } } } } },
+    });
+  },
+  30_000,
+);
+
+test('whoever lost its lock leaves the queue alone once another driver has claimed it', async () => {
+  await using world = aPlatform();
+  const { server, ports } = withServer(world.ports);
+  await startRelease(handsOn(ports), aRequest('v1'));
+  const { lock, lose } = losable(ports.lock, server);
+  const going = new AbortController();
+  const spec = { ...quick, steps: [25], bakeMs: 100_000 };
+  const hands = handsOn({ ...ports, lock }, { spec, signal: going.signal });
+  const releasing = startRelease(hands, aRequest('v2')).catch((error: Error) => error);
+  await isAt(world.ports, 'holding');
+
+  server.state = 'hangs';
+  await lose();
+  await world.ports.queue?.claim(99, AbortSignal.timeout(1_000));
+  world.failing.add('green');
+  await sleep(3_000);
+
+  expect(await sourcesAre(world.ports, ['blue'], ['green'])).toBe(true);
+  going.abort();
+  await releasing;
+}, 30_000);
+
+/** A lock that runs out when it is told to, and is not taken while its server is away. */
+function losable(lock: Platform['lock'], server: { readonly state: string }) {
+  let lose = async () => {};
+  return {
+    lose: () => lose(),
+    lock: {
+      ...lock,
+      async acquire(holder: string, signal: AbortSignal): ReturnType<Platform['lock']['acquire']> {
+        if (server.state !== 'well') throw new HeadgateError('JOURNAL_UNREADABLE', 'Cannot ask', { hint: 'wait' });
+        const acquired = await lock.acquire(holder, signal);
+        if (acquired.kind !== 'held') return acquired;
+        const { lease } = acquired;
+        const lost = new AbortController();
+        lose = async () => {
+          lost.abort(lockLost('the lock'));
+          await lease[Symbol.asyncDispose]();
+        };
+        return { kind: 'held', lease: { ...lease, lost: lost.signal } };
+      },
+    },
+  };
+}
 
 test('a write that hangs keeps nobody from a candidate that turns bad', async () => {
   await using world = aPlatform();

@@ -7,7 +7,7 @@ import { fenceConsumers, pauseRemainingMs, serverTimeMs, unfenceConsumers } from
 import { consumerPath, type QueueApp, streamName } from './names.ts';
 import type { ConsumerSeen, Fenced, LaneQueueSeen, WorkQueue } from './queue.ts';
 import { settledUpTo } from './seen.ts';
-import { readSources, writeSources } from './sources.ts';
+import { readClaim, readSources, writeClaim, writeSources } from './sources.ts';
 
 /** An answer older than the last one by this much is a replica's memory, not the state. */
 const staleMs = 2_000;
@@ -61,6 +61,14 @@ class JetStreamQueue implements WorkQueue, AsyncDisposable {
 
   async setSources(lane: Lane, sources: readonly Lane[], signal: AbortSignal): Promise<void> {
     await writeSources(this.#connection, { ...this.#app, lane, sources }, signal);
+  }
+
+  async claim(fence: number, signal: AbortSignal): Promise<void> {
+    await writeClaim(this.#connection, this.#app.app, fence, signal);
+  }
+
+  async claimed(signal: AbortSignal): Promise<number | undefined> {
+    return readClaim(this.#connection, this.#app.app, signal);
   }
 
   async fence(lane: Lane, forMs: number, signal: AbortSignal): Promise<Fenced> {

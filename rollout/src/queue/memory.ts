@@ -67,6 +67,7 @@ class InMemoryQueue implements MemoryQueue {
   readonly #now: () => Instant;
   readonly #lanes: PerLane<LaneState>;
   #reachable = true;
+  #claimed: number | undefined;
 
   constructor(workers: QueueServices, now: () => Instant) {
     this.#now = now;
@@ -92,6 +93,16 @@ class InMemoryQueue implements MemoryQueue {
 
   async setSources(lane: Lane, sources: readonly Lane[], signal: AbortSignal): Promise<void> {
     this.#reach(lane, signal).sources = [...sources];
+  }
+
+  async claim(fence: number, signal: AbortSignal): Promise<void> {
+    this.#reach('blue', signal);
+    this.#claimed = fence;
+  }
+
+  async claimed(signal: AbortSignal): Promise<number | undefined> {
+    this.#reach('blue', signal);
+    return this.#claimed;
   }
 
   async fence(lane: Lane, forMs: number, signal: AbortSignal): Promise<{ kind: 'fenced'; remainingMs: number }> {
@@ -124,15 +135,8 @@ class InMemoryQueue implements MemoryQueue {
   publish(lane: Lane, { id, subject }: MemoryRequest): void {
     const state = this.#lanes[lane];
     state.lastSeq += 1;
-    state.messages.push({
-      id,
-      subject,
-      seq: state.lastSeq,
-      at: this.#now(),
-      attempts: 0,
-      ackBefore: undefined,
-      dead: false,
-    });
+    const fresh = { attempts: 0, ackBefore: undefined, dead: false };
+    state.messages.push({ id, subject, seq: state.lastSeq, at: this.#now(), ...fresh });
   }
 
   take(lane: Lane, service: string): Delivery | undefined {

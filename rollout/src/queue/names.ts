@@ -44,6 +44,11 @@ export function sourcesSubject(app: string, lane: Lane | '*'): string {
   return `$KV.${bucket}.sources.${app}.${lane}`;
 }
 
+/** Subject under which whoever drives says so; the same rights as for the lists. */
+export function claimSubject(app: string): string {
+  return `$KV.${bucket}.sources.${app}.driver`;
+}
+
 export function deadLetterStream(app: string): string {
   return `dlq-${app}`;
 }

@@ -54,6 +54,14 @@ export function describeWorkQueue(name: string, open: () => Promise<QueueRig>): 
       throw new Error(`Not seen within 300 looks: ${last}`);
     }
 
+    test('who claimed it last is who drives', async () => {
+      expect(await rig.queue.claimed(signal)).toBe(undefined);
+      await rig.queue.claim(7, signal);
+      await rig.queue.claim(12, signal);
+      await rig.queue.claim(3, signal); // Of a journal that was made anew.
+      expect(await rig.queue.claimed(signal)).toBe(3);
+    });
+
     async function publish(lane: Lane, subject: string, ...ids: readonly string[]): Promise<void> {
       const before = await rig.queue.observe(lane, signal);
       for (const id of ids) await rig.publish(lane, { id, subject });

@@ -48,6 +48,10 @@ export interface WorkQueue {
   observe(lane: Lane, signal: AbortSignal): Promise<LaneQueueSeen>;
   /** Tells the workers of `lane` which lanes to pull from. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
   setSources(lane: Lane, sources: readonly Lane[], signal: AbortSignal): Promise<void>;
+  /** Says on the queue itself who drives, by the fence of the journal's head: the last one to say so does. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+  claim(fence: number, signal: AbortSignal): Promise<void>;
+  /** What was claimed last; `undefined`: nothing yet. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+  claimed(signal: AbortSignal): Promise<number | undefined>;
   /** Nobody gets a message of this lane for `forMs` from now. Renewal moves the end. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
   fence(lane: Lane, forMs: number, signal: AbortSignal): Promise<Fenced>;
   /** Lets deliveries go on within 100 ms. @throws {HeadgateError} `QUEUE_UNREACHABLE` */

@@ -3,7 +3,7 @@ import { HeadgateError } from '../errors.ts';
 import type { Lane } from '../lane.ts';
 import { parseAnswer, refusal } from './api.ts';
 import type { Connection } from './connection.ts';
-import { bucketStream, laneOfStream, type QueueApp, sourcesSubject, streamName } from './names.ts';
+import { bucketStream, claimSubject, laneOfStream, type QueueApp, sourcesSubject, streamName } from './names.ts';
 
 /** The source list of a lane: which streams its workers pull from, in the key-value bucket that they watch. */
 
@@ -40,14 +40,25 @@ export async function writeSources(
   throw refusal(`a put of ${subject}`, `changed by somebody else ${triesMax} times`, conflict);
 }
 
-/** `false`: somebody else was faster. */
+/** The fence of whoever drives, beside the lists. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+export async function writeClaim(connection: Connection, app: string, fence: number, signal: AbortSignal) {
+  await put(connection, { subject: claimSubject(app), text: String(fence) }, signal);
+}
+
+/** `undefined`: nobody has claimed it. @throws {HeadgateError} `QUEUE_UNREACHABLE` */
+export async function readClaim(connection: Connection, app: string, signal: AbortSignal): Promise<number | undefined> {
+  const { text } = await readEntry(connection, claimSubject(app), signal);
+  return text === undefined ? undefined : Number(text);
+}
+
+/** `after`: only over that version. `false`: somebody else was faster. */
 async function put(
   connection: Connection,
-  { subject, text, after }: { subject: string; text: string; after: number },
+  { subject, text, after }: { subject: string; text: string; after?: number },
   signal: AbortSignal,
 ): Promise<boolean> {
   const expected = headers();
-  expected.set('Nats-Expected-Last-Subject-Sequence', String(after));
+  if (after !== undefined) expected.set('Nats-Expected-Last-Subject-Sequence', String(after));
   const ack = parseAnswer(subject, (await connection.request(subject, text, signal, expected)).string());
   if (ack.kind === 'given') return true;
   if (ack.code === conflict) return false;

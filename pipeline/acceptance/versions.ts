@@ -93,6 +93,7 @@ const versions: Readonly<Record<string, readonly Edit[]>> = {
   'answers 500': [{ ...answers, replace: fails }],
   'answers 500 after 15 s': [{ ...answers, replace: late(fails) }],
   'answers 500 after 25 s': [{ ...answers, replace: late(fails).replace('15', '25') }],
+  'answers 500 after 40 s': [{ ...answers, replace: late(fails).replace('15', '40') }],
   'answers 404': [{ ...answers, replace: fails.replace('500', '404') }],
   'answers 404, b': [{ ...answers, replace: fails.replace('500', '404').replace('broken', 'broken b') }],
   'answers 404, c': [{ ...answers, replace: fails.replace('500', '404').replace('broken', 'broken c') }],
@@ -115,7 +116,9 @@ export function openVersions(repository: string, folder: string, cache: string, 
   const built = new Map<string, Promise<string>>();
   const build = async (service: string, name: string): Promise<string> => {
     const workspace = join(folder, name.replaceAll(' ', '-'));
-    await makeVersion(repository, workspace, versions[name] ?? []);
+    const edits = versions[name];
+    if (edits === undefined) throw new RangeError(`There is no version that is called "${name}"`);
+    await makeVersion(repository, workspace, edits);
     const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(cache, 'base') }) });
     const signal = AbortSignal.timeout(60_000);
     const layout = join(workspace, 'out', service);

@@ -33,6 +33,7 @@ export { environmentOf } from './platform/environment.ts';
 export { type KubeClient, type KubeObject, openKubeClient } from './platform/kubernetes/client.ts';
 export type { Entrance, Frontend } from './platform/kubernetes/cluster-objects.ts';
 export { forwardService } from './platform/kubernetes/forward-service.ts';
+export { type LaneChange, planLanes } from './platform/kubernetes/lanes.ts';
 export {
   ensureSupervisor,
   findSupervisor,

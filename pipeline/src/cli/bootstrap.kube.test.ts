@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { openKubeClient } from '../../../rollout/src/platform/kubernetes/client.ts';
+import { bindRole, kubeconfigAs } from '../../../rollout/src/platform/kubernetes/cluster.rig.ts';
 import { aClusterShell, readCluster, repository } from './cluster.rig.ts';
 
 // A control plane alone has none.
@@ -88,6 +90,31 @@ describe('headgate bootstrap', () => {
     expect(restored).toBe('3-10');
     expect([held.out, await bounds()]).toEqual(['all is there\n', '7-10']);
     expect((await app.kubectl(['get', 'poddisruptionbudgets', '-o', 'name'])).trim().split('\n')).toHaveLength(2);
+  });
+
+  test('is due, as who may only release is told, once its objects are not as the manifests say', async () => {
+    await using app = await aClusterShell(plain('gateway-api'));
+    await app.run('bootstrap', ...gateway);
+    using admin = openKubeClient({ kubeconfig: app.kubeconfig, namespace: app.namespace });
+    await bindRole(admin, 'headgate-ratings-releaser', 'releaser');
+    await using config = await kubeconfigAs(app.namespace, 'releaser');
+    process.env['HEADGATE_KUBECONFIG'] = config.path;
+    // Ends before it asks for anything: headgate.yaml has no such service.
+    const release = () => app.run('release', `other=shop/other@sha256:${'0'.repeat(64)}`, '--reason', 'x');
+
+    const before = await release();
+    const file = join(app.cwd, 'services/proxy/deploy/base/autoscaler.yaml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('maxReplicas: 10', 'maxReplicas: 12'));
+    await app.kubectl(['delete', 'networkpolicy/ratings-green-proxy']);
+    const after = await release();
+
+    expect([before.code, before.err]).toEqual([64, expect.not.stringContaining('bootstrap')]);
+    expect([after.code, after.err]).toEqual([
+      64,
+      expect.stringContaining(
+        '`headgate bootstrap` is due: no release changes what is not as the manifests say: HorizontalPodAutoscaler ratings-blue-proxy, NetworkPolicy ratings-green-proxy, HorizontalPodAutoscaler ratings-green-proxy\n',
+      ),
+    ]);
   });
 
   test('refuses manifests that both lanes cannot have, and makes nothing', async () => {

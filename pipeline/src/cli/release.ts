@@ -1,9 +1,10 @@
 import { HeadgateError } from '@headgate/rollout';
 import { releaseImages } from '../deploy/revise.ts';
+import { readBootstrapDue } from '../deploy/standing.ts';
 import { renderTemplate } from '../deploy/template.ts';
 import { appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { conclude, handsFor, presenter } from './present.ts';
-import { flag, type Subcommand, text } from './shell.ts';
+import { flag, paint, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '<service>=<host/name@sha256:…> … --reason <text>',
@@ -22,7 +23,10 @@ export const command: Subcommand = {
   async run(call, shell) {
     const app = await openApp(call, shell);
     const images = Object.fromEntries(call.positionals.map(parsePair));
-    const template = await renderTemplate(app.spec, { root: app.folder, env: shell.env }, shell.signal);
+    const rendering = { root: app.folder, env: shell.env };
+    const template = await renderTemplate(app.spec, rendering, shell.signal);
+    const due = await readBootstrapDue(app.spec, rendering, shell.signal);
+    if (due !== undefined) shell.err(`${paint(shell, 'yellow', due)}\n`);
     await (await openHostOf(app, shell)).begin();
     await using ports = await openPorts(app, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));

@@ -49,6 +49,7 @@ async function aDelivery(env: Readonly<Record<string, string>> = {}) {
   const releaser = {
     observe: async () => ({ kind: 'absent', revision, diff: 'release it' }) as const,
     release: async () => void releases.push(revision),
+    bootstrapDue: async () => undefined,
   };
   const deliver = (asked: Partial<Asking> = {}, secrets: Readonly<Record<string, string>> = {}) => {
     const asking = {

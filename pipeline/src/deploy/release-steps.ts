@@ -27,6 +27,8 @@ export interface Releaser {
   observe(images: Readonly<Record<string, string>>, stage: Stage, signal: AbortSignal): Promise<RevisionSeen>;
   /** @throws {HeadgateError} `ROLLED_BACK`, `UPDATE_FAILED`, `ROLLBACK_FAILED`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
   release(images: Readonly<Record<string, string>>, told: Listener, signal: AbortSignal): Promise<void>;
+  /** Tells in a line what a release of this commit does not bring, as bootstrap does; `undefined`: nothing. */
+  bootstrapDue(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** What publish gave: it is the first of the needs of all that comes after it. */
@@ -92,8 +94,12 @@ export function releaseStep(
     needs: [publish, ...after],
     // The engine has deadlines of its own, and another release may come first.
     timeoutMs: Number.POSITIVE_INFINITY,
-    observe: async ({ out, signal }) => {
-      const seen = await releaser.observe(imagesOf(out), id, signal);
+    observe: async ({ out, annotate, signal }) => {
+      const [seen, due] = await Promise.all([
+        releaser.observe(imagesOf(out), id, signal),
+        releaser.bootstrapDue(signal),
+      ]);
+      if (due !== undefined) annotate({ level: 'warning', message: due });
       return seen.kind === 'absent' ? seen : { kind: 'done', values: undefined };
     },
     run: ({ out, log, gate, signal }) => releaser.release(imagesOf(out), { log, gate }, signal),

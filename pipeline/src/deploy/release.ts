@@ -22,6 +22,7 @@ import type { Rendering } from './manifests.ts';
 import { byAnsible } from './playbook.ts';
 import type { Releaser, RevisionSeen, Stage } from './release-steps.ts';
 import { completeRevision, releaseImages, revise } from './revise.ts';
+import { readBootstrapDue } from './standing.ts';
 import { renderTemplate } from './template.ts';
 
 export type Releasing = Rendering & {
@@ -48,6 +49,7 @@ export const ownReason = 'a run of deliver';
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   return {
     observe: (images, stage, signal) => observeRelease(hands.ports.journal, releasing, { images, stage }, signal),
+    bootstrapDue: (signal) => readBootstrapDue(releasing.spec, releasing, signal),
     async release(images, { log, gate }, signal) {
       const own = { ...hands, say: log, signal: firstOf([hands.signal, signal]) };
       const handled = await carryOut(own, releasing, images);

@@ -97,6 +97,7 @@ test('the first of two merges goes on to its release after the second has entere
       return released.length > 0 ? { kind: 'live', revision } : { kind: 'absent', revision, diff: 'release it' };
     },
     release: async ({ web }) => void released.push(String(web)),
+    bootstrapDue: async () => undefined,
   };
   const outputs = { values: { parse: (value: unknown) => value as ReturnType<typeof images> } };
   const published = step('publish', { kind: 'pure', outputs, run: async () => images('a') });

@@ -106,6 +106,9 @@ const viewing: readonly Rule[] = [
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: see },
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: see },
   { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: see },
+  // Of each the name is known: whether bootstrap is due.
+  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['get'] },
+  { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get'] },
 ];
 
 /** Objects by name alone: no other ConfigMap and no other route. */
@@ -145,8 +148,6 @@ function driving({ app, route }: AppObjects): readonly Rule[] {
     },
     { apiGroups: ['apps'], resources: ['deployments'], verbs: make },
     { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['update'] },
-    { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['get'] },
-    { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['get'] },
     ...routing(route),
     { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },

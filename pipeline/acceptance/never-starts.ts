@@ -1,5 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { digestOf, mediaTypes } from '../src/image/layout.ts';
+import { getDocument, parsePinned, putDocument } from '../src/registry/client.ts';
+import { parseRepository } from '../src/registry/http.ts';
 import { objectsOf } from './cluster/objects.ts';
 import { type ClusterStage, openClusterStage } from './cluster/stage.ts';
 import { checkOutside } from './outside.ts';
@@ -12,9 +15,9 @@ const nobody = `sha256:${'0'.repeat(64)}`;
 /** What a candidate dies of before it gets weight, and the reason that Headgate must name. */
 const cases: readonly Case[] = [
   {
-    what: 'an image that nobody has',
+    what: 'an image that no node can pull',
     reason: 'image',
-    images: (good) => good.map((one) => one.replace(/(?<=^rating=.*@).*$/, nobody)),
+    images: (good) => Promise.all(good.map((one) => (one.startsWith('rating=') ? elsewhere(one) : one))),
   },
   { what: 'a crash loop', reason: 'crash', version: 'exits at its start', says: 'started' },
   { what: 'never ready', reason: 'probe', version: 'is never ready' },
@@ -28,7 +31,7 @@ type Case = {
   readonly version?: string;
   /** The event that its log ends with. */
   readonly says?: string;
-  readonly images?: (good: readonly string[]) => readonly string[];
+  readonly images?: (good: readonly string[]) => Promise<readonly string[]>;
   /** What is wrong around it, while it starts. */
   readonly around?: (stage: ClusterStage, act: () => Promise<void>) => Promise<void>;
 };
@@ -42,6 +45,7 @@ export async function neverStarts(report: Report): Promise<void> {
   await releaseFirst(stage, report);
   const load = stage.load(50);
   const before = await objectsOf(stage, (await stage.head()).live);
+  await nobodyHas(stage, report);
   for (const one of cases) {
     await (one.around ?? plainly)(stage, () => trial(stage, one, report));
   }
@@ -54,12 +58,35 @@ export async function neverStarts(report: Report): Promise<void> {
   await checkOutside({ ...stage, load }, report);
 }
 
+/** What the registry has not begins nothing. */
+async function nobodyHas(stage: ClusterStage, report: Report): Promise<void> {
+  const wanted = (await stage.images('v2')).map((one) => one.replace(/(?<=^rating=.*@).*$/, nobody));
+  const { code, err } = await stage.run('release', ...wanted, '--reason', 'nobody has it');
+  const { release } = await stage.head();
+  const isRefused = code === 12 && err.includes(nobody) && release?.id === 1;
+  report.check('an image that nobody has is refused, and no release begins', isRefused, `${code}: ${err}`);
+}
+
+/** The same for other machines alone: an index without the nodes' platform. */
+async function elsewhere(pair: string): Promise<string> {
+  const { repository, digest } = parsePinned(pair.slice('rating='.length));
+  const address = parseRepository(repository);
+  const signal = AbortSignal.timeout(10_000);
+  const image = await getDocument(address, digest, mediaTypes.manifest, signal);
+  const platform = { os: 'linux', architecture: 's390x' };
+  const manifests = [{ mediaType: mediaTypes.manifest, digest, size: image?.length ?? 0, platform }];
+  const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
+  const name = digestOf(body);
+  await putDocument(address, { name, mediaType: mediaTypes.index, body }, signal);
+  return `rating=${repository}@${name}`;
+}
+
 async function trial(
   stage: ClusterStage,
-  { what, reason, version = 'v2', says, images = (good) => good }: Case,
+  { what, reason, version = 'v2', says, images = async (good) => good }: Case,
   report: Report,
 ): Promise<void> {
-  const wanted = images(await stage.images(version));
+  const wanted = await images(await stage.images(version));
   const { code, out } = await stage.run('release', ...wanted, '--insist', '--reason', what);
   const { decisions, history, release } = await stage.head();
   const own = decisions.filter((one) => one.release === release?.id);

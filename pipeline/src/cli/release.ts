@@ -2,6 +2,8 @@ import { HeadgateError } from '@headgate/rollout';
 import { releaseImages } from '../deploy/revise.ts';
 import { readBootstrapDue } from '../deploy/standing.ts';
 import { renderTemplate } from '../deploy/template.ts';
+import { requireFit } from '../image/fit.ts';
+import { platform } from '../image/layout.ts';
 import { appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { conclude, handsFor, presenter } from './present.ts';
 import { flag, paint, type Subcommand, text } from './shell.ts';
@@ -30,6 +32,7 @@ export const command: Subcommand = {
     await (await openHostOf(app, shell)).begin();
     await using ports = await openPorts(app, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
+    await requireFit(images, app.spec.kubernetes === undefined ? platform() : undefined, shell.signal);
     const handled = await releaseImages(hands, images, {
       commit: undefined,
       template,

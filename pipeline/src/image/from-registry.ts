@@ -10,11 +10,11 @@ import type { Layer } from './layer.ts';
 import { type Descriptor, digestOf, mediaTypes, type Platform, platform } from './layout.ts';
 
 /** What Docker calls the same things. */
-const indexTypes = [mediaTypes.index, 'application/vnd.docker.distribution.manifest.list.v2+json'];
-const manifestTypes = [mediaTypes.manifest, 'application/vnd.docker.distribution.manifest.v2+json'];
+export const indexTypes = [mediaTypes.index, 'application/vnd.docker.distribution.manifest.list.v2+json'];
+export const manifestTypes = [mediaTypes.manifest, 'application/vnd.docker.distribution.manifest.v2+json'];
 const layerTypes = [mediaTypes.layer, 'application/vnd.docker.image.rootfs.diff.tar.gzip'];
 
-type Document = {
+export type Document = {
   readonly mediaType?: string;
   readonly manifests?: readonly (Descriptor & { readonly platform?: { architecture: string; os: string } })[];
   readonly config?: Descriptor;

@@ -23,7 +23,7 @@ export const command: Subcommand = {
   async run(call, shell) {
     const app = await openApp(call, shell);
     const findings = [
-      ...checkMachine(app.spec, await lookAtMachine(app.folder, shell.env)),
+      ...checkMachine(app.spec, await lookAtMachine(app.folder, app.spec, shell.env)),
       ...(await ofRegistry(app, shell)),
       ...(await ofCluster(app, shell)),
     ];

@@ -1,5 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { parseSpec, type Spec } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
 import { checkMachine, lookAtMachine, type MachineFacts } from './machine.ts';
@@ -22,6 +26,8 @@ const whole: MachineFacts = {
   writable: true,
   utf8: true,
   docker: true,
+  unboxed: undefined,
+  buildah: true,
   builder: 'docker',
   set: new Set(['HEADGATE_REGISTRY', 'HEADGATE_VERIFY_KEY']),
 };
@@ -40,6 +46,22 @@ test.each<{ lacks: Partial<MachineFacts>; more?: string; kind?: 'hint'; said: st
     said: 'lacks haproxy, bubblewrap',
     cure: 'apt-get install -y haproxy bubblewrap',
   },
+  {
+    lacks: { packages: ['haproxy', 'bubblewrap', 'docker-registry'] },
+    more: kubernetes,
+    kind: 'hint',
+    said: 'tests no image before a release, and lacks bubblewrap, docker-registry',
+    cure: 'apt-get install -y bubblewrap docker-registry',
+  },
+  { lacks: { unboxed: 'No permissions' }, said: 'and lanes run: current value is "No permissions"', cure: 'sysctl -w' },
+  {
+    lacks: { unboxed: 'No permissions' },
+    more: kubernetes,
+    kind: 'hint',
+    said: 'images are tested: current value is "No permissions"',
+    cure: 'sysctl -w',
+  },
+  { lacks: { builder: 'buildah', buildah: false }, said: 'must have buildah', cure: 'apt-get install -y buildah' },
   { lacks: { docker: false }, said: 'network "bridge"', cure: 'docker network inspect bridge' },
   { lacks: { writable: false }, said: 'must be able to write', cure: 'right' },
   {
@@ -70,7 +92,7 @@ test('checkMachine() asks for the locale of Ansible where that is used, and for 
       cure: expect.stringContaining('localedef'),
     }),
   ]);
-  expect(checkMachine(spec(), { ...whole, utf8: false, docker: false, builder: 'oci' })).toEqual([]);
+  expect(checkMachine(spec(), { ...whole, utf8: false, docker: false, buildah: false, builder: 'oci' })).toEqual([]);
 });
 
 test('checkMachine() asks for kubectl for what stands around the lanes alone', () => {
@@ -88,7 +110,7 @@ test('checkMachine() asks for no kubectl on one machine, and for no local server
 });
 
 test('lookAtMachine() finds nothing on an empty PATH, and what may not be written', async () => {
-  const seen = await lookAtMachine('/nowhere', { PATH: '', HEADGATE_REGISTRY: '' });
+  const seen = await lookAtMachine('/nowhere', spec(), { PATH: '', HEADGATE_REGISTRY: '' });
 
   expect(seen).toMatchObject({ node: process.versions.node, kubectl: false, writable: false, set: new Set() });
 });
@@ -108,3 +130,35 @@ test('checkMachine() asks for Ansible where live is changed in place, and there 
     },
   ]);
 });
+
+test('lookAtMachine() starts Python for an app whose live lane Ansible changes in place, and for no other', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-doctor-'));
+  const python = join(folder, 'python3');
+  await writeFile(python, `#!/bin/sh\necho asked >> ${folder}/asked\n`, { mode: 0o755 });
+  const canary = spec(kubernetes);
+  const rolling: Spec = { ...canary, release: { ...canary.release, strategy: 'rolling' } };
+  const asked = () => existsSync(join(folder, 'asked'));
+
+  await lookAtMachine(folder, canary, { PATH: folder });
+  expect(asked()).toBe(false);
+  await lookAtMachine(folder, rolling, { PATH: folder });
+  expect(asked()).toBe(true);
+  await rm(folder, { recursive: true });
+});
+
+test('lookAtMachine() knows whether this kernel lets bubblewrap make namespaces, by its own words', async () => {
+  const env = { PATH: process.env['PATH'] };
+  expect((await lookAtMachine('/nowhere', spec(), env)).unboxed).toBeUndefined();
+
+  // None is left to whoever has used up its number of them.
+  const words = await promisify(execFile)('bwrap', [
+    ...['--dev-bind', '/', '/', '--unshare-user', '--disable-userns'],
+    ...['--', process.execPath, '--import', 'tsx', '--conditions=source', '--input-type=module', '-e', nested],
+  ]);
+  expect(words.stdout).toMatch(/^bwrap: .*namespace/);
+});
+
+const nested = `
+  import { lookAtMachine } from '${join(import.meta.dirname, 'machine.ts')}';
+  console.log((await lookAtMachine('/nowhere', { release: {} }, process.env)).unboxed);
+`;

@@ -11,16 +11,19 @@ export type MachineFacts = {
   readonly node: string;
   readonly git: boolean;
   readonly kubectl: boolean;
-  /** Whether Ansible is there, or can be made by Python. */
+  /** Whether Ansible is there, or can be made by Python; so it is where nothing is done by it. */
   readonly ansible: boolean;
-  /** Debian packages of servers of the local platform that are not there. */
+  /** Debian packages of the servers and tools that lanes and tests of images run in, and that are not there. */
   readonly packages: readonly string[];
+  /** What bubblewrap says that may make no box here; `undefined`: it may, or is not there. */
+  readonly unboxed: string | undefined;
   /** Whether this user may write beside headgate.yaml. */
   readonly writable: boolean;
-  /** Whether there is the locale that Ansible is run in. */
+  /** Whether there is the locale that Ansible is run in; as `ansible`. */
   readonly utf8: boolean;
-  /** Whether a docker daemon answers that has its usual network. */
+  /** Whether a docker daemon answers that has its usual network; so it does where it is not asked to build. */
   readonly docker: boolean;
+  readonly buildah: boolean;
   /** What puts images together. */
   readonly builder: string;
   /** Variables that have a value. */
@@ -29,7 +32,14 @@ export type MachineFacts = {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export async function lookAtMachine(folder: string, env: Env): Promise<MachineFacts> {
+/** What the app does not use is not looked for, unless that costs nothing. */
+export async function lookAtMachine(
+  folder: string,
+  { release: { strategy } }: Pick<Spec, 'release'>,
+  env: Env,
+): Promise<MachineFacts> {
+  const rolls = strategy === 'rolling';
+  const builder = env['HEADGATE_BUILDER'] || 'oci';
   const may = await access(folder, constants.W_OK).then(
     () => true,
     () => false,
@@ -39,14 +49,17 @@ export async function lookAtMachine(folder: string, env: Env): Promise<MachineFa
     git: onPath('git', env) !== undefined,
     kubectl: onPath('kubectl', env) !== undefined,
     ansible:
+      !rolls ||
       onPath('ansible-playbook', env) !== undefined ||
       (await answerOf('python3', ['-c', 'import ensurepip, venv'], env)) !== undefined,
     packages: missingPackages(env),
+    unboxed: await unboxed(env),
     writable: may,
     // Where nobody can say which there are, there is no reason to complain.
-    utf8: /^C\.utf-?8$/im.test((await answerOf('locale', ['-a'], env)) ?? 'C.utf8'),
-    docker: (await answerOf('docker', ['network', 'inspect', 'bridge'], env)) !== undefined,
-    builder: env['HEADGATE_BUILDER'] || 'oci',
+    utf8: !rolls || /^C\.utf-?8$/im.test((await answerOf('locale', ['-a'], env)) ?? 'C.utf8'),
+    docker: builder !== 'docker' || (await answerOf('docker', ['network', 'inspect', 'bridge'], env)) !== undefined,
+    buildah: onPath('buildah', env) !== undefined,
+    builder,
     set: new Set(Object.keys(env).filter((name) => (env[name] ?? '') !== '')),
   };
 }
@@ -61,10 +74,24 @@ async function answerOf(program: string, words: readonly string[], env: Env): Pr
   );
 }
 
+/** Asked as a lane's process is started: with a namespace of users and of processes of its own. */
+async function unboxed(env: Env): Promise<string | undefined> {
+  const bwrap = env['HEADGATE_BWRAP'] || onPath('bwrap', env);
+  if (bwrap === undefined) return undefined;
+  const box = ['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '--unshare-user', '--unshare-pid'];
+  return await promisify(execFile)(bwrap, [...box, '--', 'true'], { env: { ...env }, timeout: answerMaxMs }).then(
+    () => undefined,
+    ({ stderr, message }: Error & { stderr?: string }) => stderr?.trim() || message,
+  );
+}
+
 const about = 'this machine';
 
+/** Packages without which no image can be tested; the other ones are for the lanes of one machine. */
+const testing: ReadonlySet<string> = new Set(['bubblewrap', 'docker-registry']);
+
 export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[] {
-  const { packages, set } = facts;
+  const { set } = facts;
   const isLocal = spec.kubernetes === undefined;
   return [
     ...when(
@@ -76,14 +103,7 @@ export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[
       ),
     ),
     ...checkTools(spec, facts),
-    ...when(
-      isLocal && packages.length > 0,
-      missing(
-        about,
-        `must have the servers of the local platform, and lacks ${packages.join(', ')}`,
-        `apt-get install -y ${packages.join(' ')}`,
-      ),
-    ),
+    ...checkServers(isLocal, facts),
     ...when(
       !facts.writable,
       missing(
@@ -106,6 +126,27 @@ export function checkMachine(spec: Spec, facts: MachineFacts): readonly Finding[
         about,
         'releases images that nobody has signed, as HEADGATE_VERIFY_KEY is not set',
         'set it to the public half of the key that CI signs with',
+      ),
+    ),
+  ];
+}
+
+/** On a cluster only the machine that builds needs them, which may be another one. */
+function checkServers(isLocal: boolean, { packages, unboxed: words }: MachineFacts): readonly Finding[] {
+  const lacking = packages.filter((name) => isLocal || testing.has(name));
+  const tell = isLocal ? missing : hint;
+  const what = isLocal ? 'must have the servers of the local platform' : 'tests no image before a release';
+  return [
+    ...when(
+      lacking.length > 0,
+      tell(about, `${what}, and lacks ${lacking.join(', ')}`, `apt-get install -y ${lacking.join(' ')}`),
+    ),
+    ...when(
+      words !== undefined,
+      tell(
+        about,
+        `must let bubblewrap make namespaces of users and processes, in which images are tested${isLocal ? ' and lanes run' : ''}: current value is "${words}"`,
+        'as root `sysctl -w kernel.unprivileged_userns_clone=1` or, on Ubuntu, `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; a container needs `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`',
       ),
     ),
   ];
@@ -150,6 +191,14 @@ function checkTools(spec: Spec, facts: MachineFacts): readonly Finding[] {
         about,
         'must have a docker daemon that answers and has its network "bridge", as HEADGATE_BUILDER is docker',
         'start it, give this user the right to it (`docker network inspect bridge` says what is wrong), or unset HEADGATE_BUILDER',
+      ),
+    ),
+    ...when(
+      facts.builder === 'buildah' && !facts.buildah,
+      missing(
+        about,
+        'must have buildah, as HEADGATE_BUILDER is buildah',
+        'apt-get install -y buildah, or unset HEADGATE_BUILDER',
       ),
     ),
   ];

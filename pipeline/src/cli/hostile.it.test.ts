@@ -152,18 +152,22 @@ const everywhere = [
   'api',
   '.headgate/fingerprints.json',
   '.headgate/runs/<run>/journal.jsonl',
-  'out/junit/pipeline.xml',
   'out/logs/check.log',
   'out/metrics.prom',
   'out/run.json',
   ...runnerFiles.map((name) => `out/runner/${name}`),
 ];
+const junit = 'out/junit/pipeline.xml';
 const elsewhere = [...everywhere, 'out/outputs.json', 'out/summary.md'];
 
 describe.each([
-  { host: 'github', env: { GITHUB_ACTIONS: 'true' }, sinks: [...everywhere, 'out/build.txt'] },
-  { host: 'jenkins', env: { JENKINS_URL: 'http://jenkins.example/' }, sinks: [...elsewhere, 'out/build.txt'] },
-  { host: 'local', env: {}, sinks: elsewhere },
+  { host: 'github', env: { GITHUB_ACTIONS: 'true' }, sinks: [...everywhere, junit, 'out/build.txt'] },
+  {
+    host: 'jenkins',
+    env: { JENKINS_URL: 'http://jenkins.example/' },
+    sinks: [...elsewhere, 'out/junit/pipeline-check.xml', 'out/build.txt'],
+  },
+  { host: 'local', env: {}, sinks: [...elsewhere, junit] },
 ])('hostile output of a step on $host', ({ host, env, sinks }) => {
   let failed: Sinks;
   let passed: Sinks;

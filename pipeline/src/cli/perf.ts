@@ -29,7 +29,7 @@ export const command: Subcommand = {
     await host.begin();
     await using ports = await openPorts(app, shell);
     const teller = { app, host, shell };
-    const { reporters, record } = reportersOf(teller, json);
+    const { reporters, record } = reportersOf(teller, { target: 'perf', json });
     const result = await deliver(delivery, 'perf', { ports, emit: presenter(shell, json), reporters }, shell);
     // Another name than that of the delivery's own gate, which this neither confirms nor refutes.
     const run = {

@@ -82,7 +82,7 @@ export const command: Subcommand = {
     const isHere = target === 'check' || target === 'images';
     await using ports = isHere ? undefined : await openPorts(app, shell);
     const teller = { app, host, shell };
-    const { reporters, record } = reportersOf(teller, json);
+    const { reporters, record } = reportersOf(teller, { target, json });
     const result = await deliver(delivery, target, { ports, emit: presenter(shell, json), reporters }, shell);
     await tellRun({ target, what: target, record: record(), result, ended, begun }, teller);
     return result.exitCode;

@@ -28,16 +28,22 @@ export type EndedRun = {
 type Teller = { readonly app: App; readonly host: CiHost; readonly shell: Shell };
 
 /** For the person or the host, for files, and for what is told in the end: `record()` has all of it then. */
-export function reportersOf({ app, host, shell }: Teller, json: boolean) {
+export function reportersOf({ app, host, shell }: Teller, { target, json }: { target: Target; json: boolean }) {
   let record: RunRecord | undefined;
   const reporters = [
     json ? jsonReporter(shell.out) : host.reporter(),
-    filesReporter(join(app.folder, 'out')),
+    filesReporter(join(app.folder, 'out'), junitName(target, { app, host })),
     recordReporter((whole) => {
       record = whole;
     }),
   ];
   return { reporters, record: () => record };
+}
+
+/** A build of Jenkins has a run for each stage, and reads the reports of all at its end; elsewhere a job has one. */
+function junitName(target: Target, { app: { environment }, host: { kind } }: Pick<Teller, 'app' | 'host'>): string {
+  const own = kind === 'jenkins' ? [target, ...(environment === undefined ? [] : [environment])] : [];
+  return ['pipeline', ...own].join('-');
 }
 
 /** Tells all who asked to hear of it. */

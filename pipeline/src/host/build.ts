@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** As the reports of a run and of Ansible's deploy.yml are called. Reports of others beside them are none of ours. */
-const ownJunit = /^(pipeline|deploy-[\d.]+)\.xml$/;
+/** As the reports of runs and of Ansible's deploy.yml are called. Reports of others beside them are none of ours. */
+const ownJunit = /^(pipeline(-.+)?|deploy-[\d.]+)\.xml$/;
 
 /**
  * Takes out of `out/` what another build has left: values, a summary and JUnit that would be taken for those of this one.

@@ -91,7 +91,7 @@ describe('begin()', () => {
     await host.begin();
     await host.output({ [name]: name });
     await host.summarize(`${name}\n`);
-    for (const file of ['pipeline.xml', `deploy-${name.length}.25.xml`])
+    for (const file of [kind === 'jenkins' ? `pipeline-${name}.xml` : 'pipeline.xml', `deploy-${name.length}.25.xml`])
       await writeFile(join(root, 'out/junit', file), '');
   }
 
@@ -114,7 +114,12 @@ describe('begin()', () => {
     const { outputs, summary } = await aHost('jenkins', seventh, root);
 
     expect([await outputs(), await summary()]).toEqual([{ check: 'check', images: 'images' }, 'check\nimages\n']);
-    expect((await junit()).sort()).toEqual(['deploy-5.25.xml', 'deploy-6.25.xml', 'pipeline.xml']);
+    expect((await junit()).sort()).toEqual([
+      'deploy-5.25.xml',
+      'deploy-6.25.xml',
+      'pipeline-check.xml',
+      'pipeline-images.xml',
+    ]);
     // A command that begins nothing, such as status --report, may be the first of its build.
     await (await aHost('jenkins', { ...seventh, BUILD_NUMBER: '8' }, root)).host.summarize('status\n');
     expect([await summary(), await junit()]).toEqual(['status\n', []]);

@@ -8,12 +8,12 @@ import type { Reporter } from './report.ts';
 /** Raised when a reader of `run.json` would have to change. */
 const schemaVersion = 1;
 
-/** `out/run.json`, `out/metrics.prom` and `out/junit/pipeline.xml`, the same on every host. `out` is the absolute folder. */
-export function filesReporter(out: string): Reporter {
+/** `out/run.json`, `out/metrics.prom` and `out/junit/<junit>.xml`. `out` is the absolute folder. */
+export function filesReporter(out: string, junit = 'pipeline'): Reporter {
   return recordReporter((record) => {
     writeWhole(join(out, 'run.json'), `${JSON.stringify(runJson(record), undefined, 2)}\n`);
     writeWhole(join(out, 'metrics.prom'), metricsOfRun(record));
-    writeWhole(join(out, 'junit', 'pipeline.xml'), junitOf(record));
+    writeWhole(join(out, 'junit', `${junit}.xml`), junitOf(record));
   });
 }
 

@@ -40,7 +40,7 @@ async function unfit(image: string, where: Platform | undefined, signal: AbortSi
 }
 
 /** The rule that it breaks, and how. */
-export function unfitFor({ manifests, config, mediaType }: Document, where: Platform | undefined): string | undefined {
+function unfitFor({ manifests, config, mediaType }: Document, where: Platform | undefined): string | undefined {
   if (manifests === undefined) {
     const type = config?.mediaType ?? mediaType ?? 'absent';
     return configTypes.includes(type) ? undefined : `its config must be that of an image: current value is "${type}"`;

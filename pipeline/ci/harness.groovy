@@ -118,6 +118,8 @@ class Steps {
     return null
   }
 
+  String readFile(String path) { onAgent(); new File(harness.workspace, path).text }
+
   /** What Jenkins itself does in the workspace. */
   private String run(String script) {
     def (code, output) = start('-e', script)

@@ -40,7 +40,7 @@ withGroovy('the Jenkinsfile, run by Groovy 2.4 with a real shell', () => {
   afterEach(() => rm(root, { recursive: true, force: true }));
 
   /** A program in the place of Headgate that writes down how it was called, leaves a report, and ends as it is told to. */
-  async function headgate(exits: Readonly<Record<string, number>>): Promise<void> {
+  async function headgate(exits: Readonly<Record<string, number>>, outcome = 'done'): Promise<void> {
     const program = `#!/usr/bin/env node
 const { execFileSync } = require('node:child_process');
 const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
@@ -52,6 +52,7 @@ const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).
 appendFileSync('calls.jsonl', JSON.stringify({ args, secrets, approver, commit }) + '\\n');
 mkdirSync('out/junit', { recursive: true });
 writeFileSync(\`out/junit/pipeline-\${args[1]}.xml\`, '<testsuites/>');
+writeFileSync('out/outputs.json', JSON.stringify({ outcome: ${JSON.stringify(outcome)} }, undefined, 2));
 process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
 `;
     await writeFile(join(workspace, 'package.json'), '{}');
@@ -92,6 +93,15 @@ process.exit(${JSON.stringify(exits)}[args[1]] ?? 0);
     expect(kinds.indexOf('input')).toBeLessThan(kinds.indexOf('milestone'));
     expect(kinds.indexOf('milestone')).toBeLessThan(kinds.lastIndexOf('checkout'));
     expect(of('stage').find(({ stage }) => stage === 'Approve')).toMatchObject({ agent: false });
+  });
+
+  test('superseded in staging it goes no further, asks nobody, and is a success', async () => {
+    await headgate({}, 'superseded');
+
+    const { result, calls, of } = await play();
+
+    expect([result, of('input')]).toEqual(['SUCCESS', []]);
+    expect(calls.map(({ args }) => args[1])).toEqual(['check', 'images', 'publish', 'staging']);
   });
 
   test('delivers the commit that it asked about, whatever is merged while somebody thinks it over', async () => {

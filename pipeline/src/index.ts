@@ -9,7 +9,7 @@ export { defineDelivery, deliverySteps, stepsOf, targets } from './deploy/delive
 export { checkStep, imageBuild, imageTest, publishStep } from './deploy/image-steps.ts';
 export { openPlace, type Place } from './deploy/place.ts';
 export { openReleaser, type Releasing } from './deploy/release.ts';
-export { type Listener, perfStep, type Releaser, releaseStep } from './deploy/release-steps.ts';
+export { type Listener, perfStep, type Released, type Releaser, releaseStep } from './deploy/release-steps.ts';
 export { signStep } from './deploy/sign-step.ts';
 export { openGithubGuard, openPlainGuard } from './host/guard.ts';
 export { type Change, type CiHost, hostKindOf, openHost } from './host/host.ts';

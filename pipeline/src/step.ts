@@ -104,7 +104,21 @@ type Common<Needs extends readonly Step[], Values> = {
 /** Without `outputs.values` a step gives none, and may return nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a step without values may end without `return`, which is void
 type Given<Values> = [Values] extends [undefined] ? void : Values;
-type Result<Values> = Given<Values> | Promise<Given<Values>>;
+type Result<Values, Else = never> = Given<Values> | Else | Promise<Given<Values> | Else>;
+
+const why = Symbol('why');
+/** An effect left its work to somebody else: it has not failed, and whatever needs it is skipped. */
+export type PassedOver = { readonly [why]: string };
+
+/** What an effect returns instead of its values. */
+export function passedOver(reason: string): PassedOver {
+  return { [why]: reason };
+}
+
+/** `undefined`: the effect did its work. */
+export function whyPassedOver(returned: unknown): string | undefined {
+  return typeof returned === 'object' && returned !== null && why in returned ? String(returned[why]) : undefined;
+}
 
 /** Its result is a function of its inputs: done once, then taken from the cache. */
 export type PureSpec<Needs extends readonly Step[], Values> = Common<Needs, Values> & {
@@ -120,7 +134,7 @@ export type EffectSpec<Needs extends readonly Step[], Values> = Common<Needs, Va
   readonly observe: (
     context: EffectLookContext<Out<Needs>>,
   ) => Observed<NoInfer<Values>> | Promise<Observed<NoInfer<Values>>>;
-  readonly run: (context: EffectContext<Out<Needs>>) => Result<NoInfer<Values>>;
+  readonly run: (context: EffectContext<Out<Needs>>) => Result<NoInfer<Values>, PassedOver>;
 };
 
 type Erased = Readonly<Record<string, unknown>>;

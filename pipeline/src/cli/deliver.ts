@@ -178,7 +178,7 @@ function lazyReleaser(app: App, releasing: Commission, shell: Shell): Releaser {
         if (isForPeople(occurrence)) told.log(lineOf(occurrence, shell));
       };
       await using hands = handsFor(app, ports, shell, emit);
-      await openReleaser(hands, { ...releasing, spec, options }).release(images, told, signal);
+      return await openReleaser(hands, { ...releasing, spec, options }).release(images, told, signal);
     },
   };
 }

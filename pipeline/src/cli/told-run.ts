@@ -59,7 +59,9 @@ async function tellHost(
   { app, host, shell }: Teller,
   before: AbortSignal,
 ): Promise<void> {
-  const { run: id, outcome, exitCode } = result;
+  const { run: id, exitCode, steps } = result;
+  const isSuperseded = Object.values(steps).some(({ kind }) => kind === 'skipped'); // No other step of a delivery is.
+  const outcome = isSuperseded ? 'superseded' : result.outcome;
   try {
     if (record !== undefined) await host.summarize(summaryOf(record));
     const handedOver = begun === undefined ? {} : { release: String(begun) };

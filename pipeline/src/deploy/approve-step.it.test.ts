@@ -48,7 +48,10 @@ async function aDelivery(env: Readonly<Record<string, string>> = {}) {
   const publish = step('publish', { kind: 'pure', run: () => {} }) as unknown as Publish;
   const releaser = {
     observe: async () => ({ kind: 'absent', revision, diff: 'release it' }) as const,
-    release: async () => void releases.push(revision),
+    release: async () => {
+      releases.push(revision);
+      return { kind: 'done' } as const;
+    },
     bootstrapDue: async () => undefined,
   };
   const deliver = (asked: Partial<Asking> = {}, secrets: Readonly<Record<string, string>> = {}) => {
@@ -73,7 +76,7 @@ async function aDelivery(env: Readonly<Record<string, string>> = {}) {
       kind: 'effect',
       needs: [approve],
       observe: () => ({ kind: 'absent', diff: 'release it' }),
-      run: () => releaser.release(),
+      run: async () => void (await releaser.release()),
     });
     return bench.run([publish, approve, release], { secrets });
   };

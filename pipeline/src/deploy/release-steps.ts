@@ -1,6 +1,6 @@
 import { canonicalJson, type Gate, migrationMaxMs } from '@headgate/rollout';
 import { comparePerf, perfSettings, perfTimeoutMs, requireNotSlower, variablesOf, verdictLines } from '../perf/gate.ts';
-import { type Step, step } from '../step.ts';
+import { type PassedOver, passedOver, type Step, step } from '../step.ts';
 import { imageTestCode, type Publish, requestsOf } from './image-steps.ts';
 import { modulesIn } from './modules.ts';
 import { imageFolder, type Place } from './place.ts';
@@ -18,6 +18,9 @@ export type RevisionSeen = { readonly revision: string } & (
 /** Staging is passed through: whatever comes after there, what was promoted goes on to its release. */
 export type Stage = 'staging' | 'release';
 
+/** `superseded`: it waited, and a newer one took its place, so it never began. */
+export type Released = { readonly kind: 'done' } | { readonly kind: 'superseded'; readonly text: string };
+
 /** Hears what is done, and at its end what the release had to pass. */
 export type Listener = { log(line: string): void; gate(gate: Gate): void };
 
@@ -26,7 +29,7 @@ export interface Releaser {
   /** Whether the revision that the images make is live already, or has passed staging. */
   observe(images: Readonly<Record<string, string>>, stage: Stage, signal: AbortSignal): Promise<RevisionSeen>;
   /** @throws {HeadgateError} `ROLLED_BACK`, `UPDATE_FAILED`, `ROLLBACK_FAILED`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
-  release(images: Readonly<Record<string, string>>, told: Listener, signal: AbortSignal): Promise<void>;
+  release(images: Readonly<Record<string, string>>, told: Listener, signal: AbortSignal): Promise<Released>;
   /** Tells in a line what a release of this commit does not bring, as bootstrap does; `undefined`: nothing. */
   bootstrapDue(signal: AbortSignal): Promise<string | undefined>;
 }
@@ -102,6 +105,10 @@ export function releaseStep(
       if (due !== undefined) annotate({ level: 'warning', message: due });
       return seen.kind === 'absent' ? seen : { kind: 'done', values: undefined };
     },
-    run: ({ out, log, gate, signal }) => releaser.release(imagesOf(out), { log, gate }, signal),
+    // What was superseded in staging was never there, and goes no further untested.
+    run: async ({ out, log, gate, signal }): Promise<PassedOver | undefined> => {
+      const released = await releaser.release(imagesOf(out), { log, gate }, signal);
+      return released.kind === 'superseded' ? passedOver(released.text) : undefined;
+    },
   });
 }

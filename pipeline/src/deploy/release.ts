@@ -59,7 +59,12 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
         for (const line of lastWordsOf(handled.head, handled.release, releasing.env)) log(line);
       }
       if (handled.kind === 'begun') releasing.onBegun?.(handled.release);
+      if (handled.kind === 'superseded') {
+        log(handled.text);
+        return { kind: 'superseded', text: handled.text };
+      }
       refuseUnlessPromoted(handled);
+      return { kind: 'done' };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Hands, type Head, openFileJournal, parseSpec, templateOf } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
 import { git } from '../host/git.rig.ts';
@@ -82,13 +83,8 @@ test.each([
   },
 );
 
-test('the first of two merges goes on to its release after the second has entered staging', async () => {
-  await using merges = await twoMerges([promoted, next]);
-  const { bench, root, journal, first, changeOf } = merges;
-  const change = changeOf(first);
-  const hands = { ports: { journal }, spec, actor: 'kim', signal: signal() } as unknown as Hands;
-  const releasing = { spec, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
-  const releaser = openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined });
+/** Publishes revision a, then releases it by `staging`, and by one that tells what reached production. */
+function delivery(staging: Releaser) {
   const released: string[] = [];
   const production: Releaser = {
     observe: async (_, stage) => {
@@ -96,17 +92,65 @@ test('the first of two merges goes on to its release after the second has entere
       if (stage !== 'release') throw new Error(`asked about ${stage}`);
       return released.length > 0 ? { kind: 'live', revision } : { kind: 'absent', revision, diff: 'release it' };
     },
-    release: async ({ web }) => void released.push(String(web)),
+    release: async ({ web }) => {
+      released.push(String(web));
+      return { kind: 'done' };
+    },
     bootstrapDue: async () => undefined,
   };
   const outputs = { values: { parse: (value: unknown) => value as ReturnType<typeof images> } };
   const published = step('publish', { kind: 'pure', outputs, run: async () => images('a') });
   const publish = published as unknown as ReturnType<typeof publishStep>;
-  const staging = releaseStep('staging', { publish, releaser, after: [] });
-  const release = releaseStep('release', { publish, releaser: production, after: [staging] });
+  const before = releaseStep('staging', { publish, releaser: staging, after: [] });
+  const release = releaseStep('release', { publish, releaser: production, after: [before] });
+  return { steps: [published, before, release], released };
+}
 
-  const result = await bench.run([published, staging, release], { change });
+test('the first of two merges goes on to its release after the second has entered staging', async () => {
+  await using merges = await twoMerges([promoted, next]);
+  const { bench, root, journal, first, changeOf } = merges;
+  const change = changeOf(first);
+  const hands = { ports: { journal }, spec, actor: 'kim', signal: signal() } as unknown as Hands;
+  const releasing = { spec, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
+  const { steps, released } = delivery(openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined }));
+
+  const result = await bench.run(steps, { change });
 
   expect(result.exitCode).toBe(0);
   expect(released).toEqual([images('a').web]);
 });
+
+test('the first of two merges that wait in staging was never there, goes no further, and says so', async () => {
+  await using merges = await twoMerges([next]);
+  const { bench, root, journal, third, changeOf } = merges;
+  const { lock, wishes } = openFileJournal(join(root, 'staging'));
+  const driver = await lock.acquire('lee', signal());
+  if (driver.kind !== 'held') throw new Error('nobody else drives');
+  await using _ = driver.lease;
+  const change = changeOf(third);
+  const hands = { ports: { journal, lock, wishes }, spec, actor: 'kim', signal: signal() } as unknown as Hands;
+  const releasing = { spec, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
+  const { steps, released } = delivery(openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined }));
+
+  const running = bench.run(steps, { change });
+  const order = await orderIn(wishes);
+  const stored = await journal.read(signal());
+  const answers = [{ id: order, kind: 'superseded', text: 'superseded by commit 4d4d4d4d, which waits in its place' }];
+  await journal.write({ ...Object(stored?.head), answers }, stored?.version, signal());
+  const result = await running;
+
+  expect(result).toMatchObject({ exitCode: 0, outcome: 'done' });
+  expect(released).toEqual([]);
+  expect(result.of('step.skip').map((event) => [event.step, event.why])).toEqual([
+    ['staging', 'superseded by commit 4d4d4d4d, which waits in its place'],
+    ['release', 'needs staging, which was skipped: superseded by commit 4d4d4d4d, which waits in its place'],
+  ]);
+});
+
+async function orderIn(wishes: ReturnType<typeof openFileJournal>['wishes']): Promise<string> {
+  for (;;) {
+    const [wish] = await wishes.read(signal());
+    if (wish !== undefined) return wish.id;
+    await sleep(20);
+  }
+}

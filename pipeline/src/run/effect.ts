@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/rollout';
 import { doerOf } from '../journal/turns.ts';
-import type { EffectStep } from '../step.ts';
+import { type EffectStep, whyPassedOver } from '../step.ts';
 import { type Context, type Needs, parseValues, takeOutputs, withAttempts } from './attempt.ts';
 import { effectEnvironment } from './environment.ts';
 import { outputsHash } from './keys.ts';
@@ -19,6 +19,10 @@ export async function runEffect(
   const attempt = { step, needs, key: undefined, changed: undefined, env, spool, session };
   const { result, attempts } = await withAttempts(attempt, (context) => act(step, context, session));
   const ms = performance.now() - begun;
+  if ('why' in result) {
+    session.emit({ kind: 'step.skip', step: step.id, why: result.why });
+    return { kind: 'skipped', why: result.why };
+  }
   const { acted, values } = result;
   const by = acted ? undefined : doerOf(step.id, session.before);
   session.emit({ kind: 'step.done', step: step.id, ms, acted, attempts, values, by });
@@ -35,7 +39,10 @@ async function act(step: EffectStep, context: Context, session: Session) {
   requireUntaken(step.id, session, observed.diff);
   context.signal.throwIfAborted(); // Told to stop while it looked: begin nothing.
   session.emit({ kind: 'intent', step: step.id, what: observed.diff });
-  const { values, hash } = await takeOutputs(step, await step.run({ ...looking, observed }), session);
+  const returned = await step.run({ ...looking, observed });
+  const why = whyPassedOver(returned);
+  if (why !== undefined) return { why };
+  const { values, hash } = await takeOutputs(step, returned, session);
   return { acted: true, values, hash };
 }
 

@@ -162,9 +162,8 @@ async function follow(hands: Hands, text: string, release: number | undefined): 
 /** Ends what an earlier driver left, then begins. */
 async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string | undefined): Promise<Handled> {
   const head = await headOf(hands);
-  if (wish !== undefined && head.answers.some(({ id, kind }) => id === wish && kind === 'superseded')) {
-    return { kind: 'superseded', text: 'a newer release took its place in the queue' };
-  }
+  const answer = head.answers.find(({ id }) => id === wish);
+  if (answer?.kind === 'superseded') return { kind: 'superseded', text: answer.text };
   if (head.release !== undefined && !isOver(head.release.state.phase)) {
     await makeRoom(hands, order.request, head);
     hands.say(`release ${head.release.id} has no driver; going on with it first`);

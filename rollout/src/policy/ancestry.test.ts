@@ -64,7 +64,8 @@ test('noteWaiting() keeps the newest commit in the queue, whoever comes last', (
     const { waiting, answers } = noteWaiting(headWith('c1'), order.map(waits));
 
     expect(waiting?.id).toBe('wish-c3');
-    expect(answers).toMatchObject([{ id: 'wish-c2', kind: 'superseded' }]);
+    const text = 'superseded by commit c3, which waits in its place';
+    expect(answers).toMatchObject([{ id: 'wish-c2', kind: 'superseded', text }]);
   }
 });
 

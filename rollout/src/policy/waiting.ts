@@ -25,9 +25,9 @@ function noteOne(head: Head, order: Waiting): Head {
   if (waiting !== undefined && isSame(order, waiting.order.request.revision))
     return { ...head, waiting: { ...order, joined: known } };
   if (waiting !== undefined && isBehind(order.order.request.revision.commit, waiting.order.request.ancestry)) {
-    return withAnswers(head, [{ id: order.id, kind: 'superseded', text: 'a newer commit waits already' }]);
+    return withAnswers(head, [{ id: order.id, kind: 'superseded', text: supersededBy(waiting) }]);
   }
-  const text = 'a newer release took its place in the queue';
+  const text = supersededBy(order);
   return {
     ...withAnswers(
       head,
@@ -35,6 +35,11 @@ function noteOne(head: Head, order: Waiting): Head {
     ),
     waiting: order,
   };
+}
+
+function supersededBy({ order }: Waiting): string {
+  const { commit, id } = order.request.revision;
+  return `superseded by ${commit === undefined ? `revision ${id.slice(0, 8)}` : `commit ${commit.slice(0, 8)}`}, which waits in its place`;
 }
 
 /** All who wait for it. */

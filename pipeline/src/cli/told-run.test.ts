@@ -8,6 +8,7 @@ import { openPlainGuard } from '../host/guard.ts';
 import { type CommitStatus, openHost } from '../host/host.ts';
 import { recordReporter } from '../report/record.ts';
 import { aRun, play } from '../report/run.rig.ts';
+import type { RunResult } from '../run.ts';
 import { type EndedRun, tellRun } from './told-run.ts';
 
 /** Hosts kill 10 s after their first signal, of which the steps of the run may have taken 3 s to stop. */
@@ -23,8 +24,10 @@ async function hang(signal: AbortSignal): Promise<never> {
   throw signal.reason;
 }
 
-/** A run that was interrupted after its release into staging had ended, on a host beside a cluster; neither answers any more. */
-async function aTeller() {
+const interrupted: RunResult = { run: 'abc', outcome: 'interrupted', exitCode: 130, steps: {} };
+
+/** A run that ended, by default interrupted, after its release into staging had, on a host beside a cluster; neither answers any more. */
+async function aTeller(result = interrupted) {
   const root = await mkdtemp(join(tmpdir(), 'headgate-told-'));
   const told = new AbortController();
   const marks: CommitStatus[] = [];
@@ -61,7 +64,6 @@ async function aTeller() {
     aRun(),
   );
   const run = { target: 'perf', what: 'perf', record, begun: undefined } as const;
-  const result = { run: 'abc', outcome: 'interrupted', exitCode: 130, steps: {} } as const;
   const ended = ['staging', 'other'].map((environment) => ({ journal, release: 7, environment }));
   const mark = (status: CommitStatus, signal: AbortSignal) => {
     marks.push(status);
@@ -106,3 +108,13 @@ test.each([
   },
   60_000,
 );
+
+test('tellRun() tells jobs that follow that a run was superseded, although it is a success', async () => {
+  const steps = { staging: { kind: 'skipped', why: 'superseded by commit 4d4d4d4d' } } as const;
+  await using teller = await aTeller({ run: 'abc', outcome: 'done', exitCode: 0, steps });
+  teller.told.abort(); // Nothing else is waited for.
+
+  await teller.tell();
+
+  expect(await teller.outputs()).toMatchObject({ outcome: 'superseded', 'exit-code': '0' });
+}, 60_000);

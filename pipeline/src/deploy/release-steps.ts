@@ -21,8 +21,8 @@ export type Stage = 'staging' | 'release';
 /** `superseded`: it waited, and a newer one took its place, so it never began. */
 export type Released = { readonly kind: 'done' } | { readonly kind: 'superseded'; readonly text: string };
 
-/** Hears what is done, and at its end what the release had to pass. */
-export type Listener = { log(line: string): void; gate(gate: Gate): void };
+/** Hears what is done, what is worth a remark beside the run, and at its end what the release had to pass. */
+export type Listener = { log(line: string): void; note(line: string): void; gate(gate: Gate): void };
 
 /** Releases the published images and answers once the release has ended. */
 export interface Releaser {
@@ -106,8 +106,12 @@ export function releaseStep(
       return seen.kind === 'absent' ? seen : { kind: 'done', values: undefined };
     },
     // What was superseded in staging was never there, and goes no further untested.
-    run: async ({ out, log, gate, signal }): Promise<PassedOver | undefined> => {
-      const released = await releaser.release(imagesOf(out), { log, gate }, signal);
+    run: async ({ out, log, annotate, gate, signal }): Promise<PassedOver | undefined> => {
+      const note = (message: string) => {
+        log(message);
+        annotate({ level: 'notice', message });
+      };
+      const released = await releaser.release(imagesOf(out), { log, note, gate }, signal);
       return released.kind === 'superseded' ? passedOver(released.text) : undefined;
     },
   });

@@ -35,7 +35,7 @@ async function withJournal(head: object, use: (journal: Journal, folder: string)
   }
 }
 
-const deaf = { log: () => {}, gate: () => {} };
+const deaf = { log: () => {}, note: () => {}, gate: () => {} };
 const signal = () => AbortSignal.timeout(5_000);
 const change = { commit: undefined, branch: undefined, dirty: true, files: [], actor: 'kim@desk' };
 const releaseOf = (phase: string) => ({
@@ -190,7 +190,7 @@ test('openReleaser() fails with the reason once whoever drives has gone back, an
         ending = journal.write(headFallenBy(['Error: no table', '    at main.js:3']), stored?.version, signal());
     };
 
-    const released = releaser.release(images('a'), { log, gate: () => {} }, signal());
+    const released = releaser.release(images('a'), { ...deaf, log }, signal());
 
     await expect(released).rejects.toMatchObject({
       code: 'ROLLED_BACK',
@@ -198,5 +198,15 @@ test('openReleaser() fails with the reason once whoever drives has gone back, an
     });
     await ending;
     expect(said.slice(-2)).toEqual(['Error: no table', '    at main.js:3']);
+  });
+});
+
+test('openReleaser() says it where somebody else has made this revision live meanwhile', async () => {
+  await besideDriver({ revision: revisionOf('b') }, async (releaser) => {
+    const notes: string[] = [];
+
+    const released = await releaser.release(images('a'), { ...deaf, note: (line) => void notes.push(line) }, signal());
+
+    expect([released, notes]).toEqual([{ kind: 'done' }, [`revision ${revisionOf('a').id.slice(0, 8)} is live`]]);
   });
 });

@@ -50,7 +50,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   return {
     observe: (images, stage, signal) => observeRelease(hands.ports.journal, releasing, { images, stage }, signal),
     bootstrapDue: (signal) => readBootstrapDue(releasing.spec, releasing, signal),
-    async release(images, { log, gate }, signal) {
+    async release(images, { log, note, gate }, signal) {
       const own = { ...hands, say: log, signal: firstOf([hands.signal, signal]) };
       const handled = await carryOut(own, releasing, images);
       if (handled.kind === 'ended') {
@@ -60,9 +60,10 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
       }
       if (handled.kind === 'begun') releasing.onBegun?.(handled.release);
       if (handled.kind === 'superseded') {
-        log(handled.text);
+        log(handled.text); // Its step says so beside the run.
         return { kind: 'superseded', text: handled.text };
       }
+      if (handled.kind === 'nothing') note(handled.text);
       refuseUnlessPromoted(handled);
       return { kind: 'done' };
     },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { anEar } from '../../../rollout/src/notify/ear.rig.ts';
+import type { Happening, RunEvent } from '../event.ts';
 import { openHost } from '../host/github.ts';
 import { openPlainGuard } from '../host/guard.ts';
 import { redactor } from '../run/redact.ts';
@@ -99,13 +100,38 @@ describe('tellEnding()', () => {
   });
 });
 
-test('sentenceOf() names the step that failed and why', () => {
-  let sentence = '';
+const end = { kind: 'run.end', outcome: 'done', ms: 4_000 } as const;
+const step = 'publish'; // The last one of the run.
+const note = { level: 'notice', message: 'revision 8963caac is live' } as const;
+test.each<{ says: string; happenings: readonly Happening[]; sentence: string }>([
+  { says: 'the step that failed and why', happenings: [], sentence: 'imagetest:proxy: failed: late' },
+  { says: 'how long it took', happenings: [end], sentence: 'done in 4.0 s' },
+  {
+    says: 'who took its place',
+    happenings: [
+      { kind: 'step.skip', step: 'imagetest:proxy', why: 'superseded by commit 4d4d4d4d' },
+      { kind: 'step.skip', step, why: 'needs imagetest:proxy' },
+      end,
+    ],
+    sentence: 'imagetest:proxy: superseded by commit 4d4d4d4d',
+  },
+  {
+    says: 'the last remark of its last step, which is about no place in the sources',
+    happenings: [
+      { kind: 'annotation', step, note },
+      { kind: 'annotation', step, note: { ...note, message: 'unused', file: 'src/main.ts' } },
+      { kind: 'annotation', step: 'check', note: { ...note, message: 'checked' } },
+      end,
+    ],
+    sentence: note.message,
+  },
+])('sentenceOf() says $says', ({ happenings, sentence }) => {
+  let said = '';
   const reporter = recordReporter((record) => {
-    sentence = sentenceOf(record);
+    said = sentenceOf(record);
   });
 
-  play(reporter, aRun('late'));
+  play(reporter, [...aRun('late'), ...happenings.map((one) => ({ at: 1, ...one }) as RunEvent)]);
 
-  expect(sentence).toBe('imagetest:proxy: failed: late');
+  expect(said).toBe(sentence);
 });

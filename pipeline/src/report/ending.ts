@@ -76,8 +76,11 @@ function stateOf(exitCode: number): CommitStatus['state'] {
 /** What a run says of itself in one sentence. */
 export function sentenceOf({ outcome, ms, steps }: RunRecord): string {
   switch (outcome) {
-    case 'done':
-      return `done in ${formatMs(ms)}`;
+    case 'done': {
+      const passedOver = steps.flatMap(({ id, end }) => (end.kind === 'skipped' ? [`${id}: ${end.why}`] : []));
+      const remark = steps.at(-1)?.notes.findLast(({ level, file }) => level === 'notice' && file === undefined);
+      return passedOver[0] ?? remark?.message ?? `done in ${formatMs(ms)}`;
+    }
     case 'interrupted':
       return 'interrupted; the next run goes on';
     case 'failed': {

@@ -1,7 +1,7 @@
 import type { Wish, WishBox } from '../journal/journal.ts';
 import type { Marker } from '../pin.ts';
 import type { Act, WishSeen } from '../policy/look.ts';
-import type { Head, Order, Waiting } from '../policy/release.ts';
+import type { Head, Waiting } from '../policy/release.ts';
 
 /** What somebody asks of the driver, as it lies in the wish box. */
 export type WishAct =
@@ -9,7 +9,7 @@ export type WishAct =
   | (Asked & { readonly kind: 'pin'; readonly marker: Marker; readonly to: string })
   | (Asked & { readonly kind: 'unpin'; readonly marker: Marker })
   /** A release waits for the running one; the newest wins. */
-  | { readonly kind: 'release'; readonly order: Order };
+  | ({ readonly kind: 'release' } & Omit<Waiting, 'id' | 'joined'>);
 
 type Asked = { readonly release: number | null; readonly reason: string };
 
@@ -63,7 +63,9 @@ function toSeen({ id, act, actor }: Wish): readonly WishSeen[] {
 }
 
 function toWaiting({ id, act }: Wish): readonly Waiting[] {
-  return kindOf(act) === 'release' ? [{ id, order: (act as unknown as { order: Order }).order }] : []; // Made by `addWish`.
+  if (kindOf(act) !== 'release') return [];
+  const { kind: _, ...asked } = act as unknown as Extract<WishAct, { kind: 'release' }>; // Made by `addWish`.
+  return [{ id, ...asked }];
 }
 
 function kindOf(act: Wish['act']): string {

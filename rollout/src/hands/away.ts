@@ -6,13 +6,18 @@ import { type Hands, headOf, pollMs } from './hands.ts';
 /** For so long a command that only waits believes that the journal comes back: what it waits for goes on without it. */
 const awayMaxMs = 10 * 60_000;
 
-/** The head, as soon as it can be read again. @throws what reading throws, once that has been so for `leftMs` or 10 minutes */
-export async function headAgain(hands: Hands, leftMs = awayMaxMs): Promise<Head> {
+/** The head, as soon as it can be read again. @throws as `answerAgain` */
+export function headAgain(hands: Hands, leftMs = awayMaxMs): Promise<Head> {
+  return answerAgain(hands, () => headOf(hands), leftMs);
+}
+
+/** For what may be asked twice. @throws what asking throws, once a cluster has been away for `leftMs` or 10 minutes */
+export async function answerAgain<T>(hands: Hands, ask: () => Promise<T>, leftMs = awayMaxMs): Promise<T> {
   const maxMs = Math.min(leftMs, awayMaxMs);
   const begun = performance.now();
   for (let said = false; ; said = true) {
     try {
-      return await headOf(hands);
+      return await ask();
     } catch (error) {
       if (!isUnreachable(error) || performance.now() - begun >= maxMs) throw error;
       if (!said)

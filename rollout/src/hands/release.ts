@@ -9,7 +9,7 @@ import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest, WishAnswer } from '../policy/release.ts';
 import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
 import { fromAnswer } from './act.ts';
-import { headAgain } from './away.ts';
+import { answerAgain, headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
 import {
   addWish,
@@ -23,6 +23,9 @@ import {
   systemNow,
 } from './hands.ts';
 import { waitFor } from './wait.ts';
+
+/** CI hosts kill 10 s after they told a process to go. */
+const withdrawMaxMs = 3_000;
 
 /** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
 export function startRelease(hands: Hands, request: ReleaseRequest): Promise<Handled> {
@@ -108,23 +111,46 @@ async function throughController(hands: Hands, order: Order, until: Until): Prom
   }
 }
 
+/** Nobody else begins the order: whoever goes without its release takes it out of the queue, where it would supersede others. */
 async function whenFree(hands: Hands, order: Order): Promise<Handled> {
-  for (let wish: string | undefined; ; ) {
-    const acquired = await hands.ports.lock.acquire(hands.actor, hands.signal);
-    if (acquired.kind === 'held') {
-      await using lease = acquired.lease;
-      return await driveNew(hands, lease, order, wish);
+  let wish: string | undefined;
+  let isLeft = true;
+  try {
+    for (;;) {
+      const acquired = await answerAgain(hands, () => hands.ports.lock.acquire(hands.actor, hands.signal));
+      if (acquired.kind === 'held') {
+        await using lease = acquired.lease;
+        const driven = await driveNew(hands, lease, order, wish);
+        isLeft = driven.kind !== 'ended';
+        return driven;
+      }
+      const over = await whileBusy(hands, order, wish);
+      isLeft = over?.kind !== 'superseded';
+      if (over !== undefined) return over;
+      wish ??= await queueUp(hands, order, acquired.holder);
+      await sleep(pollMs, undefined, { signal: hands.signal });
     }
-    const over = await whileBusy(hands, order, wish);
-    if (over !== undefined) return over;
-    wish ??= await queueUp(hands, order, acquired.holder);
-    await sleep(pollMs, undefined, { signal: hands.signal });
+  } finally {
+    if (wish !== undefined && isLeft) await withdraw(hands, order, wish);
+  }
+}
+
+/** From the box, or, where whoever drives has noted it, from the journal. */
+async function withdraw(hands: Hands, order: Order, wish: string): Promise<void> {
+  const last = { ...hands, signal: AbortSignal.timeout(withdrawMaxMs) }; // This process may have been told to go.
+  try {
+    await last.ports.wishes.remove([wish], last.signal);
+    const { release } = await headOf(last);
+    if (release === undefined || isOver(release.state.phase)) return; // Nobody would hear it; what begins next begins the queue anew.
+    await addWish(last, { kind: 'release', order, withdraws: wish });
+  } catch {
+    hands.say('its order could not be taken back: `headgate status` names it until another release begins');
   }
 }
 
 /** Whether waiting has a point; `undefined`: it has. */
 async function whileBusy(hands: Hands, order: Order, wish: string | undefined): Promise<Handled | undefined> {
-  const head = await headOf(hands);
+  const head = await headAgain(hands);
   const answer = head.answers.find(({ id }) => id === wish);
   if (answer?.kind === 'superseded') return { kind: 'superseded', text: answer.text };
   const early = beginOrder(head, order, systemNow());
@@ -134,7 +160,7 @@ async function whileBusy(hands: Hands, order: Order, wish: string | undefined): 
 
 async function queueUp(hands: Hands, order: Order, holder: string): Promise<string> {
   hands.say(`${holder} drives another release; this one waits for it to end`);
-  await makeRoom(hands, order.request, await headOf(hands));
+  await makeRoom(hands, order.request, await headAgain(hands));
   return addWish(hands, { kind: 'release', order });
 }
 

@@ -6,7 +6,7 @@ import { isHeldAtDeadline } from '../policy/forward.ts';
 import { newestIn } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
-import { headAgain } from './away.ts';
+import { answerAgain, headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
 import { type Handled, type Hands, hasController, headOf, leftBy, pollMs, stuckAt, systemNow } from './hands.ts';
 
@@ -33,7 +33,7 @@ export async function waitFor(
     if (release === undefined) throw journalGone(`Cannot tell how release ${id} ends`);
     const isRolling = head.rolling?.id === id;
     if (!isRolling && hasCome(until, release, id)) return { kind: 'ended', head, release: id };
-    const acquired = isRolling ? undefined : await driverless(hands);
+    const acquired = isRolling ? undefined : await driverless(hands, timeoutMs - (performance.now() - started));
     if (acquired?.kind === 'held') {
       hands.say(`release ${release.id} has no driver; this command goes on with it`);
       return driveOn(hands, acquired.lease, '');
@@ -67,8 +67,9 @@ function watchInVain(id: number, timeoutMs: number) {
 }
 
 /** The lock, where whoever finds it free is to drive. */
-async function driverless(hands: Hands): Promise<Acquired | undefined> {
-  return hasController(hands) ? undefined : hands.ports.lock.acquire(hands.actor, hands.signal);
+async function driverless(hands: Hands, leftMs: number): Promise<Acquired | undefined> {
+  if (hasController(hands)) return undefined;
+  return answerAgain(hands, () => hands.ports.lock.acquire(hands.actor, hands.signal), leftMs);
 }
 
 function hasCome(until: 'promoted' | 'ended', { id, state: { phase } }: Release, wanted: number): boolean {

@@ -69,6 +69,22 @@ test('noteWaiting() keeps the newest commit in the queue, whoever comes last', (
   }
 });
 
+test('noteWaiting() forgets an order that is taken back, and nobody else who waits for the same revision', () => {
+  const again = { ...waits('c2'), id: 'wish-again' };
+  const back = (wish: string): Waiting => ({ ...waits('c2'), id: `back-${wish}`, withdraws: wish });
+  const both = noteWaiting(headWith('c1'), [waits('c2'), again]);
+
+  const one = noteWaiting(both, [back('wish-again')]);
+  const none = noteWaiting(one, [back('wish-c2'), waits('c2')]);
+
+  expect(one.waiting).toMatchObject({ id: 'wish-c2', joined: [] });
+  expect(none.waiting).toBeUndefined();
+  expect(none.answers.map(({ id, kind }) => [id, kind])).toEqual([
+    ['wish-again', 'done'],
+    ['wish-c2', 'done'],
+  ]);
+});
+
 test('reasonToMakeRoom() rolls no newer commit back for an older one', () => {
   const running = (commit: string) => {
     const state = { phase: { kind: 'holding', step: 0, since: instant(0) }, live: 'blue' };

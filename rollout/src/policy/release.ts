@@ -199,6 +199,8 @@ export type Waiting = {
   readonly order: Order;
   /** Ids of earlier wishes for the same revision. */
   readonly joined?: readonly string[];
+  /** The wish that whoever made it takes back by this one, for which nothing waits then. */
+  readonly withdraws?: string;
 };
 
 /** The head of the journal: all that is true about an app now. */

@@ -16,6 +16,7 @@ export function noteWaiting(head: Head, orders: readonly Waiting[]): Head {
 
 function noteOne(head: Head, order: Waiting): Head {
   const { waiting, release, answers } = head;
+  if (order.withdraws !== undefined) return without(head, order.withdraws);
   const known = waiting === undefined ? [] : idsOf(waiting);
   if (known.includes(order.id) || answers.some(({ id }) => id === order.id)) return head;
   if (release !== undefined && !isOver(release.state.phase) && isSame(order, release.revision)) {
@@ -35,6 +36,16 @@ function noteOne(head: Head, order: Waiting): Head {
     ),
     waiting: order,
   };
+}
+
+/** The answer keeps a wish that is heard again from waiting again. */
+function without(head: Head, wish: string): Head {
+  const { waiting, answers } = head;
+  if (answers.some(({ id }) => id === wish)) return head;
+  const left = withAnswers(head, [{ id: wish, kind: 'done', text: 'it was taken back' }]);
+  if (waiting === undefined || !idsOf(waiting).includes(wish)) return left;
+  const [id, ...joined] = idsOf(waiting).filter((other) => other !== wish);
+  return { ...left, waiting: id === undefined ? undefined : { ...waiting, id, joined } };
 }
 
 function supersededBy({ order }: Waiting): string {

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { instant } from '../lane.ts';
 import { noEvidence } from '../policy/look.ts';
+import type { Head } from '../policy/release.ts';
+import { orderOf, revisionNamed } from '../simulate/named.ts';
 import { newPlay, perform } from '../simulate/play.ts';
 import { picture } from './picture.ts';
 import { statusState } from './state.ts';
@@ -39,6 +41,25 @@ test('statusText() answers the four questions of the person on call', () => {
     '  started    by kim@desk: a merge · to stop it: headgate rollback',
   ]);
   expect(statusState(facts)).toBe('releasing');
+});
+
+test.each([
+  { driver: 'controller', more: '' },
+  {
+    driver: 'cli',
+    more: '; its own command begins it: if that is gone, run it again, or the next release that begins takes it off',
+  },
+] as const)('statusText() names what waits, and how it begins with driver $driver', ({ driver, more }) => {
+  const order = { request: orderOf(revisionNamed('v3')), spec: { kubernetes: { driver } }, restores: false };
+  const waiting = { id: 'w', order } as unknown as NonNullable<Head['waiting']>;
+  const [running, idle] = [['live v1', 'release v2', 'verdict hold'], ['live v1']].map((lines) => {
+    const facts = factsAfter(...lines);
+    return statusText({ ...facts, head: { ...facts.head, waiting } });
+  });
+
+  const line = `  waits      revision v3000000, by kim@desk${more}`;
+  expect(running?.at(-1)).toBe(line);
+  expect(idle?.at(-1)).toBe(line);
 });
 
 test('statusText() says who is pinned where, and what is asked for and not there yet', () => {

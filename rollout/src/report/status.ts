@@ -54,6 +54,7 @@ export function statusText(facts: StatusFacts): readonly string[] {
       ...pinLines(facts),
       ...rollingLines(head.rolling, facts.driver),
       ...lastLines(facts),
+      ...waitingLines(head),
     ];
   return [
     headline(facts),
@@ -63,6 +64,7 @@ export function statusText(facts: StatusFacts): readonly string[] {
     ...forecastLines(facts, release),
     ...whyLines(facts, release),
     ...stopLines(release),
+    ...waitingLines(head),
   ];
 }
 
@@ -191,6 +193,18 @@ function stopLines(release: Release): readonly string[] {
   const isTest = release.plan.strategy === 'ab' && isForward(release.state.phase);
   const stop = isTest ? 'to end the test: headgate promote or headgate rollback' : 'to stop it: headgate rollback';
   return [`  started    by ${release.actor}${reason}${back ? '' : ` · ${stop}`}`];
+}
+
+/** A controller begins what waits. Where there is none only the command that ordered it does, and that may be dead. */
+function waitingLines({ waiting }: Head): readonly string[] {
+  if (waiting === undefined) return [];
+  const { spec, request } = waiting.order;
+  const what = commitOf(request.revision) || `revision ${short(request.revision.id)}`;
+  const lost =
+    spec.kubernetes?.driver === 'controller'
+      ? ''
+      : '; its own command begins it: if that is gone, run it again, or the next release that begins takes it off';
+  return [`  waits      ${what}, by ${request.actor}${lost}`];
 }
 
 function lastLines({ head, now }: StatusFacts): readonly string[] {

@@ -155,14 +155,15 @@ test('the job that hands a release over holds its group no longer, and another o
   });
   expect(jobs['outcome']).toMatchObject({
     needs: 'production',
-    if: expression("!cancelled() && needs.production.outputs.release != ''"),
-    with: { args: `wait --for ended --release ${release} --timeout 11400` },
+    if: expression("always() && needs.production.outputs.release != ''"),
+    with: { args: `wait --for ended --release ${release} --timeout 11400`, 'after-cancel': true },
   });
   expect(jobs['outcome']).not.toHaveProperty('concurrency');
   const called = load(readFileSync(join(folder, '_run.yml'), 'utf8')) as {
     on: { workflow_call: { outputs: Values } };
-    jobs: { run: { outputs: Values } };
+    jobs: { run: { if: string; outputs: Values } };
   };
+  expect(called.jobs.run.if).toBe(expression('inputs.after-cancel || !cancelled()'));
   expect(called.on.workflow_call.outputs['release']).toMatchObject({ value: expression('jobs.run.outputs.release') });
   expect(called.jobs.run.outputs['release']).toBe(expression('steps.headgate.outputs.release'));
 });

@@ -47,7 +47,7 @@ export type Delivery = {
   /** Hears of each release that has ended, however it did. */
   readonly onEnd?: (ended: EndedRelease) => void;
   /** Hears of the release that has begun, which is left to the controller then. Absent: it is seen to its end. */
-  readonly onBegun?: ((release: number) => void) | undefined;
+  readonly onBegun?: Releasing['onBegun'];
 };
 
 /** Who carries it out. */

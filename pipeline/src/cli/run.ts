@@ -11,7 +11,7 @@ import { tell } from './ending.ts';
 import { type App, appOptions, openApp, openEnvironment, openHostOf, openPorts } from './open.ts';
 import { presenter } from './present.ts';
 import { count, flag, type Shell, type Subcommand, text } from './shell.ts';
-import { reportersOf, tellRun } from './told-run.ts';
+import { reportersOf, tellBegun, tellRun } from './told-run.ts';
 
 export const command: Subcommand = {
   usage: 'check|images|publish|staging|perf|production|deliver [--plan] [--from <step>] [--only <step>]',
@@ -57,8 +57,10 @@ export const command: Subcommand = {
     if (releasing.has(target) && !flag(call, 'plan')) await requireHistory(app.folder, shell.signal);
     const ended: EndedRelease[] = [];
     let begun: number | undefined;
+    const teller = { app, host, shell };
     const onBegun = (release: number) => {
       begun = release;
+      return tellBegun(release, teller);
     };
     const delivery = {
       onBegun: flag(call, 'hand-over') ? onBegun : undefined,
@@ -81,7 +83,6 @@ export const command: Subcommand = {
     // Neither asks anything of the cluster.
     const isHere = target === 'check' || target === 'images';
     await using ports = isHere ? undefined : await openPorts(app, shell);
-    const teller = { app, host, shell };
     const { reporters, record } = reportersOf(teller, { target, json });
     const result = await deliver(delivery, target, { ports, emit: presenter(shell, json), reporters }, shell);
     await tellRun({ target, what: target, record: record(), result, ended, begun }, teller);

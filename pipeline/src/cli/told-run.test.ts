@@ -9,7 +9,7 @@ import { type CommitStatus, openHost } from '../host/host.ts';
 import { recordReporter } from '../report/record.ts';
 import { aRun, play } from '../report/run.rig.ts';
 import type { RunResult } from '../run.ts';
-import { type EndedRun, tellRun } from './told-run.ts';
+import { type EndedRun, tellBegun, tellRun } from './told-run.ts';
 
 /** Hosts kill 10 s after their first signal, of which the steps of the run may have taken 3 s to stop. */
 const tellMaxMs = 4_000;
@@ -69,20 +69,18 @@ async function aTeller(result = interrupted) {
     marks.push(status);
     return hang(signal);
   };
+  const teller = {
+    app: { spec: spec.spec, folder: root, state: root, options: [] },
+    host: { ...host, mark },
+    shell: { ...shell, guard, signal: told.signal },
+  };
   return {
     told,
     marks,
     asked: heard,
     outputs: async () => JSON.parse(await readFile(join(root, 'out/outputs.json'), 'utf8')),
-    tell: () =>
-      tellRun(
-        { ...run, result, ended },
-        {
-          app: { spec: spec.spec, folder: root, state: root, options: [] },
-          host: { ...host, mark },
-          shell: { ...shell, guard, signal: told.signal },
-        },
-      ),
+    tellBegun: (release: number) => tellBegun(release, teller),
+    tell: () => tellRun({ ...run, result, ended }, teller),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
   };
 }
@@ -118,3 +116,11 @@ test('tellRun() tells jobs that follow that a run was superseded, although it is
 
   expect(await teller.outputs()).toMatchObject({ outcome: 'superseded', 'exit-code': '0' });
 }, 60_000);
+
+test('tellBegun() leaves a release to jobs that follow before its run has told how it ended', async () => {
+  await using teller = await aTeller();
+
+  await teller.tellBegun(8);
+
+  expect(await teller.outputs()).toEqual({ release: '8' });
+});

@@ -46,6 +46,13 @@ function junitName(target: Target, { app: { environment }, host: { kind } }: Pic
   return ['pipeline', ...own].join('-');
 }
 
+/** Tells jobs that follow of a release that is handed over, at once: whoever is killed later than that has left it to them. */
+export async function tellBegun(release: number, { host, shell }: Teller): Promise<void> {
+  await host
+    .output({ release: String(release) })
+    .catch((error: unknown) => shell.err(`Release ${release} could not be told to ${host.kind}: ${String(error)}\n`));
+}
+
 /** Tells all who asked to hear of it. */
 export async function tellRun(run: EndedRun, teller: Teller): Promise<void> {
   const before = readBefore(teller.shell);
@@ -55,7 +62,7 @@ export async function tellRun(run: EndedRun, teller: Teller): Promise<void> {
 
 /** What the host shows of it, and jobs that follow read. A host that takes no report changes nothing about the run. */
 async function tellHost(
-  { target, record, result, ended, begun }: EndedRun,
+  { target, record, result, ended }: EndedRun,
   { app, host, shell }: Teller,
   before: AbortSignal,
 ): Promise<void> {
@@ -64,8 +71,7 @@ async function tellHost(
   const outcome = isSuperseded ? 'superseded' : result.outcome;
   try {
     if (record !== undefined) await host.summarize(summaryOf(record));
-    const handedOver = begun === undefined ? {} : { release: String(begun) };
-    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode), ...handedOver });
+    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode) });
     // Last: a journal may be out of reach, and jobs that follow need the rest.
     const place = { host, root: app.folder, app: app.spec.app, env: shell.env };
     for (const one of ended) await tellRelease(one, place, before);

@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Hands, openFileJournal, parseSpec, type Spec, templateOf } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
 import { headFallenBy } from '../report/fallen.rig.ts';
 import { observeRelease, openReleaser } from './release.ts';
 import type { Releaser } from './release-steps.ts';
 import { revise } from './revise.ts';
+import { wishIn } from './wish.rig.ts';
 
 const parsed = parseSpec(readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8'), { file: 'x' });
 if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
@@ -208,5 +210,31 @@ test('openReleaser() says it where somebody else has made this revision live mea
     const released = await releaser.release(images('a'), { ...deaf, note: (line) => void notes.push(line) }, signal());
 
     expect([released, notes]).toEqual([{ kind: 'done' }, [`revision ${revisionOf('a').id.slice(0, 8)} is live`]]);
+  });
+});
+
+test('openReleaser() has told of the release that it hands over before it ends, as a process that ends tells nothing more', async () => {
+  await withJournal({ release: releaseOf('promoted') }, async (journal, root) => {
+    const { wishes } = openFileJournal(root);
+    const services = Object.entries(spec.services).map(([name, one]) => [name, { ...one, manifests: undefined }]);
+    const kubernetes = { namespace: 'ratings', driver: 'controller' };
+    const controlled = { ...spec, services: Object.fromEntries(services), kubernetes } as unknown as Spec;
+    const hands = { ports: { journal, wishes }, spec: controlled, actor: 'kim@desk', signal: signal() };
+    const told: number[] = [];
+    const onBegun = async (release: number) => {
+      await setImmediate();
+      told.push(release);
+    };
+    const releasing = { spec: controlled, root, env: {}, options: [], change, reason: 'a merge', verifyKey: undefined };
+    const releaser = openReleaser(hands as unknown as Hands, { ...releasing, onEnd: () => {}, onBegun });
+
+    const released = releaser.release(images('b'), deaf, signal());
+    const ordered = await wishIn(wishes);
+    const stored = await journal.read(signal());
+    const answers = [{ id: ordered, kind: 'begun', text: 'release 8', release: 8 }];
+    await journal.write({ ...Object(stored?.head), answers }, stored?.version, signal());
+    await released;
+
+    expect(told).toEqual([8]);
   });
 });

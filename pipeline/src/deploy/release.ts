@@ -36,8 +36,8 @@ export type Releasing = Rendering & {
   readonly verifyKey: string | undefined;
   /** Hears of a release that has ended, however it did. */
   readonly onEnd: (release: number) => void;
-  /** Hears of a release that has begun, which is left to the controller then. `undefined`: it is seen to its end. */
-  readonly onBegun: ((release: number) => void) | undefined;
+  /** Hears of a release that has begun, which is left to the controller then; waited for. `undefined`: it is seen to its end. */
+  readonly onBegun: ((release: number) => Promise<void>) | undefined;
 };
 
 const readMaxMs = 30_000;
@@ -58,7 +58,7 @@ export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
         for (const one of await readGates(hands, handled)) gate(one);
         for (const line of lastWordsOf(handled.head, handled.release, releasing.env)) log(line);
       }
-      if (handled.kind === 'begun') releasing.onBegun?.(handled.release);
+      if (handled.kind === 'begun') await releasing.onBegun?.(handled.release);
       if (handled.kind === 'superseded') {
         log(handled.text); // Its step says so beside the run.
         return { kind: 'superseded', text: handled.text };

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Hands, type Head, openFileJournal, parseSpec, templateOf } from '@headgate/rollout';
 import { expect, test } from '@jest/globals';
 import { git } from '../host/git.rig.ts';
@@ -10,6 +9,7 @@ import type { publishStep } from './image-steps.ts';
 import { observeRelease, openReleaser } from './release.ts';
 import { type Releaser, releaseStep } from './release-steps.ts';
 import { revise } from './revise.ts';
+import { wishIn } from './wish.rig.ts';
 
 const parsed = parseSpec('app: shop\nservices: { web: { source: web, port: 80 } }', { file: 'x' });
 if (parsed.kind === 'issues') throw new Error(JSON.stringify(parsed.issues));
@@ -133,7 +133,7 @@ test('the first of two merges that wait in staging was never there, goes no furt
   const { steps, released } = delivery(openReleaser(hands, { ...releasing, onEnd: () => {}, onBegun: undefined }));
 
   const running = bench.run(steps, { change });
-  const order = await orderIn(wishes);
+  const order = await wishIn(wishes);
   const stored = await journal.read(signal());
   const answers = [{ id: order, kind: 'superseded', text: 'superseded by commit 4d4d4d4d, which waits in its place' }];
   await journal.write({ ...Object(stored?.head), answers }, stored?.version, signal());
@@ -146,11 +146,3 @@ test('the first of two merges that wait in staging was never there, goes no furt
     ['release', 'needs staging, which was skipped: superseded by commit 4d4d4d4d, which waits in its place'],
   ]);
 });
-
-async function orderIn(wishes: ReturnType<typeof openFileJournal>['wishes']): Promise<string> {
-  for (;;) {
-    const [wish] = await wishes.read(signal());
-    if (wish !== undefined) return wish.id;
-    await sleep(20);
-  }
-}

@@ -145,6 +145,18 @@ test('what changes a lane has the environment of it, and what only looks asks no
   });
 });
 
+test('whoever goes back or looks waits for no reviewer of a delivery, and whoever goes on does', () => {
+  const of = ['rollback', 'status', 'promote', 'approve'].map((name) => {
+    const { jobs } = load(readFileSync(join(folder, `${name}.yml`), 'utf8')) as Workflow;
+    return [name, evaluated(jobs[name]?.with, { environment: 'production' })['environment']];
+  });
+
+  expect(Object.fromEntries(of)).toEqual({
+    ...{ rollback: 'production-now', status: 'production-now' },
+    ...{ promote: 'production', approve: 'production' },
+  });
+});
+
 test('the job that hands a release over holds its group no longer, and another one waits for that very release', () => {
   const { jobs } = load(readFileSync(join(folder, 'deliver.yml'), 'utf8')) as Workflow;
   const release = expression('needs.production.outputs.release');

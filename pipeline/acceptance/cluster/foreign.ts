@@ -1,7 +1,8 @@
 /** A system that runs without Headgate: a Deployment of proxies and one of workers, bare subjects, a stream, a Service and a route. */
 import { AckPolicy, connect, type NatsConnection, nanos, RetentionPolicy, StorageType } from 'nats';
+import { database, hostOf } from './furnish.ts';
 import type { Ground } from './ground.ts';
-import { type ClusterStage, database, hostOf } from './stage.ts';
+import type { ClusterStage } from './stage.ts';
 
 const names = { proxy: 'shop-proxy', rating: 'shop-rating' };
 const stream = 'requests';

@@ -7,9 +7,10 @@ import { clearing } from '../clearing.ts';
 import { type Hosts, headOf, twoClones } from '../hosts.ts';
 import { readSpec } from '../stage.ts';
 import { effectsOf } from './audit.ts';
+import { type Driver, furnish, hostOf } from './furnish.ts';
 import { openGround } from './ground.ts';
 import { objectsOf } from './objects.ts';
-import { accounts, appText, clear, type Driver, enterCluster, furnish, hostOf } from './stage.ts';
+import { accounts, appText, clear, enterCluster } from './stage.ts';
 
 /** Two hosts outside of the test cluster, to which both deliver with the rights of a releaser, or with `cli` of a driver. */
 export async function openClusterHosts(state: string, driver: Driver, staging?: string): Promise<Hosts> {
@@ -25,13 +26,13 @@ export async function openClusterHosts(state: string, driver: Driver, staging?: 
   let takeBack = () => {};
   const away = clearing(async () => {
     takeBack();
-    await before?.[Symbol.asyncDispose]();
+    if (before !== undefined) await clear(before, []);
     await clear(ground, [folder, clones.folder]);
   });
   const file = join(a, 'headgate.yaml');
   try {
-    await furnish(ground, { file, sources: clones.folder }, driver);
-    if (before !== undefined) await furnish(before, { file, sources: clones.folder }, driver, 'staging');
+    await furnish(ground, { file, folder, sources: clones.folder }, driver);
+    if (before !== undefined) await furnish(before, { file, folder, sources: clones.folder }, driver, 'staging');
     const namespaces = before === undefined ? [] : [before.namespace];
     const { person } = await accounts(ground, spec.app, { folder, driver, namespaces });
     // For all commands of this part: those of a pipeline are given without a stage.

@@ -1,25 +1,14 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join, relative } from 'node:path';
-import { promisify } from 'node:util';
-import { openRecords, type Spec } from '@headgate/rollout';
+import { delimiter, join } from 'node:path';
+import { openRecords } from '@headgate/rollout';
 import { driverRoles, forget, variablesOf } from '../../src/cli/account.rig.ts';
-import { fromMachine } from '../../src/image/base.ts';
-import { openImageBuilder } from '../../src/image/image.ts';
-import { pushImage } from '../../src/registry/client.ts';
 import { clearing } from '../clearing.ts';
-import { bin, openCommands, repository, standStill } from '../commands.ts';
-import { cache, type Router, readSpec, type Stage, stageAt } from '../stage.ts';
+import { openCommands, repository, standStill } from '../commands.ts';
+import { type Router, readSpec, type Stage, stageAt } from '../stage.ts';
+import { type Driver, furnish, hostOf, routerOf, routers } from './furnish.ts';
 import { type Ground, kubeCache, openGround, readCluster } from './ground.ts';
 import { objectsOf } from './objects.ts';
-
-/** Whose requests the gateway gives to the app: of its own, so that parts can be played beside each other on one gateway. */
-export function hostOf({ namespace }: Pick<Ground, 'namespace'>): string {
-  return `${namespace}.test`;
-}
-
-export const database = 'postgres://headgate@postgres:5432/ratings';
 
 /** A stage on the test cluster. Its commands run outside of it, each with the rights of who gives it: a releaser, or with `cli` a driver. */
 export interface ClusterStage extends Stage {
@@ -31,9 +20,6 @@ export interface ClusterStage extends Stage {
   /** Processes of the pods that `kubectl get pods` finds by these arguments: the node is this machine. */
   processesOf(...selection: string[]): Promise<readonly number[]>;
 }
-
-/** Who drives the releases of an app: controllers in the cluster, or the command that begins one. */
-export type Driver = 'controller' | 'cli';
 
 /** What stands before bootstrap does, and what headgate.yaml says of it. */
 type Before = { readonly queue: string; readonly stand: (ground: Ground) => Promise<void> };
@@ -61,7 +47,7 @@ export async function openClusterStage(
   const away = clearing(() => clear(ground, [folder, sources]));
   try {
     await before?.stand(ground);
-    await furnish(ground, { file, sources }, driver);
+    await furnish(ground, { file, folder, sources }, driver);
     return await stageOn(ground, { file, folder, sources, away }, driver);
   } catch (error) {
     await away();
@@ -83,18 +69,6 @@ export async function enterCluster(): Promise<void> {
   process.env['PATH'] = [join(kubeCache, 'bin'), process.env['PATH']].join(delimiter); // The cluster's own kubectl.
 }
 
-/** What an app needs in its namespace, which is that of an environment where one is named, before its first release. */
-export async function furnish(
-  ground: Ground,
-  { file, sources }: Pick<Written, 'file' | 'sources'>,
-  driver: Driver,
-  environment?: string,
-): Promise<void> {
-  await ground.kubectl(['create', 'secret', 'generic', 'ratings-database', `--from-literal=url=${database}`]);
-  await bootstrap(ground, file, environment);
-  if (driver === 'controller') await startController(ground, sources);
-}
-
 type Holders = {
   readonly folder: string;
   readonly driver: Driver;
@@ -113,16 +87,8 @@ export async function accounts(ground: Ground, app: string, { folder, driver, na
   };
 }
 
-/** The one command that is given by an administrator. */
-async function bootstrap(ground: Ground, file: string, environment: string | undefined): Promise<void> {
-  const { entrance } = routers[routerOf(await readSpec(file))];
-  const users = ['--host', hostOf(ground), '--path', '/api'];
-  const named = environment === undefined ? [] : ['--environment', environment];
-  await promisify(execFile)(process.execPath, [bin, 'bootstrap', '--file', file, ...named, ...entrance, ...users]);
-}
-
 export async function clear(ground: Ground, folders: readonly string[]): Promise<void> {
-  await forget(ground, 'controller', 'driver', 'person');
+  await forget(ground, 'bootstrap', 'controller', 'driver', 'person');
   await ground[Symbol.asyncDispose]();
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
@@ -187,37 +153,6 @@ async function processesOf({ kubectl }: Ground, selection: readonly string[]): P
   const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0);
   const groups = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')));
   return pids.filter((_, i) => uids.split(' ').some((uid) => groups[i]?.includes(uid)));
-}
-
-async function startController({ cluster, kubectl }: Ground, folder: string): Promise<void> {
-  const builder = await openImageBuilder('oci', { base: fromMachine({ cacheFolder: join(cache, 'base') }) });
-  const layout = join(folder, 'controller');
-  const signal = AbortSignal.timeout(120_000);
-  const request = { workspace: repository, source: 'rollout', program: 'src/controller/main.ts', labels: {}, layout };
-  await builder.build(request, signal);
-  const pushed = await pushImage(
-    layout,
-    { repository: `${cluster.registry}/controller`, mountFrom: undefined },
-    signal,
-  );
-  const overlay = {
-    resources: [relative(folder, join(repository, 'rollout/deploy/overlays/staging'))],
-    images: [{ name: 'headgate-controller', newName: pushed.repository, digest: pushed.digest }],
-  };
-  await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(overlay));
-  await kubectl(['apply', '-k', folder]);
-  await kubectl(['rollout', 'status', 'deployment/headgate-controller', '--timeout=120s']);
-}
-
-/** For each router: how bootstrap is told of it, the listener of the gateway's replicas, and where that is. */
-const routers = {
-  'gateway-api': { entrance: ['--gateway', 'gateway/main'], listener: 'web', addresses: 'gateways' },
-  'ingress-nginx': { entrance: ['--ingress-class', 'nginx'], listener: 'nginx', addresses: 'ingresses' },
-} as const satisfies Record<Router, object>;
-
-function routerOf({ kubernetes }: Spec): Router {
-  if (kubernetes === undefined) throw new Error('its headgate.yaml names no cluster');
-  return kubernetes.traffic.kind;
 }
 
 type AppWords = { readonly queue?: string | undefined; readonly router?: Router | undefined };

@@ -21,6 +21,14 @@ export function driverRoles(app: string, namespaces: readonly string[]): readonl
   ];
 }
 
+/** What whoever bootstraps the app holds. */
+export function bootstrapRoles(app: string, namespace: string): readonly Held[] {
+  return [
+    { namespace, role: `headgate-${app}-bootstrap` },
+    { namespace: gateway, role: `headgate-${app}-gateway-bootstrap` },
+  ];
+}
+
 /** @returns variables with which a command is a ServiceAccount that holds these roles and nothing else, on a machine outside of the cluster's networks */
 export async function variablesOf(
   { kubectl, namespace }: Ground,

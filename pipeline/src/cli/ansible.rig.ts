@@ -11,7 +11,7 @@ import type { Head } from '@headgate/rollout';
 import { fromMachine } from '../image/base.ts';
 import { openImageBuilder } from '../image/image.ts';
 import { pushImage } from '../registry/client.ts';
-import { driverRoles, forget, variablesOf } from './account.rig.ts';
+import { driverRoles, variablesOf } from './account.rig.ts';
 import { aClusterShell, kubectlEnv, readCluster, repository } from './cluster.rig.ts';
 
 const source = 'services/proxy';
@@ -74,10 +74,6 @@ export async function anAnsibleShell(describe: (namespace: string) => string) {
       const roles = driverRoles('ratings', [shell.namespace]);
       const { HEADGATE_KUBECONFIG: own = '' } = await variablesOf(shell, 'driver', { folder: shell.cwd, roles });
       Object.assign(env, rightsOf(own));
-    },
-    async [Symbol.asyncDispose]() {
-      await forget(shell, 'driver');
-      await shell[Symbol.asyncDispose]();
     },
     /** `ansible-playbook <playbook> <args>` with these variables. */
     async play(playbook: string, variables: object, ...args: string[]): Promise<Ran & { readonly recap: Recap }> {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { openKubeClient } from '../../../rollout/src/platform/kubernetes/client.ts';
 import { bindRole, kubeconfigAs } from '../../../rollout/src/platform/kubernetes/cluster.rig.ts';
+import { bootstrapRoles, variablesOf } from './account.rig.ts';
 import { aClusterShell, readCluster, repository } from './cluster.rig.ts';
 
 // A control plane alone has none.
@@ -116,6 +117,30 @@ describe('headgate bootstrap', () => {
       ),
     ]);
   });
+
+  test.each([
+    { router: 'gateway-api', words: gateway },
+    { router: 'ingress-nginx', words: ['--ingress-class', 'nginx', '--path', '/api'] },
+  ])(
+    '$router: is made by an account that holds what the owner of the cluster picks from --print, and nothing else',
+    async ({ router, words }) => {
+      await using app = await aClusterShell(plain(router));
+      const args = ['bootstrap', ...words, '--frontend', 'web:80'];
+      const { out } = await app.run(...args, '--print');
+      await app.everywhere(['apply', '--server-side', '-f', '-', '-l', 'headgate.dev/rights=bootstrap'], out);
+      const roles = bootstrapRoles('ratings', app.namespace);
+      const own = await variablesOf(app, 'bootstrap', { folder: app.cwd, roles });
+      process.env['HEADGATE_KUBECONFIG'] = own['HEADGATE_KUBECONFIG'];
+
+      const first = await app.run(...args);
+      const again = await app.run(...args);
+
+      expect(first).toMatchObject({ code: 0, err: '' });
+      expect(first.out).not.toMatch(/^(made|set) Role .*bootstrap$/m);
+      expect(first.out).toContain(`made RoleBinding gateway/headgate-ratings-controller-${app.namespace}`);
+      expect(again.out).toBe('all is there\n');
+    },
+  );
 
   test('refuses manifests that both lanes cannot have, and makes nothing', async () => {
     await using app = await aClusterShell(plain('gateway-api'));

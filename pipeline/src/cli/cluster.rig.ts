@@ -65,8 +65,7 @@ export async function aClusterShell(specOf: (namespace: string) => string) {
     kubeconfig,
     async [Symbol.asyncDispose]() {
       await shell[Symbol.asyncDispose]();
-      const labels = ['--namespace', 'gateway', '--selector', 'headgate.dev/app', '-o', 'name'];
-      const far = (await kubectl(['get', 'rolebindings', ...labels])).split('\n');
+      const far = (await kubectl(['get', 'rolebindings', '--namespace', 'gateway', '-o', 'name'])).split('\n');
       const own = far.filter((name) => name.endsWith(`-${namespace}`));
       if (own.length > 0) await kubectl(['delete', '--namespace', 'gateway', ...own]);
       await kubectl(['delete', 'namespace', namespace, '--wait=false']);

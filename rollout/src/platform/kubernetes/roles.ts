@@ -37,9 +37,14 @@ export type AppObjects = {
  */
 export function rolesOf(app: AppObjects): readonly Role[] {
   return roleNames.map((name) => ({
-    metadata: { name: `headgate-${app.app}-${name}`, labels: { 'headgate.dev/app': app.app } },
+    metadata: { name: `headgate-${app.app}-${name}`, labels: labelsOf(app.app, name) },
     rules: rulesOf(name, app),
   }));
+}
+
+/** By the second the cluster's owner picks what only an owner can make. */
+function labelsOf(app: string, rights: RoleName) {
+  return { 'headgate.dev/app': app, 'headgate.dev/rights': rights };
 }
 
 /** In the gateway's namespace, for drivers: which replicas there are, and their counters when there is no other way to them. */
@@ -57,7 +62,7 @@ export function gatewayRole(app: string): Role {
 /** In the gateway's namespace, when that is another one, for bootstrap: it makes both roles of there and the controller's binding, and holds what it gives. */
 export function gatewayBootstrapRole(app: string): Role {
   return {
-    metadata: { name: `headgate-${app}-gateway-bootstrap`, labels: { 'headgate.dev/app': app } },
+    metadata: { name: `headgate-${app}-gateway-bootstrap`, labels: labelsOf(app, 'bootstrap') },
     rules: [...gatewayRole(app).rules, settingRights],
   };
 }

@@ -31,6 +31,8 @@ export interface Stage extends AsyncDisposable, Omit<Commands, typeof Symbol.dis
   readonly nats: string;
   /** `service=image` of a version of the rating service, and the first one's proxy. */
   images(version: string): Promise<readonly string[]>;
+  /** `proxy=image` of a version of that service. */
+  proxy(version: string): Promise<string>;
   /** `headgate release` of a version of the rating service. */
   release(version: string, ...args: string[]): Promise<Ran>;
   load(perSecond: number): Load;
@@ -59,15 +61,14 @@ type Place = Pick<Stage, 'file' | 'spec' | 'state' | 'origin' | 'headers' | 'env
 /** What every stage can do, wherever its servers are. */
 export function stageAt({ commands, repositories, sources, ...place }: Place): Omit<Stage, typeof Symbol.asyncDispose> {
   const image = openVersions(repository, sources, cache, repositories);
-  const images = async (version: string) => [
-    `proxy=${await image('proxy', 'v1')}`,
-    `rating=${await image('rating', version)}`,
-  ];
+  const proxy = async (version: string) => `proxy=${await image('proxy', version)}`;
+  const images = async (version: string) => [await proxy('v1'), `rating=${await image('rating', version)}`];
   const { origin, headers } = place;
   return {
     ...place,
     ...commands,
     images,
+    proxy,
     release: async (version, ...args) =>
       commands.run('release', ...(await images(version)), '--reason', `acceptance: ${version}`, ...args),
     standStill: async ({ child: { pid } }) => standStill(pid === undefined ? [] : [pid]),

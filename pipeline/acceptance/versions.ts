@@ -70,11 +70,8 @@ const withWorkers = {
   find: "import type { Duplex } from 'node:stream';\n",
   replace: "import type { Duplex } from 'node:stream';\nimport { Worker } from 'node:worker_threads';\n",
 };
-const counting = (line: string) => ({
-  file: answered.file,
-  find: 'const DRAIN_CHECK_MS = 20;\n',
-  replace: `const DRAIN_CHECK_MS = 20;\n${line}`,
-});
+const drain = { file: answered.file, find: 'const DRAIN_CHECK_MS = 20;\n' };
+const counting = (line: string) => ({ ...drain, replace: `${drain.find}${line}` });
 const limit = { file: 'services/rating/src/handlers/handler.ts', find: 'const LIMIT_DEFAULT = 100;' };
 
 /** Changes to the services, as a developer would make them. */
@@ -86,6 +83,7 @@ const versions: Readonly<Record<string, readonly Edit[]>> = {
   v5: [{ ...limit, replace: 'const LIMIT_DEFAULT = 105;' }],
   v6: [{ ...limit, replace: 'const LIMIT_DEFAULT = 106;' }],
   v7: [{ ...limit, replace: 'const LIMIT_DEFAULT = 107;' }],
+  'looks more rarely while it ends': [{ ...drain, replace: 'const DRAIN_CHECK_MS = 21;\n' }],
   '3 % take 300 ms': [{ ...answers, replace: slow(300) }],
   '3 % take 600 ms': [{ ...answers, replace: slow(600) }],
   'stops acking after 15 s': [acks],

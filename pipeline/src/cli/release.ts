@@ -10,7 +10,7 @@ import { flag, paint, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '<service>=<host/name@sha256:…> … --reason <text>',
-  help: 'Starts a release of images that lie in a registry, and drives it to its end. Services that are not named keep what live has. Exits 0 promoted, 11 rolled back or in quarantine, 12 refused.',
+  help: 'Starts a release of images that lie in a registry, and drives it to its end. Services that are not named keep what live has when it begins. Exits 0 promoted, 11 rolled back or in quarantine, 12 refused.',
   options: {
     ...appOptions,
     reason: { type: 'string', help: 'why; needed, as no commit says how bare digests relate to what is live' },

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseSpec, type Spec, templateOf } from '@headgate/rollout';
+import { type Hands, parseSpec, readHead, type Spec, templateOf } from '@headgate/rollout';
 import { describe, expect, test } from '@jest/globals';
-import { revise } from './revise.ts';
+import { aPlatform, handsOn, isAt, quick } from '../../../rollout/src/engine.rig.ts';
+import { releaseImages, revise } from './revise.ts';
 
 const source = readFileSync(join(import.meta.dirname, '../../../headgate.yaml'), 'utf8');
 const spec = specOf(source);
@@ -54,3 +55,21 @@ describe('revise()', () => {
     );
   });
 });
+
+test('releaseImages() of one image, ordered while a release of the other runs, leaves that one live', async () => {
+  await using world = aPlatform();
+  const own = handsOn(world.ports, { spec: { ...quick, bakeMs: 2_000 } });
+  const hands: Hands = { ...own, spec: { ...own.spec, services: spec.services } };
+  const asked = { reason: 'by hand', insist: false, hotfix: false, deadLetterBacklog: false, verifyKey: undefined };
+  const release = (images: Readonly<Record<string, string>>) =>
+    releaseImages(hands, images, { ...wanted(spec), ...asked, ancestry: 'unknown' });
+  await release(both);
+
+  const first = release({ proxy: image('proxy', 'c') });
+  await isAt(world.ports, 'holding');
+  await Promise.all([first, release({ rating: image('rating', 'd') })]);
+
+  const { live, lanes, history } = await readHead(world.ports.journal, 'test', AbortSignal.timeout(1_000));
+  expect(history.map(({ outcome }) => outcome)).toEqual(['promoted', 'promoted', 'promoted']);
+  expect(live && lanes[live]?.digests).toEqual({ proxy: sha('c'), rating: sha('d') });
+}, 30_000);

@@ -46,6 +46,7 @@ export async function releaseImages(
   const { ancestry, reason, insist, hotfix, deadLetterBacklog } = wanted;
   return (handsOver ? handOver : startRelease)(hands, {
     revision,
+    unnamed: Object.keys(revision.digests).filter((service) => images[service] === undefined),
     actor: hands.actor,
     ancestry,
     reason,

@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { instant } from '../lane.ts';
+import { digest, makeRevision, type Revision } from '../revision.ts';
 import { aSpec, orderOf, revisionNamed } from '../simulate/named.ts';
 import type { ExistingQueue, Spec } from '../spec.ts';
 import { beginOrder } from './begin.ts';
@@ -56,4 +57,45 @@ test.each([
   const taken = beginOrder(head, from === undefined ? order : { ...order, from }, instant(2));
 
   expect(taken.kind).toBe(kind);
+});
+
+/** Its images, one letter each. */
+function withImages(proxy: string, rating: string) {
+  const { template } = revisionNamed('v1');
+  const sha = (letter: string) => digest(`sha256:${letter.repeat(64)}`);
+  const digests = { proxy: sha(proxy), rating: sha(rating) };
+  return makeRevision({ digests, repositories: { proxy: `at/${proxy}`, rating: 'at' }, template, commit: undefined });
+}
+
+describe('beginOrder() of one image, ordered while b was live and begun with a', () => {
+  const spec = specWith(undefined);
+  const order = { request: { ...orderOf(withImages('b', 'c')), unnamed: ['proxy'] }, spec, restores: false };
+  const headOf = (live: Revision): Head => ({
+    ...headWith('gone', undefined),
+    lanes: { blue: undefined, green: live },
+  });
+
+  test('takes the other one from a', () => {
+    const taken = beginOrder(headOf(withImages('a', 'a')), order, instant(0));
+
+    expect(taken).toMatchObject({ kind: 'begun', head: { release: { revision: withImages('a', 'c') } } });
+  });
+
+  test('is refused where that was rolled back, and nothing to do where it is live', () => {
+    const { id } = withImages('a', 'c');
+    const bad = [{ revision: id, release: 3, text: 'slow' }];
+
+    const again = beginOrder({ ...headOf(withImages('a', 'a')), quarantined: bad }, order, instant(0));
+
+    expect(again).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
+    expect(beginOrder(headOf(withImages('a', 'c')), order, instant(0)).kind).toBe('nothing');
+  });
+
+  test('takes none from a where somebody named both', () => {
+    const named = { ...order, request: orderOf(withImages('b', 'c')) };
+
+    const taken = beginOrder(headOf(withImages('a', 'a')), named, instant(0));
+
+    expect(taken).toMatchObject({ kind: 'begun', head: { release: { revision: withImages('b', 'c') } } });
+  });
 });

@@ -2,6 +2,7 @@ import type { Instant, Lane } from '../lane.ts';
 import { firstLane, otherLane } from '../lane.ts';
 import type { ExistingQueue, ReleaseSpec, Spec } from '../spec.ts';
 import { standsTo } from './ancestry.ts';
+import { completed } from './complete.ts';
 import { warningOf } from './in-common.ts';
 import { newestIn } from './newest.ts';
 import { isOver } from './phase.ts';
@@ -27,7 +28,8 @@ const startMs = 120_000;
 
 /** Begins what was ordered, or says why not now. What is begun leaves the queue. */
 export function beginOrder(head: Head, order: Order, now: Instant): Begun {
-  const { request, spec, restores } = order;
+  const { spec, restores } = order;
+  const request = completed(head, order.request);
   // HAProxy says nothing of who wrote: there a raised weight can only be a dead driver's late write.
   const raisedWeight = spec.kubernetes === undefined ? 'overwrite' : 'hold';
   const around: Around = { raisedWeight, adopt: spec.queue?.adopt ?? 'bind' };

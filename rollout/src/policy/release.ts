@@ -171,6 +171,8 @@ export type Quarantined = { readonly revision: string; readonly release: number;
 /** What somebody asks to be released. */
 export type ReleaseRequest = {
   readonly revision: Revision;
+  /** Services that have what live had, as nobody named an image of theirs. Absent: none. */
+  readonly unnamed?: readonly string[];
   readonly actor: string;
   readonly reason: string;
   readonly ancestry: Ancestry;

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
@@ -29,6 +29,7 @@ export async function clusterLife(report: Report): Promise<void> {
     report.check('it starts after all that', first.code === 0, `${first.ms} ms ${first.code === 0 ? '' : first.err}`);
     await secondTime(report);
     await taken(report);
+    await abandonedNode(report);
   } finally {
     await down();
   }
@@ -100,6 +101,15 @@ async function taken(report: Report): Promise<void> {
   }
 }
 
+/** What a second node leaves whose script was killed: `cluster:down` has to find it. */
+async function abandonedNode(report: Report): Promise<void> {
+  const { child, ended } = start('node.sh', []);
+  const up = await Promise.race([once(child.stdout, 'data').then(String), ended.then(({ err }) => err)]);
+  child.kill('SIGKILL');
+  await ended;
+  report.check('a second node starts, and its script is killed', up.trim() === 'up', up.trim());
+}
+
 function isRefused({ code, err }: Scripted, words: string): boolean {
   return code !== 0 && err.includes(words);
 }
@@ -113,14 +123,13 @@ async function script(name: string, args: readonly string[], env: NodeJS.Process
 function start(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn('bash', [join(repository, 'pipeline/cluster', name), ...args], {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
     env: { ...process.env, ...env },
   });
   return { child, ended: endOf(child, performance.now()) };
 }
 
-async function endOf(child: ChildProcess, begun: number): Promise<Scripted> {
-  if (child.stdout === null || child.stderr === null) throw new Error('its output is piped');
+async function endOf(child: ChildProcessWithoutNullStreams, begun: number): Promise<Scripted> {
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code: child.exitCode ?? 128, out, err, ms: Math.round(performance.now() - begun) };
 }
@@ -138,11 +147,13 @@ async function traces(): Promise<string> {
     ...(await processes()),
     ...mounts,
     ...(await lines('ip', ['-oneline', 'link'], /: (hgk|veth)[^:]*:/)),
-    ...(await lines('ip', ['route'], /10\.11[123]\./)),
+    ...(await lines('ip', ['route'], /10\.11[1234]\./)),
     ...(await lines('ip', ['netns', 'list'], /./)),
     ...(await lines(nft, ['list', 'tables'], /./)),
-    ...(await lines('iptables-save', [], /KUBE|CNI|10\.11[123]\./)),
-    ...['kubepods', 'k8s.io'].flatMap((name) => cgroupFolders.map((at) => join(at, name)).filter(existsSync)),
+    ...(await lines('iptables-save', [], /KUBE|CNI|10\.11[1234]\./)),
+    ...['kubepods', 'k8s.io', 'headgate-second'].flatMap((name) =>
+      cgroupFolders.map((at) => join(at, name)).filter(existsSync),
+    ),
     ...[run, lib].filter(existsSync),
     `ip_forward ${(await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8')).trim()}`,
   ].join('\n');

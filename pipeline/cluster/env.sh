@@ -1,4 +1,4 @@
-# Settings that build.sh, up.sh, down.sh and gateway.sh share. Sourced, not run.
+# Settings and functions that the scripts here share. Sourced, not run.
 # Every value may be set in the environment beforehand.
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,6 +27,9 @@ NODE_DEV=hgk-node
 NODE_IP=${HEADGATE_KUBE_NODE_IP:-10.111.0.1}
 GATEWAY_2_IP=10.111.0.2                                      # the second gateway replica: same ports, other address
 POD_CIDR=10.112.0.0/24
+KUBELET_IP=$NODE_IP CGROUP=/                                 # node.sh has its own for the second node
+NODE_2_IP=10.111.0.3
+POD_2_CIDR=10.114.0.0/24
 SERVICE_CIDR=10.113.0.0/16
 API_SERVICE_IP=10.113.0.1
 API_PORT=${HEADGATE_KUBE_API_PORT:-6443}
@@ -87,6 +90,7 @@ start() {
     f=$1; shift
     printf "%s %s\n" "$$" "$(sed "s/^.*) //" /proc/$$/stat | cut -d" " -f20)" > "$f"
     exec "$@"' _ "$RUN/pids/$name" "$@" >> "$RUN/logs/$name.log" 2>&1 < /dev/null 9>&- &   # 9: the lock stays ours
+  disown   # it is not ours to wait for
 }
 # stop NAME [seconds]: TERM, then KILL after the given time
 stop() {
@@ -109,3 +113,55 @@ until_ok() {
   done
 }
 listens() { bash -c "exec 3<>/dev/tcp/$1/$2"; }
+
+# --- files that programs are given ----------------------------------------------
+fill() { # fill TEMPLATE
+  sed -e "s#@RUN@#$RUN#g;s#@LIB@#$LIB#g;s#@CACHE@#$CACHE#g;s#@NODE_IP@#$NODE_IP#g;s#@NODE_NAME@#$NODE_NAME#g;s#@REGISTRY_PORT@#$REGISTRY_PORT#g" \
+      -e "s#@POD_CIDR@#$POD_CIDR#g;s#@KUBELET_IP@#$KUBELET_IP#g;s#@CGROUP@#$CGROUP#g;s#@API_PORT@#$API_PORT#g;s#@GATEWAY_PORT@#$GATEWAY_PORT#g;s#@INGRESS_PORT@#$INGRESS_PORT#g;s#@TRAEFIK_API_PORT@#$TRAEFIK_API_PORT#g" "$HERE/templates/$1"
+}
+refill() { # refill TEMPLATE FILE: a file that is as it should be keeps its time, for kube-proxy ends when its own is written
+  fill "$1" > "$2.part"
+  if cmp -s "$2.part" "$2"; then rm "$2.part"; else mv "$2.part" "$2"; fi
+}
+ec() { openssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
+cert() { # cert NAME SUBJECT EXTENSIONS: in the current folder, signed by its ca
+  ec "$1.key"
+  openssl req -new -key "$1.key" -subj "$2" -out "$1.csr" 2>/dev/null
+  openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile <(printf '%s' "$3") -out "$1.crt" 2>/dev/null
+}
+
+# --- the end of a node --------------------------------------------------------------
+end_containers() { # with containerd itself
+  local c p pid kids
+  if alive containerd; then
+    for c in $(timeout 10 "$CACHE/bin/ctr" -a "$RUN/containerd.sock" -n k8s.io tasks ls -q 2>/dev/null); do
+      timeout 5 "$CACHE/bin/ctr" -a "$RUN/containerd.sock" -n k8s.io tasks kill -s KILL -a "$c" 2>/dev/null &
+    done; wait
+    for c in $(timeout 10 "$CACHE/bin/ctr" -a "$RUN/containerd.sock" -n k8s.io containers ls -q 2>/dev/null); do
+      ( timeout 5 "$CACHE/bin/ctr" -a "$RUN/containerd.sock" -n k8s.io tasks rm -f "$c"
+        timeout 5 "$CACHE/bin/ctr" -a "$RUN/containerd.sock" -n k8s.io containers rm "$c" ) > /dev/null 2>&1 &
+    done; wait
+    stop containerd 10
+  fi
+  # Shims (and their containers) that are left: only those of our own socket.
+  for p in /proc/[0-9]*; do
+    pid=${p#/proc/}
+    tr '\0' ' ' 2>/dev/null < "$p/cmdline" | grep "containerd-shim-runc-v2 .*-address $RUN/containerd.sock" > /dev/null || continue
+    kids=$(cat "$p"/task/*/children 2>/dev/null)
+    kill -9 $kids "$pid" 2>/dev/null
+  done
+}
+unmount() { # Mounts below our directories, deepest first (rootfs, volumes, netns).
+  local try m d
+  for try in 1 2 3; do
+    m=$(awk -v a="$RUN/" -v b="$LIB/" 'index($5,a)==1||index($5,b)==1{print $5}' /proc/self/mountinfo | sort -r)
+    [ -n "$m" ] || break
+    while read -r d; do umount "$d" 2>/dev/null || umount -l "$d" 2>/dev/null; done <<< "$m"
+  done
+}
+remove_cgroups() { # remove_cgroups NAME...
+  local name d
+  for name in "$@"; do for d in /sys/fs/cgroup/"$name" /sys/fs/cgroup/*/"$name"; do
+    [ -d "$d" ] && find "$d" -depth -type d -exec rmdir {} \; 2>/dev/null
+  done; done
+}

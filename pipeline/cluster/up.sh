@@ -65,14 +65,6 @@ mkdir -p "$RUN"/{pki,pids,logs,net.d,"certs.d/$NODE_IP:$REGISTRY_PORT"} "$LIB"
 echo "$mode" > "$RUN/mode"
 T0=$(date +%s%N); since() { echo $((($(date +%s%N) - T0) / 1000000)) ms; }
 
-fill() { # fill TEMPLATE
-  sed -e "s#@RUN@#$RUN#g;s#@LIB@#$LIB#g;s#@CACHE@#$CACHE#g;s#@NODE_IP@#$NODE_IP#g;s#@NODE_NAME@#$NODE_NAME#g;s#@REGISTRY_PORT@#$REGISTRY_PORT#g" \
-      -e "s#@POD_CIDR@#$POD_CIDR#g;s#@API_PORT@#$API_PORT#g;s#@GATEWAY_PORT@#$GATEWAY_PORT#g;s#@INGRESS_PORT@#$INGRESS_PORT#g;s#@TRAEFIK_API_PORT@#$TRAEFIK_API_PORT#g" "$HERE/templates/$1"
-}
-refill() { # refill TEMPLATE FILE: a file that is as it should be keeps its time, for kube-proxy ends when its own is written
-  fill "$1" > "$2.part"
-  if cmp -s "$2.part" "$2"; then rm "$2.part"; else mv "$2.part" "$2"; fi
-}
 sysctl_set() { # keeps the old value for down.sh
   local f=/proc/sys/${1//.//}
   [ -e "$f" ] || return 0
@@ -83,13 +75,7 @@ sysctl_set() { # keeps the old value for down.sh
 # --- keys, tokens, kubeconfigs (once per life of $RUN) -------------------------
 if [ ! -f "$RUN/pki/done" ]; then
   ( cd "$RUN/pki"
-    ec() { openssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
     ec ca.key; openssl req -x509 -new -key ca.key -subj /CN=headgate-kube-ca -days 3650 -out ca.crt 2>/dev/null
-    cert() { # NAME SUBJECT EXTENSIONS
-      ec "$1.key"
-      openssl req -new -key "$1.key" -subj "$2" -out "$1.csr" 2>/dev/null
-      openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile <(printf '%s' "$3") -out "$1.crt" 2>/dev/null
-    }
     cert apiserver /CN=kube-apiserver "subjectAltName=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost,IP:127.0.0.1,IP:$NODE_IP,IP:$API_SERVICE_IP"
     cert kubelet-client "/O=system:masters/CN=kube-apiserver-kubelet-client" "extendedKeyUsage=clientAuth"
     cert kubelet "/O=system:nodes/CN=system:node:$NODE_NAME" "subjectAltName=DNS:$NODE_NAME,IP:$NODE_IP"

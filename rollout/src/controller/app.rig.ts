@@ -15,7 +15,7 @@ import { openKubernetesPlatform } from '../platform/kubernetes/open.ts';
 import { natsModule, podRepository, pushFakeService, pushNatsServer } from '../platform/kubernetes/pod-image.rig.ts';
 import type { Phase } from '../policy/phase.ts';
 import type { Head, ReleaseRequest } from '../policy/release.ts';
-import { makeRevision, type Revision, templateOf } from '../revision.ts';
+import { makeRevision, type PodTemplate, type Revision, templateOf } from '../revision.ts';
 import { orderOf } from '../simulate/named.ts';
 import { parseSpec, type Spec } from '../spec.ts';
 import { until } from './until.rig.ts';
@@ -37,13 +37,19 @@ export interface ClusterApp extends AsyncDisposable {
   isAt(version: string, phase: Phase['kind']): Promise<number>;
   /** Waits until this version is the one that waits for the running release. */
   isWaiting(version: string): Promise<void>;
-  /** The same program each time; its environment makes a version of it. */
-  version(name: string, env?: Readonly<Record<string, string>>): Promise<ReleaseRequest>;
+  /** The same program each time; its environment makes a version of it. `podTemplate` is what its own manifests say. */
+  version(name: string, env?: Readonly<Record<string, string>>, podTemplate?: PodTemplate): Promise<ReleaseRequest>;
   /** How often what releases write has been changed: the lanes' Deployments and the route. */
   generations(): Promise<Readonly<Record<Lane | 'route', number>>>;
-  /** Requests that were answered otherwise than with 200, or not at all. */
-  readonly failed: readonly string[];
+  readonly failed: Users['failed'];
+  /** More of them, every one with these headers. */
+  users(headers: Readonly<Record<string, string>>): AsyncDisposable & Users;
 }
+
+export type Users = {
+  /** Requests that were answered otherwise than with 200, or not at all; `sentAt` as `Date.now()` tells it. */
+  readonly failed: readonly { readonly sentAt: number; readonly says: string }[];
+};
 
 const usersEveryMs = 20;
 
@@ -107,11 +113,11 @@ ${release}`;
     isAt,
     isWaiting: (version) =>
       until(async () => versionOf((await head()).waiting?.order.request.revision) === version, signal()),
-    async version(version, more = {}) {
+    async version(version, more = {}, podTemplate = {}) {
       const written = Object.entries(templateOf(spec).services);
       const ofAll = <T>(value: T) => Object.fromEntries(written.map(([service]) => [service, value]));
       const services = written.map(
-        ([service, one]) => [service, { ...one, env: { ...one.env, ...more, VERSION: version } }] as const,
+        ([service, one]) => [service, { ...one, env: { ...one.env, ...more, VERSION: version }, podTemplate }] as const,
       );
       const template = { services: Object.fromEntries(services) };
       const digests = ofAll(await pushFakeService('sound'));
@@ -128,6 +134,7 @@ ${release}`;
       return { blue, green, route: await generationOf(kinds.HTTPRoute, 'test') };
     },
     failed: users.failed,
+    users: (headers) => startUsers(host, headers),
     async [Symbol.asyncDispose]() {
       await users[Symbol.asyncDispose]();
       await ports[Symbol.asyncDispose]();
@@ -192,16 +199,17 @@ async function isListening(host: string, port: number): Promise<boolean> {
 }
 
 /** They begin with the first release, as before it nobody answers. */
-function startUsers(host: string): AsyncDisposable & { readonly failed: readonly string[] } {
+function startUsers(host: string, headers: Readonly<Record<string, string>> = {}): AsyncDisposable & Users {
   const [gateway = ''] = testCluster().gateways;
-  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
-  const failed: string[] = [];
+  const agent = new Agent({ keepAlive: true }); // Without a bound: nobody waits for those who get no answer.
+  const failed: { sentAt: number; says: string }[] = [];
   const open = new Set<Promise<void>>();
   let isServed = false;
   const one = async () => {
-    const status = await statusOf(gateway, host, agent).catch(String);
+    const sentAt = Date.now();
+    const status = await statusOf(gateway, { ...headers, host }, agent).catch(String);
     isServed ||= status === 200;
-    if (isServed && status !== 200) failed.push(`${status}`);
+    if (isServed && status !== 200) failed.push({ sentAt, says: `${status}` });
   };
   const sending = setInterval(() => {
     const asked = one().finally(() => open.delete(asked));
@@ -217,8 +225,8 @@ function startUsers(host: string): AsyncDisposable & { readonly failed: readonly
   };
 }
 
-async function statusOf(gateway: string, host: string, agent: Agent): Promise<number> {
-  const asking = get(gateway, { agent, headers: { host }, signal: signal() });
+async function statusOf(gateway: string, headers: Readonly<Record<string, string>>, agent: Agent): Promise<number> {
+  const asking = get(gateway, { agent, headers, signal: signal() });
   const [answer] = (await once(asking, 'response')) as [IncomingMessage];
   answer.resume();
   await once(answer, 'end');

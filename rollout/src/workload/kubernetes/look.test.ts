@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { isReady, revisionIn } from './look.ts';
+import { exists, isReady, revisionIn } from './look.ts';
 import type { Deployment, Pod } from './objects.ts';
 
 function deployment(service: string, revision?: string, services = 'proxy,rating'): Deployment {
@@ -36,4 +36,17 @@ test('isReady() asks of a proxy that requests are sent to it, of a worker only t
   expect(isReady(proxy, new Set())).toBe(false);
   expect(isReady(proxy, new Set(['p']))).toBe(true);
   expect(isReady(pod([{ name: 'admin', containerPort: 9090 }]), new Set())).toBe(true);
+});
+
+test('exists() is false of what has ended, and of what its kubelet has not killed 20 s after it should have: that is lost with its node', () => {
+  const at = Date.parse('2026-01-01T00:00:00Z');
+  const running: Pod = { metadata: { name: 'p' }, status: { phase: 'Running' } };
+  const leaving: Pod = { ...running, metadata: { name: 'p', deletionTimestamp: '2026-01-01T00:00:00Z' } };
+
+  expect(exists(running, at)).toBe(true);
+  expect(exists({ ...running, status: { phase: 'Failed' } }, at)).toBe(false);
+  expect(exists({ ...running, status: { phase: 'Succeeded' } }, at)).toBe(false);
+  expect(exists(leaving, at - 10_000)).toBe(true);
+  expect(exists(leaving, at + 19_999)).toBe(true);
+  expect(exists(leaving, at + 20_000)).toBe(false);
 });

@@ -14,7 +14,7 @@ import { troubleOf } from './trouble.ts';
 
 export type LaneObjects = {
   readonly deployments: readonly Deployment[];
-  /** Those that still exist, whoever made them. */
+  /** Those that still run something, as far as anybody can tell, whoever made them. */
   readonly pods: readonly Pod[];
   /** Names of pods that the lane's Service sends requests to. */
   readonly serving: ReadonlySet<string>;
@@ -31,12 +31,23 @@ export async function readLane(
     client.list<Pod>(kinds.Pod, { labels }, signal),
     slicesOf(client, laneServices(app).weighted[lane], signal),
   ]);
-  return { deployments: deployments.items, pods: pods.items.filter(exists), serving: servingIn(slices) };
+  return {
+    deployments: deployments.items,
+    pods: pods.items.filter((pod) => exists(pod, Date.now())),
+    serving: servingIn(slices),
+  };
 }
 
-/** An evicted pod leaves an object behind that nothing runs in. */
-function exists({ status }: Pod): boolean {
-  return status?.phase !== 'Failed' && status?.phase !== 'Succeeded';
+/** The longest that a fence lasts: who is given a lane's messages then waits for nobody either. */
+const overdueMs = 20_000;
+
+/**
+ * An evicted pod leaves an object behind that nothing runs in. So does a lost node, for as long as it is lost: nobody there says that a
+ * pod has ended, which its kubelet would have killed at the time that the object names.
+ */
+export function exists({ metadata, status }: Pod, now: number): boolean {
+  const isOverdue = now - Date.parse(metadata.deletionTimestamp ?? '') >= overdueMs; // Of no time nothing is true.
+  return status?.phase !== 'Failed' && status?.phase !== 'Succeeded' && !isOverdue;
 }
 
 function servingIn(slices: readonly EndpointSlice[]): ReadonlySet<string> {

@@ -17,7 +17,7 @@ import { flag, type Shell, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '[--release <n>] [--to <revision>] [--reason <text>]',
-  help: 'While a release runs, is watched or is kept warm: weight 0 now, nothing is lost. Later: the previous revision, or the one named by --to, is released again without steps.',
+  help: 'While a release runs, is watched or is kept warm: weight 0 now, nothing is lost. Later: the previous revision is released again without steps. So is any other that --to names, at any time: what runs goes back first, and what waits is refused.',
   options: { ...actOptions, to: { type: 'string', help: 'a revision that was live before, by its first digits' } },
   positionals: { min: 0, max: 0 },
   async run(call, shell) {
@@ -28,7 +28,7 @@ export const command: Subcommand = {
     const asked = { release: releaseNumber(call), reason: text(call, 'reason') ?? 'no reason given' };
     const to = text(call, 'to');
     const rolled = head.rolling !== undefined;
-    const restores = !rolled && (to !== undefined || needsRestore(head, instant(Date.now())));
+    const restores = !rolled && needsRestore(head, to, instant(Date.now()));
     const handled = rolled
       ? await unroll(hands, asked)
       : restores

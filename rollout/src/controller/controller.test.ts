@@ -3,41 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { readHead } from '../engine/book.ts';
 import { aPlatform, aRequest, handsOn, isAt, isOpen, quick } from '../engine.rig.ts';
-import type { Pace } from '../engine.ts';
 import { act } from '../hands/act.ts';
 import type { Handled } from '../hands/hands.ts';
 import { handOver, startRelease } from '../hands/release.ts';
 import { waitFor } from '../hands/wait.ts';
 import { percent, type Weights } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
-import { type Board, runController } from './controller.ts';
-
-const running: { readonly told: AbortController; readonly ended: Promise<void> }[] = [];
-
-type Rest = { readonly pace: Pace; readonly news: Board['news'] };
-
-/** A controller of one app in memory. News is a clock here: who hears of what is the board's business, not the controller's. */
-function startController(ports: Platform, holder = 'controller-1', { pace, news }: Partial<Rest> = {}) {
-  const told = new AbortController();
-  const board: Board = {
-    async *news(signal) {
-      if (news !== undefined) return yield* news(signal);
-      for (; !signal.aborted; await sleep(20)) yield { kind: 'app', app: 'test' };
-    },
-    tended: () => ({
-      app: 'test',
-      holder,
-      records: ports,
-      emit: () => {},
-      notify: () => () => {},
-      pace: pace ?? { restMs: 30, alertMs: 20, transitMs: 10 },
-      open: () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
-    }),
-  };
-  const ended = runController(board, () => {}, told.signal);
-  running.push({ told, ended });
-  return { stop: () => told.abort(), ended };
-}
+import { isWaiting, startController, stopControllers } from './started.rig.ts';
 
 async function endOf(handled: Promise<Handled>): Promise<string> {
   const ended = await handled;
@@ -47,10 +19,7 @@ async function endOf(handled: Promise<Handled>): Promise<string> {
 
 const controlled = { driver: 'controller' } as const;
 
-afterEach(async () => {
-  for (const { told } of running) told.abort();
-  await Promise.all(running.splice(0).map(({ ended }) => ended));
-});
+afterEach(stopControllers);
 
 describe('runController()', () => {
   test('drives what others wish: releases, promotes a good version, rolls a bad one back', async () => {
@@ -297,7 +266,3 @@ describe('runController()', () => {
     told.abort();
   }, 60_000);
 });
-
-async function isWaiting(ports: Platform): Promise<void> {
-  while ((await readHead(ports.journal, 'test', AbortSignal.timeout(1_000))).waiting === undefined) await sleep(10);
-}

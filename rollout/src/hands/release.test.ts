@@ -26,7 +26,7 @@ test('restore() goes back from the release that is named, and from none that is 
   const staleToo = await restore(controlled, undefined, { release: 1, reason: 'an old terminal' });
   const back = await restore(hands, undefined, { release: 2, reason: 'as asked' });
 
-  expect(needsRestore(head, systemNow())).toBe(true);
+  expect(needsRestore(head, undefined, systemNow())).toBe(true);
   expect(stale).toEqual({
     kind: 'refused',
     code: 'REFUSED',

@@ -8,7 +8,7 @@ import { lastRoll } from '../policy/newest.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Order, ReleaseRequest, WishAnswer } from '../policy/release.ts';
 import { idsOf, reasonToMakeRoom } from '../policy/waiting.ts';
-import { fromAnswer } from './act.ts';
+import { act, fromAnswer } from './act.ts';
 import { answerAgain, headAgain } from './away.ts';
 import { driveOver } from './driving.ts';
 import {
@@ -67,10 +67,11 @@ export async function restore(
   return place(hands, { request, spec: hands.spec, restores: true, ...from });
 }
 
-/** Whether `rollback` is a wish to the running release or a release of its own. */
-export function needsRestore(head: Head, now: Instant): boolean {
+/** Whether `rollback` is a wish to the running release or a release of its own. `wanted`: the first digits of what is to be live. */
+export function needsRestore(head: Head, wanted: string | undefined, now: Instant): boolean {
   const { release } = head;
   if (release === undefined) return false;
+  if (wanted !== undefined && release.formerRevision?.startsWith(wanted) !== true) return true;
   // A rolling update leaves no other lane to go back to.
   if (lastRoll(head)?.outcome === 'promoted') return true;
   const { phase } = release.state;
@@ -92,13 +93,15 @@ async function place(hands: Hands, order: Order, until: Until = 'ended'): Promis
 
 /** The order travels in a wish; the controller answers whether it began, and the journal how it ended. */
 async function throughController(hands: Hands, order: Order, until: Until): Promise<Handled> {
-  await makeRoom(hands, order.request, await headOf(hands));
-  const id = await addWish(hands, { kind: 'release', order });
+  const id = await queueUp(hands, order);
   const asked = performance.now();
   for (let said = false; ; ) {
-    const { answers, waiting } = await headAgain(hands);
+    const head = await headAgain(hands);
+    const { answers, waiting } = head;
     const answer = answers.find((one) => one.id === id);
     if (answer !== undefined) return goWith(hands, answer, until);
+    const left = await takeBack(hands, order, head);
+    if (left !== undefined) return left;
     if (!said && performance.now() - asked > quietMs) {
       said = true;
       hands.say(
@@ -127,7 +130,12 @@ async function whenFree(hands: Hands, order: Order): Promise<Handled> {
       const over = await whileBusy(hands, order, wish);
       isLeft = over?.kind !== 'superseded';
       if (over !== undefined) return over;
-      wish ??= await queueUp(hands, order, acquired.holder);
+      if (wish === undefined) {
+        hands.say(`${acquired.holder} drives another release; this one waits for it to end`);
+        wish = await queueUp(hands, order);
+      }
+      const left = await takeBack(hands, order, await headAgain(hands));
+      if (left !== undefined) return left;
       await sleep(pollMs, undefined, { signal: hands.signal });
     }
   } finally {
@@ -151,23 +159,42 @@ async function withdraw(hands: Hands, order: Order, wish: string): Promise<void>
 /** Whether waiting has a point; `undefined`: it has. */
 async function whileBusy(hands: Hands, order: Order, wish: string | undefined): Promise<Handled | undefined> {
   const head = await headAgain(hands);
-  const answer = head.answers.find(({ id }) => id === wish);
-  if (answer?.kind === 'superseded') return { kind: 'superseded', text: answer.text };
+  const lost = await placeLost(hands, head, wish);
+  if (lost !== undefined) return lost;
   const early = beginOrder(head, order, systemNow());
   if (early.kind === 'nothing' || early.kind === 'refused') return early;
   return early.kind === 'follow' ? follow(hands, early.text, early.release) : undefined;
 }
 
-async function queueUp(hands: Hands, order: Order, holder: string): Promise<string> {
-  hands.say(`${holder} drives another release; this one waits for it to end`);
-  await makeRoom(hands, order.request, await headAgain(hands));
+/** Another took its place in the queue. */
+async function placeLost(hands: Hands, { answers }: Head, wish: string | undefined): Promise<Handled | undefined> {
+  const answer = answers.find(({ id }) => id === wish);
+  return answer?.kind === 'superseded' || answer?.kind === 'refused' ? fromAnswer(hands, answer) : undefined;
+}
+
+async function queueUp(hands: Hands, order: Order): Promise<string> {
+  // Nothing else that waits is to begin once what runs has gone back.
+  if (!order.restores) await makeRoom(hands, order, await headAgain(hands));
   return addWish(hands, { kind: 'release', order });
 }
 
-async function makeRoom(hands: Hands, request: ReleaseRequest, head: Head): Promise<void> {
-  const reason = reasonToMakeRoom(head, request, hands.spec.release.onNewCommit);
+function sayRoom({ say, spec }: Hands, order: Order, head: Head): string | undefined {
+  const reason = reasonToMakeRoom(head, order, spec.release.onNewCommit);
+  if (reason !== undefined) say(`release ${head.release?.id} is rolled back first: ${reason}`);
+  return reason;
+}
+
+/** A way back waits for nobody: what runs goes back first, as with a rollback of its own. @returns an end that leaves no place for more */
+async function takeBack(hands: Hands, order: Order, head: Head): Promise<Handled | undefined> {
+  const reason = order.restores ? sayRoom(hands, order, head) : undefined;
+  if (reason === undefined) return undefined;
+  const back = await act(hands, 'rollback', { release: head.release?.id, reason });
+  return back.kind === 'stuck' || back.kind === 'interrupted' ? back : undefined;
+}
+
+async function makeRoom(hands: Hands, order: Order, head: Head): Promise<void> {
+  const reason = sayRoom(hands, order, head);
   if (reason === undefined) return;
-  hands.say(`release ${head.release?.id} is rolled back first: ${reason}`);
   await addWish(hands, { kind: 'rollback', release: head.release?.id ?? null, step: null, reason });
 }
 
@@ -188,10 +215,10 @@ async function follow(hands: Hands, text: string, release: number | undefined): 
 /** Ends what an earlier driver left, then begins. */
 async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string | undefined): Promise<Handled> {
   const head = await headOf(hands);
-  const answer = head.answers.find(({ id }) => id === wish);
-  if (answer?.kind === 'superseded') return { kind: 'superseded', text: answer.text };
+  const lost = await placeLost(hands, head, wish);
+  if (lost !== undefined) return lost;
   if (head.release !== undefined && !isOver(head.release.state.phase)) {
-    await makeRoom(hands, order.request, head);
+    await makeRoom(hands, order, head);
     hands.say(`release ${head.release.id} has no driver; going on with it first`);
     const before = await driveOver(hands, lease);
     const left = leftBy(before);

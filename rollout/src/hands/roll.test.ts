@@ -68,7 +68,7 @@ test('roll() has it on record once every instance of live has it, and there is a
   expect(head).toMatchObject({ live: 'blue', lanes: { blue: { id: two.id } }, nextRelease: 3, rolling: undefined });
   expect(head.history).toMatchObject([{ id: 2, strategy: 'rolling', outcome: 'promoted' }]);
   expect(head.revisions.map(({ id }) => id)).toEqual([one.id, two.id]);
-  expect(needsRestore(head, instant(2))).toBe(true);
+  expect(needsRestore(head, undefined, instant(2))).toBe(true);
 });
 
 test('roll() gives live no other queue', async () => {

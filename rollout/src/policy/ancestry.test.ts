@@ -94,6 +94,7 @@ test('reasonToMakeRoom() rolls no newer commit back for an older one', () => {
     };
   };
 
-  expect(reasonToMakeRoom(running('c3'), asks('c2', 'c1'), 'supersede')).toBeUndefined();
-  expect(reasonToMakeRoom(running('c2'), asks('c3', 'c1'), 'supersede')).toMatch(/^superseded/);
+  const order = (commit: string) => ({ request: asks(commit, 'c1'), restores: false });
+  expect(reasonToMakeRoom(running('c3'), order('c2'), 'supersede')).toBeUndefined();
+  expect(reasonToMakeRoom(running('c2'), order('c3'), 'supersede')).toMatch(/^superseded/);
 });

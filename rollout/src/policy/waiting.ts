@@ -2,13 +2,14 @@ import type { Revision } from '../revision.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { isBehind } from './ancestry.ts';
 import { isOver } from './phase.ts';
-import type { Head, ReleaseRequest, Waiting, WishAnswer } from './release.ts';
+import type { Head, Order, Waiting, WishAnswer } from './release.ts';
 
 const answersMax = 50;
 
 /**
  * A release waits for the running one. The newest wins, and the one that waited before is told so; one of the revision that runs, or that
- * waits already, joins it: whoever ordered it hears the same end. An older commit takes no newer one's place. Orders that were noted before change nothing.
+ * waits already, joins it: whoever ordered it hears the same end. An older commit takes no newer one's place. A way back
+ * comes before all others, and none waits behind it. Orders that were noted before change nothing.
  */
 export function noteWaiting(head: Head, orders: readonly Waiting[]): Head {
   return orders.reduce(noteOne, head);
@@ -23,16 +24,23 @@ function noteOne(head: Head, order: Waiting): Head {
     const text = `release ${release.id} of this revision is running already`;
     return withAnswers(head, [{ id: order.id, kind: 'begun', text, release: release.id }]);
   }
+  if (waiting?.order.restores === true && !order.order.restores)
+    return withAnswers(head, [wayBackFirst(order.id, waiting)]);
   if (waiting !== undefined && isSame(order, waiting.order.request.revision))
     return { ...head, waiting: { ...order, joined: known } };
-  if (waiting !== undefined && isBehind(order.order.request.revision.commit, waiting.order.request.ancestry)) {
+  const isFirst = order.order.restores && waiting?.order.restores === false;
+  if (
+    waiting !== undefined &&
+    !isFirst &&
+    isBehind(order.order.request.revision.commit, waiting.order.request.ancestry)
+  ) {
     return withAnswers(head, [{ id: order.id, kind: 'superseded', text: supersededBy(waiting) }]);
   }
   const text = supersededBy(order);
   return {
     ...withAnswers(
       head,
-      known.map((id) => ({ id, kind: 'superseded', text })),
+      known.map((id) => (isFirst ? wayBackFirst(id, order) : { id, kind: 'superseded', text })),
     ),
     waiting: order,
   };
@@ -53,6 +61,16 @@ function supersededBy({ order }: Waiting): string {
   return `superseded by ${commit === undefined ? `revision ${id.slice(0, 8)}` : `commit ${commit.slice(0, 8)}`}, which waits in its place`;
 }
 
+/** No newer commit has what it brings, as with one that is superseded: whoever ordered it must order it again. */
+function wayBackFirst(id: string, { order }: Waiting): WishAnswer {
+  const rule = `the way back to revision ${order.request.revision.id.slice(0, 8)} comes first`;
+  return {
+    id,
+    kind: 'refused',
+    text: `Cannot wait for the running release as ${rule}: release again when that has ended`,
+  };
+}
+
 /** All who wait for it. */
 export function idsOf({ id, joined = [] }: Waiting): readonly string[] {
   return [...joined, id];
@@ -66,16 +84,17 @@ function isSame({ order }: Waiting, { id }: Revision): boolean {
   return order.request.revision.id === id;
 }
 
-/** Why the running release is to be rolled back for `request`; `undefined`: the request waits for its end, or there is none. */
+/** Why the running release is to be rolled back for an order; `undefined`: the order waits for its end, or there is none. */
 export function reasonToMakeRoom(
   { release }: Head,
-  request: Pick<ReleaseRequest, 'hotfix' | 'reason' | 'revision' | 'ancestry'>,
+  { request, restores }: Pick<Order, 'request' | 'restores'>,
   onNewCommit: ReleaseSpec['onNewCommit'],
 ): string | undefined {
   if (release === undefined) return undefined;
   const { phase, live } = release.state;
-  if (isOver(phase) || phase.kind === 'rollingBack' || phase.kind === 'returning') return undefined;
+  if (isOver(phase) || ['rollingBack', 'returning', 'retiring'].includes(phase.kind)) return undefined;
   if (release.revision.id === request.revision.id) return undefined;
+  if (restores) return request.reason;
   if (request.hotfix) return `hotfix: ${request.reason}`;
   // Once it is promoted it is what users have: the next one waits for the end of the watch.
   const isPromoted = live === release.candidate;

@@ -4,13 +4,14 @@ import type { Pace } from '../engine.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Head } from '../policy/release.ts';
 import { type Board, runController } from './controller.ts';
+import type { Tended } from './tend.ts';
 
 const running: { readonly told: AbortController; readonly ended: Promise<void> }[] = [];
 
-type Rest = { readonly pace: Pace; readonly news: Board['news'] };
+type Rest = { readonly pace: Pace; readonly news: Board['news']; readonly open: Tended['open'] };
 
 /** A controller of one app in memory. News is a clock here: who hears of what is the board's business, not the controller's. */
-export function startController(ports: Platform, holder = 'controller-1', { pace, news }: Partial<Rest> = {}) {
+export function startController(ports: Platform, holder = 'controller-1', { pace, news, open }: Partial<Rest> = {}) {
   const told = new AbortController();
   const board: Board = {
     async *news(signal) {
@@ -24,7 +25,7 @@ export function startController(ports: Platform, holder = 'controller-1', { pace
       emit: () => {},
       notify: () => () => {},
       pace: pace ?? { restMs: 30, alertMs: 20, transitMs: 10 },
-      open: () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
+      open: open ?? (() => ({ ...ports, [Symbol.asyncDispose]: async () => {} })),
     }),
   };
   const ended = runController(board, () => {}, told.signal);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readHead } from '../engine/book.ts';
+import { openBook, readHead } from '../engine/book.ts';
 import { both, type Emit } from '../engine/occurrence.ts';
 import { hear } from '../engine/wishes.ts';
-import { type Drive, drive, type Pace } from '../engine.ts';
+import { type Drive, type Driven, drive, type Pace } from '../engine.ts';
 import type { Lease, Records } from '../journal/journal.ts';
 import { type Instant, instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -61,28 +61,36 @@ async function work(
   signal: AbortSignal,
 ): Promise<Pick<Left, 'fence' | 'close'> | undefined> {
   await using lease = await whenFree(tended, signal);
-  const { head, heard, isThere } = await workOf(tended, signal);
-  if (!isThere) return undefined; // Whoever had the lock has done it.
-  const { records } = tended;
-  const spec = heard.waiting.at(-1)?.order.spec ?? head.waiting?.order.spec ?? head.spec;
-  if (spec === undefined) {
-    await records.wishes.remove(heard.ids, signal); // Meant for a release that never was.
-    return undefined;
-  }
-  await using ports = tended.open(spec);
-  const task = { ...taskOf(tended, spec), ports, lease, news, signal, leaves: true };
+  if (!(await workOf(tended, signal)).isThere) return undefined; // Whoever had the lock has done it.
   for (let begun = 0; ; begun++) {
-    const driven = await drive({ ...task, spec: spec.release });
-    if (driven.kind === 'left')
-      return { fence: driven.head.fence, close: (again) => close(tended, spec, again, signal) };
-    if (signal.aborted || begun >= ordersMax || !(await beginNext(task, tended))) return undefined;
+    const { spec } = await readHead(tended.records.journal, tended.app, lease.lost);
+    const left = spec && (await driveOn(tended, spec, { lease, news, signal }));
+    if (left !== undefined) return left;
+    if (signal.aborted || begun >= ordersMax || !(await beginNext(tended, lease, signal))) return undefined;
   }
 }
 
-/** Drives once more, told to go before it begins. */
-async function close(tended: Tended, spec: Spec, lease: Lease, signal: AbortSignal): Promise<void> {
+async function driveOn(
+  tended: Tended,
+  spec: Spec,
+  how: Pick<Drive, 'lease' | 'news' | 'signal'>,
+): Promise<Pick<Left, 'fence' | 'close'> | undefined> {
+  const driven = await driveAs(tended, spec, { ...how, leaves: true });
+  if (driven.kind !== 'left') return undefined;
+  // Once more, told to go before it begins.
+  return { fence: driven.head.fence, close: (lease) => driveAs(tended, spec, { lease, signal: how.signal }) };
+}
+
+/** With the servers, the rules and the ears that the release was begun with, whatever waits behind it. */
+async function driveAs(
+  tended: Tended,
+  spec: Spec,
+  how: Pick<Drive, 'lease' | 'news' | 'signal' | 'leaves'>,
+): Promise<Driven> {
+  const { app, emit, notify, pace } = tended;
   await using ports = tended.open(spec);
-  await drive({ ...taskOf(tended, spec), ports, lease, signal, spec: spec.release });
+  const paced = pace === undefined ? {} : { pace };
+  return await drive({ ...how, ...paced, app, ports, spec: spec.release, emit: both(emit, notify(spec)) });
 }
 
 async function whenFree({ records, holder }: Tended, signal: AbortSignal): Promise<Lease> {
@@ -109,36 +117,24 @@ function dueAt({ release }: Head): Instant | undefined {
   return phase?.kind === 'promoted' && release?.former !== undefined ? phase.warmUntil : undefined;
 }
 
-function taskOf({ app, emit, notify, pace }: Tended, spec: Spec) {
-  return { app, emit: both(emit, notify(spec)), ...(pace === undefined ? {} : { pace }) };
-}
-
-/** Begins the newest order and drives it to its end; whether there was one. */
-async function beginNext(task: Omit<Drive, 'spec'>, tended: Tended): Promise<boolean> {
-  const { app, ports, lease, signal } = task;
-  const { waiting, ids } = await hear(ports.wishes, signal);
-  const queued = noteWaiting(await readHead(ports.journal, app, signal), waiting);
+/** Answers the newest order, and begins it if it may; whether there was one. */
+async function beginNext({ app, records }: Tended, lease: Lease, signal: AbortSignal): Promise<boolean> {
+  const { waiting, ids } = await hear(records.wishes, signal);
+  const queued = noteWaiting(await readHead(records.journal, app, signal), waiting);
   const next = queued.waiting;
-  if (next === undefined) return false;
-  await drive({
-    ...task,
-    ...taskOf(tended, next.order.spec),
-    spec: next.order.spec.release,
-    begin: async (book) => {
-      const head = noteWaiting(book.head, waiting);
-      const taken = beginOrder(head, next.order, now());
-      await book.write(
-        answered(taken.kind === 'begun' ? taken.head : { ...head, waiting: undefined }, next, taken),
-        lease.lost,
-      );
-      const orders = waiting.map(({ id }) => id);
-      await ports.wishes.remove(
-        ids.filter((id) => orders.includes(id)),
-        lease.lost,
-      ); // Only what the journal has by now.
-      return taken.kind === 'begun';
-    },
-  });
+  if (next === undefined) {
+    if (queued.spec === undefined) await records.wishes.remove(ids, signal); // Meant for a release that never was.
+    return false;
+  }
+  const book = await openBook(records.journal, app, lease);
+  const head = noteWaiting(book.head, waiting);
+  const taken = beginOrder(head, next.order, now());
+  await book.write(
+    answered(taken.kind === 'begun' ? taken.head : { ...head, waiting: undefined }, next, taken),
+    lease.lost,
+  );
+  const orders = waiting.map(({ id }) => id);
+  await records.wishes.remove(orders, lease.lost); // Only what the journal has by now.
   return true;
 }
 

@@ -26,7 +26,7 @@ test('a delivery that finds its revision live warns of it, and ends well', async
   const publish = step('publish', { kind: 'pure', run: () => {} }) as unknown as ReturnType<typeof publishStep>;
   const releaser = {
     observe: async () => ({ kind: 'live', revision: 'a' }) as const,
-    release: async () => {},
+    release: async () => ({ kind: 'done' }) as const,
     bootstrapDue: async () => 'bootstrap is due',
   };
 

@@ -23,9 +23,7 @@ import {
   systemNow,
 } from './hands.ts';
 import { waitFor } from './wait.ts';
-
-/** CI hosts kill 10 s after they told a process to go. */
-const withdrawMaxMs = 3_000;
+import { withdraw } from './withdraw.ts';
 
 /** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
 export function startRelease(hands: Hands, request: ReleaseRequest): Promise<Handled> {
@@ -140,19 +138,6 @@ async function whenFree(hands: Hands, order: Order): Promise<Handled> {
     }
   } finally {
     if (wish !== undefined && isLeft) await withdraw(hands, order, wish);
-  }
-}
-
-/** From the box, or, where whoever drives has noted it, from the journal. */
-async function withdraw(hands: Hands, order: Order, wish: string): Promise<void> {
-  const last = { ...hands, signal: AbortSignal.timeout(withdrawMaxMs) }; // This process may have been told to go.
-  try {
-    await last.ports.wishes.remove([wish], last.signal);
-    const { release } = await headOf(last);
-    if (release === undefined || isOver(release.state.phase)) return; // Nobody would hear it; what begins next begins the queue anew.
-    await addWish(last, { kind: 'release', order, withdraws: wish });
-  } catch {
-    hands.say('its order could not be taken back: `headgate status` names it until another release begins');
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withDeadline } from '../deadline.ts';
+import { firstOf, withDeadline } from '../deadline.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -13,8 +13,11 @@ import type { EvidenceBook } from './evidence.ts';
 import type { Emit } from './occurrence.ts';
 import type { Watcher } from './watcher.ts';
 
-/** So long the journal is waited for beside a look. */
-const journalMaxMs = 500;
+/** So long the journal is waited for, and so often asked. */
+const journalMaxMs = 1_000;
+const askEveryMs = 100;
+/** Two writes to a queue that answers. */
+const giveMaxMs = 2_000;
 /** A queue that does not answer keeps nobody from driving. */
 const claimMaxMs = 500;
 
@@ -46,9 +49,18 @@ export async function keepVigil(vigil: Vigil, signal: AbortSignal): Promise<void
   const { release } = head;
   const { queue } = ports;
   if (release === undefined || queue === undefined || !isWatchable(release)) return;
-  while (!signal.aborted && !(await hasAnswered(ports, signal))) {
-    if (!(await watchOn({ ...vigil, release, queue }, signal))) return;
-    await sleep(everyMs, undefined, { signal }).catch(() => {}); // The loop's condition tells.
+  const over = new AbortController();
+  const within = firstOf([signal, over.signal]);
+  // Beside the looks: a journal that hangs must make none of them late.
+  const asking = untilAnswered(ports, within).finally(() => over.abort());
+  try {
+    while (!within.aborted && (await watchOn({ ...vigil, release, queue }, within)))
+      await sleep(everyMs, undefined, { signal: within });
+  } catch (error) {
+    if (!within.aborted) throw error;
+  } finally {
+    over.abort();
+    await asking;
   }
 }
 
@@ -66,7 +78,8 @@ async function watchOn(watching: Watching, signal: AbortSignal): Promise<boolean
   const driver = await queue.claimed(signal).catch(() => 'unseen' as const);
   if (driver === 'unseen') return true;
   if (driver !== head.fence) return false;
-  const unheld: Lease = { lost: signal, async [Symbol.asyncDispose]() {} };
+  // A journal that is back must not find it half given.
+  const unheld: Lease = { lost: AbortSignal.timeout(giveMaxMs), async [Symbol.asyncDispose]() {} };
   const acting = { ports, emit, watcher, at, lease: unheld };
   for (const command of queueHalf(release, look)) await attempt(command, release, acting);
   return true;
@@ -77,9 +90,11 @@ function isWatchable({ state: { phase } }: Release): boolean {
   return (isForward(phase) && isJudged(phase)) || phase.kind === 'watching';
 }
 
-async function hasAnswered({ journal }: Platform, signal: AbortSignal): Promise<boolean> {
-  return journal.read(withDeadline(signal, journalMaxMs)).then(
-    () => true,
-    () => false,
-  );
+async function untilAnswered({ journal }: Platform, signal: AbortSignal): Promise<void> {
+  const asked = () =>
+    journal.read(withDeadline(signal, journalMaxMs)).then(
+      () => true,
+      () => false,
+    );
+  while (!signal.aborted && !(await asked())) await sleep(askEveryMs, undefined, { signal }).catch(() => {});
 }

@@ -195,8 +195,8 @@ export type Order = {
   readonly from?: number;
 };
 
+/** The release that waits for the running one; the newest wins. `id`: of the wish. */
 export type Waiting = {
-  /** Of the wish. */
   readonly id: string;
   readonly order: Order;
   /** Ids of earlier wishes for the same revision. */
@@ -225,7 +225,6 @@ export type Head = {
   readonly quarantined: readonly Quarantined[];
   /** Newest last, at most 50. */
   readonly answers: readonly WishAnswer[];
-  /** The release that waits for the running one; the newest wins. */
   readonly waiting: Waiting | undefined;
   /** headgate.yaml of the newest release that began. */
   readonly spec: Spec | undefined;

@@ -22,8 +22,7 @@ const room = (name) => ({
 
 export default {
   // Jest's own choice is one less than the cores, which on two cores leaves one of them idle while a test waits for its servers.
-  // On the cluster one file after another: there are tests that kill its API server.
-  maxWorkers: process.argv.join(' ').includes('--selectProjects kube') ? 1 : Math.max(2, availableParallelism() - 1),
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   projects: [
     room('pipeline'),
     room('rollout'),
@@ -44,6 +43,7 @@ export default {
     {
       ...base,
       displayName: 'kube',
+      runner: '<rootDir>/pipeline/cluster/jest-runner.js',
       testMatch: ['**/*.kube.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '/dist/'],
       globalSetup: '<rootDir>/pipeline/cluster/jest-setup.js',

@@ -63,7 +63,9 @@ describe('a viewer', () => {
     ['step'],
     ['rollback', '--reason', 'bad'],
     ['hold'],
+    ['resume'],
     ['pin', 'X-Team=qa', '--to', 'candidate'],
+    ['unpin', 'X-Team=qa'],
   ];
 
   test.each(drivers.flatMap((driver) => acts.map((words) => ({ driver, words }))))(

@@ -20,7 +20,8 @@ function withServer(real: Platform) {
           const within = args.at(-1);
           while (server.state === 'hangs' && !(within instanceof AbortSignal && within.aborted)) await sleep(5);
           if (server.state === 'well') return value.apply(target, args);
-          throw new HeadgateError(code, 'Cannot ask the API server', { hint: 'wait' });
+          const cause = new HeadgateError('CLUSTER_UNREACHABLE', 'Cannot ask the API server', { hint: 'wait' });
+          throw new HeadgateError(code, cause.message, { hint: 'wait', cause });
         };
       },
     });

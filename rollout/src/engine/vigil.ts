@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstOf, withDeadline } from '../deadline.ts';
+import { isUnreachable } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
 import type { Instant } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -91,10 +92,12 @@ function isWatchable({ state: { phase } }: Release): boolean {
 }
 
 async function untilAnswered({ journal }: Platform, signal: AbortSignal): Promise<void> {
-  const asked = () =>
-    journal.read(withDeadline(signal, journalMaxMs)).then(
+  const asked = () => {
+    const deadline = withDeadline(signal, journalMaxMs);
+    return journal.read(deadline).then(
       () => true,
-      () => false,
+      (error: unknown) => !deadline.aborted && !isUnreachable(error), // A no is an answer, as from a namespace that is gone.
     );
+  };
   while (!signal.aborted && !(await asked())) await sleep(askEveryMs, undefined, { signal }).catch(() => {});
 }

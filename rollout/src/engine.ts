@@ -5,10 +5,11 @@ import { type Acting, attempt, carryOut } from './engine/carry-out.ts';
 import { type EvidenceBook, openEvidence } from './engine/evidence.ts';
 import { type Holds, makeHolds } from './engine/holds.ts';
 import { both, type Emit } from './engine/occurrence.ts';
+import { isAsked, pause } from './engine/pause.ts';
 import { makeSyntheticSender } from './engine/synthetic.ts';
 import { claimQueue, keepVigil } from './engine/vigil.ts';
 import { makeWatcher, type Sights } from './engine/watcher.ts';
-import { type Heard, hear, unheard } from './engine/wishes.ts';
+import { type Heard, hear, note, unheard } from './engine/wishes.ts';
 import { InvariantError } from './errors.ts';
 import type { Lease } from './journal/journal.ts';
 import { type Instant, instant } from './lane.ts';
@@ -19,7 +20,6 @@ import { awaitsRouter } from './policy/pin-wishes.ts';
 import { pinsAt } from './policy/pins.ts';
 import type { Head, Release } from './policy/release.ts';
 import { lastTurn, type Turn, turn } from './policy/turn.ts';
-import { noteWaiting } from './policy/waiting.ts';
 import { weightsAt } from './policy/weights.ts';
 import type { ReleaseSpec } from './spec.ts';
 
@@ -58,9 +58,6 @@ export type Pace = { readonly restMs: number; readonly alertMs: number; readonly
 const hearMaxMs = { alone: 500, besideLook: 250 };
 
 const leaveMaxMs = 2_000;
-
-/** Where nobody brings news. */
-const listenEveryMs = 250;
 
 const usualPace: Pace = { restMs: 1_000, alertMs: 250, transitMs: 150 };
 
@@ -150,12 +147,16 @@ async function oneTurn(
     { now: at, evidence: judged.evidence, wishes: told ? [] : unheard(heard.forRelease, book.head) },
     lease.lost,
   );
-  const { waiting } = heard;
-  const next = told ? lastTurn(book.head, release, look) : turn(noteWaiting(book.head, waiting), release, look);
+  const next = told ? lastTurn(book.head, release, look) : turn(note(book.head, heard), release, look);
   evidence.note(next.decision, at);
   const isRecorded = await carryOut(
     next,
-    { release, look, mustWrite: next.changed || waiting.length > 0, isBlind: sights.traffic === undefined },
+    {
+      release,
+      look,
+      mustWrite: next.changed || heard.waiting.length + heard.unknown.length > 0,
+      isBlind: sights.traffic === undefined,
+    },
     acting,
   );
   // Only what the journal has by now. Without an answer they are heard again, and the journal knows that they were.
@@ -184,7 +185,7 @@ async function heardOf(
   } catch (error) {
     lost.throwIfAborted();
     emit({ kind: 'unseen', at, port: 'wishes', message: error instanceof Error ? error.message : String(error) });
-    return { forRelease: [], waiting: [], ids: [] };
+    return { forRelease: [], waiting: [], unknown: [], ids: [] };
   }
 }
 
@@ -222,26 +223,6 @@ function restOf({ turn: next, alert }: { turn: Turn; alert: boolean }, { restMs,
   const isStill = kind === 'holding' || kind === 'watching' || kind === 'comparing';
   const resting = isStill && !awaitsRouter(next.decision.state);
   return resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
-}
-
-/** Ends early when it is told to go, and at news; where there are none, when somebody asks for something. */
-async function pause(
-  ms: number,
-  { fresh, signal }: { readonly fresh: AbortSignal | undefined; readonly signal: AbortSignal },
-  listen: (within: AbortSignal) => Promise<boolean>,
-): Promise<void> {
-  const within = withDeadline(firstOf([signal, ...(fresh === undefined ? [] : [fresh])]), ms);
-  const everyMs = fresh === undefined ? listenEveryMs : ms;
-  while (!within.aborted) {
-    await sleep(everyMs, undefined, { signal: within }).catch(() => undefined);
-    if (fresh === undefined && !within.aborted && (await listen(within))) return;
-  }
-}
-
-/** Wishes that cannot be read now are heard by the look. */
-async function isAsked({ wishes }: Platform, head: Head, signal: AbortSignal): Promise<boolean> {
-  const heard = await hear(wishes, signal).catch(() => undefined);
-  return heard !== undefined && (heard.waiting.length > 0 || unheard(heard.forRelease, head).length > 0);
 }
 
 /** A clock that is set while somebody drives moves no bake, no deadline and no half-life. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBook, readHead } from '../engine/book.ts';
 import { both, type Emit } from '../engine/occurrence.ts';
-import { hear } from '../engine/wishes.ts';
+import { hear, note } from '../engine/wishes.ts';
 import { type Drive, type Driven, drive, type Pace } from '../engine.ts';
 import type { Lease, Records } from '../journal/journal.ts';
 import { type Instant, instant } from '../lane.ts';
@@ -9,7 +9,7 @@ import type { Platform } from '../platform/platform.ts';
 import { type Begun, beginOrder } from '../policy/begin.ts';
 import { isOver } from '../policy/phase.ts';
 import type { Head, Waiting, WishAnswer } from '../policy/release.ts';
-import { idsOf, noteWaiting, withAnswers } from '../policy/waiting.ts';
+import { idsOf, withAnswers } from '../policy/waiting.ts';
 import type { Spec } from '../spec.ts';
 import { type Left, untilTakenOver } from './taken-over.ts';
 
@@ -117,25 +117,25 @@ function dueAt({ release }: Head): Instant | undefined {
   return phase?.kind === 'promoted' && release?.former !== undefined ? phase.warmUntil : undefined;
 }
 
-/** Answers the newest order, and begins it if it may; whether there was one. */
+/** Answers the newest order, and begins it if it may; whether there was one. What nobody knows is answered besides. */
 async function beginNext({ app, records }: Tended, lease: Lease, signal: AbortSignal): Promise<boolean> {
-  const { waiting, ids } = await hear(records.wishes, signal);
-  const queued = noteWaiting(await readHead(records.journal, app, signal), waiting);
-  const next = queued.waiting;
-  if (next === undefined) {
-    if (queued.spec === undefined) await records.wishes.remove(ids, signal); // Meant for a release that never was.
-    return false;
+  const heard = await hear(records.wishes, signal);
+  const noted = [...heard.waiting, ...heard.unknown].map(({ id }) => id);
+  const { waiting: next, spec } = note(await readHead(records.journal, app, signal), heard);
+  if (next !== undefined || noted.length > 0) {
+    const book = await openBook(records.journal, app, lease);
+    const head = note(book.head, heard);
+    await book.write(next === undefined ? head : begin(head, next), lease.lost);
+    await records.wishes.remove(noted, lease.lost); // Only what the journal has by now.
+  } else if (spec === undefined) {
+    await records.wishes.remove(heard.ids, signal); // Meant for a release that never was.
   }
-  const book = await openBook(records.journal, app, lease);
-  const head = noteWaiting(book.head, waiting);
+  return next !== undefined;
+}
+
+function begin(head: Head, next: Waiting): Head {
   const taken = beginOrder(head, next.order, now());
-  await book.write(
-    answered(taken.kind === 'begun' ? taken.head : { ...head, waiting: undefined }, next, taken),
-    lease.lost,
-  );
-  const orders = waiting.map(({ id }) => id);
-  await records.wishes.remove(orders, lease.lost); // Only what the journal has by now.
-  return true;
+  return answered(taken.kind === 'begun' ? taken.head : { ...head, waiting: undefined }, next, taken);
 }
 
 function answered(head: Head, order: Waiting, taken: Begun): Head {

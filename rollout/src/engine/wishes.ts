@@ -1,7 +1,8 @@
 import type { Wish, WishBox } from '../journal/journal.ts';
 import type { Marker } from '../pin.ts';
 import type { Act, WishSeen } from '../policy/look.ts';
-import type { Head, Waiting } from '../policy/release.ts';
+import type { Head, Waiting, WishAnswer } from '../policy/release.ts';
+import { noteWaiting, withAnswers } from '../policy/waiting.ts';
 
 /** What somebody asks of the driver, as it lies in the wish box. */
 export type WishAct =
@@ -17,6 +18,8 @@ type Asked = { readonly release: number | null; readonly reason: string };
 export type Heard = {
   readonly forRelease: readonly WishSeen[];
   readonly waiting: readonly Waiting[];
+  /** What no driver of this version can do, with its answer. */
+  readonly unknown: readonly WishAnswer[];
   readonly ids: readonly string[];
 };
 
@@ -35,8 +38,19 @@ export async function hear(wishes: WishBox, signal: AbortSignal): Promise<Heard>
   return {
     forRelease: all.flatMap(toSeen),
     waiting: all.flatMap(toWaiting),
+    unknown: all.flatMap(toUnknown),
     ids: all.map(({ id }) => id),
   };
+}
+
+/** What of it needs no release: orders take their place, and the unknown is refused. */
+export function note(head: Head, { waiting, unknown }: Heard): Head {
+  const noted = noteWaiting(head, waiting);
+  const known = noted.answers.map(({ id }) => id);
+  return withAnswers(
+    noted,
+    unknown.filter(({ id }) => !known.includes(id)),
+  );
 }
 
 /** Wishes that the journal does not know: a removal whose answer was lost leaves behind what has been answered, or is being done. */
@@ -66,6 +80,13 @@ function toWaiting({ id, act }: Wish): readonly Waiting[] {
   if (kindOf(act) !== 'release') return [];
   const { kind: _, ...asked } = act as unknown as Extract<WishAct, { kind: 'release' }>; // Made by `addWish`.
   return [{ id, ...asked }];
+}
+
+function toUnknown({ id, act }: Wish): readonly WishAnswer[] {
+  const kind = kindOf(act);
+  if (kind === 'release' || acts.includes(kind)) return [];
+  const text = `Cannot do this as whoever drives must know the act: current value is "${kind}"; it is older than the command that asked, or nobody knows it`;
+  return [{ id, kind: 'refused', text }];
 }
 
 function kindOf(act: Wish['act']): string {

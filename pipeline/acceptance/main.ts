@@ -85,19 +85,24 @@ const parts = {
   (report: Report, scope: Scope, open: OpenStage, openHosts: OpenHosts) => Promise<void>
 >;
 
-const needCluster: readonly string[] = [
-  'jobs',
+/** They stand up a controller of their own. */
+const needController: readonly string[] = [
   'kubernetes',
   'idle',
-  'server-away',
   'never-starts',
-  'lane-life',
-  'status-start',
-  'ingress',
   'held-back',
   'other-writer',
   'adopting',
   'rivals',
+];
+
+const needCluster: readonly string[] = [
+  ...needController,
+  'jobs',
+  'server-away',
+  'lane-life',
+  'status-start',
+  'ingress',
 ];
 
 /** It writes into the repository. */
@@ -138,6 +143,11 @@ const place = places[on];
 const unknown = positionals.filter((name) => !(name in parts));
 if (place === undefined || unknown.length > 0) {
   process.stderr.write(`Cannot play ${unknown.join(', ') || on}: ${choice}\n`);
+  process.exit(2);
+}
+const unplayable = on === 'cli' ? positionals.filter((name) => needController.includes(name)) : [];
+if (unplayable.length > 0) {
+  process.stderr.write(`Cannot play ${unplayable.join(', ')} on cli, as a controller drives there: --on controller\n`);
   process.exit(2);
 }
 if (values.turn && positionals.length === 0) {

@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { journalGone } from '../engine/book.ts';
 import type { WishAct } from '../engine/wishes.ts';
-import { isRefused } from '../errors.ts';
-import type { Acquired } from '../journal/journal.ts';
+import { HeadgateError, isRefused, isUnreachable } from '../errors.ts';
+import type { Acquired, Lease } from '../journal/journal.ts';
 import { percent, weightsFor } from '../lane.ts';
 import type { Marker } from '../pin.ts';
 import type { Act, Wanted } from '../policy/look.ts';
 import { isOver } from '../policy/phase.ts';
 import { pinsAt } from '../policy/pins.ts';
 import type { Head, WishAnswer } from '../policy/release.ts';
+import { answerAgain, headAgain } from './away.ts';
 import { addWish, type Handled, type Hands, hasController, headOf, pollMs, quietMs } from './hands.ts';
 import { driveOn } from './wait.ts';
 
@@ -47,27 +48,38 @@ async function ask(
   return heard(hands, id, kind);
 }
 
-/** Waits for the driver's answer; without one, and where no controller drives, this process becomes the driver, if its user may. */
 async function heard(hands: Hands, wish: string, kind: Kind): Promise<Handled> {
+  const end = await answerOrLock(hands, wish, kind).catch((error: unknown) => {
+    throw isUnreachable(error) ? unconfirmed(error, kind) : error;
+  });
+  return 'lease' in end ? driveOn(hands, end.lease, wish) : end;
+}
+
+function unconfirmed(cause: unknown, kind: Kind): HeadgateError {
+  const what = `Cannot tell whether this ${kind} was taken up as the journal cannot be read`;
+  return new HeadgateError('JOURNAL_UNREADABLE', `${what}: it is given, not confirmed`, {
+    hint: 'run `headgate status` as soon as the cluster answers: whoever drives takes it up then, if that has not been done',
+    cause,
+  });
+}
+
+/** Waits for the driver's answer; without one, and where no controller drives, this process is to become the driver, if its user may. */
+async function answerOrLock(hands: Hands, wish: string, kind: Kind): Promise<Handled | { readonly lease: Lease }> {
   const asked = performance.now();
   let isBarred = false;
   for (let worried: Worried | undefined; ; ) {
-    const answer = await answerTo(hands, wish, kind);
-    if (answer !== undefined) return fromAnswer(hands, answer);
+    const head = await headAgain(hands);
+    if (head.release === undefined) throw journalGone(`Cannot tell what became of this ${kind}`);
+    const answer = head.answers.find(({ id }) => id === wish);
+    if (answer !== undefined) return fromAnswer(head, answer);
     const acquired: Taken | undefined = !isBarred && mayDrive(hands, kind, worried) ? await take(hands) : undefined;
-    if (acquired?.kind === 'held') return driveOn(hands, acquired.lease, wish);
+    if (acquired?.kind === 'held') return acquired;
     const isRefusedNow: boolean = acquired?.kind === 'barred';
     if (isRefusedNow || performance.now() - asked > quietMs) worried ??= await worry(hands, wish, kind);
     if (isRefusedNow) hands.say(barredText(hands, kind, worried));
     isBarred ||= isRefusedNow; // Asking again would change nothing but the API server's log.
     await sleep(pollMs, undefined, { signal: hands.signal });
   }
-}
-
-async function answerTo(hands: Hands, wish: string, kind: Kind): Promise<WishAnswer | undefined> {
-  const { answers, release } = await headOf(hands);
-  if (release === undefined) throw journalGone(`Cannot tell what became of this ${kind}`);
-  return answers.find(({ id }) => id === wish);
 }
 
 /** A controller is given its time first; after that a rollback, and nothing else, is done without it. */
@@ -78,8 +90,9 @@ function mayDrive(hands: Hands, kind: Kind, worried: Worried | undefined): boole
 /** The lock, or that this user may not take it: a releaser may wish and close the candidate, and no more. */
 type Taken = Acquired | { readonly kind: 'barred' };
 
-async function take({ ports, actor, signal }: Hands): Promise<Taken> {
-  return ports.lock.acquire(actor, signal).catch((error: unknown) => {
+async function take(hands: Hands): Promise<Taken> {
+  const { ports, actor, signal } = hands;
+  return answerAgain(hands, () => ports.lock.acquire(actor, signal)).catch((error: unknown) => {
     if (isRefused(error)) return { kind: 'barred' };
     throw error;
   });
@@ -96,11 +109,11 @@ function barredText({ spec }: Hands, kind: Kind, worried: Worried | undefined): 
 type Worried = 'closed' | 'said';
 
 async function worry(hands: Hands, wish: string, kind: Kind): Promise<Worried> {
-  const holding = await hands.ports.lock.holding(hands.signal);
+  const holding = await answerAgain(hands, () => hands.ports.lock.holding(hands.signal));
   const driver = holding?.holder ?? (hasController(hands) ? 'the controller' : 'whoever drives');
-  const isTaken = (await headOf(hands)).release?.state.pins.some((one) => one.wish === wish) === true;
+  const isTaken = (await headAgain(hands)).release?.state.pins.some((one) => one.wish === wish) === true;
   hands.say(isTaken ? 'the router has not confirmed it yet' : `${driver} has not taken this up yet; still waiting`);
-  return kind === 'rollback' ? closeByHand(hands) : 'said';
+  return kind === 'rollback' ? answerAgain(hands, () => closeByHand(hands)) : 'said';
 }
 
 /**
@@ -146,10 +159,10 @@ function stepOf({ release }: Head): number | null {
   return phase !== undefined && 'step' in phase ? phase.step : null;
 }
 
-export async function fromAnswer(hands: Hands, answer: WishAnswer): Promise<Handled> {
+export function fromAnswer(head: Head, answer: WishAnswer): Handled {
   const { kind, text } = answer;
   if (kind === 'refused' || kind === 'quarantined')
     return { kind: 'refused', code: kind === 'refused' ? 'REFUSED' : 'QUARANTINED', text };
   if (kind === 'superseded' || kind === 'nothing') return { kind, text };
-  return { kind: 'done', head: await headOf(hands), text: answer.text };
+  return { kind: 'done', head, text: answer.text };
 }

@@ -97,7 +97,7 @@ async function throughController(hands: Hands, order: Order, until: Until): Prom
     const head = await headAgain(hands);
     const { answers, waiting } = head;
     const answer = answers.find((one) => one.id === id);
-    if (answer !== undefined) return goWith(hands, answer, until);
+    if (answer !== undefined) return goWith(hands, head, { answer, until });
     const left = await takeBack(hands, order, head);
     if (left !== undefined) return left;
     if (!said && performance.now() - asked > quietMs) {
@@ -144,7 +144,7 @@ async function whenFree(hands: Hands, order: Order): Promise<Handled> {
 /** Whether waiting has a point; `undefined`: it has. */
 async function whileBusy(hands: Hands, order: Order, wish: string | undefined): Promise<Handled | undefined> {
   const head = await headAgain(hands);
-  const lost = await placeLost(hands, head, wish);
+  const lost = placeLost(head, wish);
   if (lost !== undefined) return lost;
   const early = beginOrder(head, order, systemNow());
   if (early.kind === 'nothing' || early.kind === 'refused') return early;
@@ -152,9 +152,9 @@ async function whileBusy(hands: Hands, order: Order, wish: string | undefined): 
 }
 
 /** Another took its place in the queue. */
-async function placeLost(hands: Hands, { answers }: Head, wish: string | undefined): Promise<Handled | undefined> {
-  const answer = answers.find(({ id }) => id === wish);
-  return answer?.kind === 'superseded' || answer?.kind === 'refused' ? fromAnswer(hands, answer) : undefined;
+function placeLost(head: Head, wish: string | undefined): Handled | undefined {
+  const answer = head.answers.find(({ id }) => id === wish);
+  return answer?.kind === 'superseded' || answer?.kind === 'refused' ? fromAnswer(head, answer) : undefined;
 }
 
 async function queueUp(hands: Hands, order: Order): Promise<string> {
@@ -183,9 +183,13 @@ async function makeRoom(hands: Hands, order: Order, head: Head): Promise<void> {
   await addWish(hands, { kind: 'rollback', release: head.release?.id ?? null, step: null, reason });
 }
 
-async function goWith(hands: Hands, answer: WishAnswer, until: Until): Promise<Handled> {
+async function goWith(
+  hands: Hands,
+  head: Head,
+  { answer, until }: { readonly answer: WishAnswer; readonly until: Until },
+): Promise<Handled> {
   const { kind, text, release } = answer;
-  if (kind !== 'begun') return fromAnswer(hands, answer);
+  if (kind !== 'begun') return fromAnswer(head, answer);
   if (until === 'begun' && release !== undefined) return { kind: 'begun', release, text };
   return follow(hands, text, release);
 }
@@ -200,7 +204,7 @@ async function follow(hands: Hands, text: string, release: number | undefined): 
 /** Ends what an earlier driver left, then begins. */
 async function driveNew(hands: Hands, lease: Lease, order: Order, wish: string | undefined): Promise<Handled> {
   const head = await headOf(hands);
-  const lost = await placeLost(hands, head, wish);
+  const lost = placeLost(head, wish);
   if (lost !== undefined) return lost;
   if (head.release !== undefined && !isOver(head.release.state.phase)) {
     await makeRoom(hands, order, head);

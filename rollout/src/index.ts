@@ -19,7 +19,7 @@ export { handOver, needsRestore, restore, startRelease } from './hands/release.t
 export { type ApplyRoll, previewRoll, roll, unroll } from './hands/roll.ts';
 export { settled } from './hands/settled.ts';
 export { unlock } from './hands/unlock.ts';
-export { waitFor } from './hands/wait.ts';
+export { waitFor, waitOn } from './hands/wait.ts';
 export { changeFileJournal, openFileJournal } from './journal/file.ts';
 export type { Records } from './journal/journal.ts';
 export type { Instant, Lane, Percent, Pin, Weights } from './lane.ts';

@@ -7,7 +7,7 @@ import {
   readHead,
   restore,
   unroll,
-  waitFor,
+  waitOn,
 } from '@headgate/rollout';
 import { hostKindOf } from '../host/host.ts';
 import { tellHandled } from './ending.ts';
@@ -45,6 +45,6 @@ const backMaxMs = 900_000;
 /** Somebody else drives it back. A job of a CI stays for that, as whoever delivered it may be gone, and its commit is to hear. */
 async function toItsEnd(handled: Handled, hands: Hands, { env }: Shell): Promise<Handled> {
   if (handled.kind !== 'done' || hostKindOf(env) === 'local') return handled;
-  const ended = await waitFor(hands, 'ended', backMaxMs, handled.head.release?.id);
+  const ended = await waitOn(hands, handled.head.release?.id, backMaxMs);
   return ended.kind === 'timeout' ? handled : ended;
 }

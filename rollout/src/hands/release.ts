@@ -22,7 +22,7 @@ import {
   quietMs,
   systemNow,
 } from './hands.ts';
-import { waitFor } from './wait.ts';
+import { waitOn } from './wait.ts';
 import { withdraw } from './withdraw.ts';
 
 /** Starts a release and sees it to its end; waits first if another one runs. The newest waiting release wins. */
@@ -197,7 +197,7 @@ async function goWith(
 /** The order is under way: the end of that release is its end. */
 async function follow(hands: Hands, text: string, release: number | undefined): Promise<Handled> {
   hands.say(text);
-  const ended = await waitFor(hands, 'ended', Number.POSITIVE_INFINITY, release);
+  const ended = await waitOn(hands, release, Number.POSITIVE_INFINITY);
   return ended.kind === 'timeout' ? { kind: 'nothing', text } : ended;
 }
 

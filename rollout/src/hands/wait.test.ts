@@ -4,7 +4,7 @@ import { type ErrorCode, HeadgateError } from '../errors.ts';
 import { percent, weightsFor } from '../lane.ts';
 import type { Platform } from '../platform/platform.ts';
 import { newPlay, perform } from '../simulate/play.ts';
-import { waitFor } from './wait.ts';
+import { waitFor, waitOn } from './wait.ts';
 
 const error = (code: ErrorCode, cause?: unknown) =>
   new HeadgateError(code, 'Cannot read the journal', { hint: '', cause });
@@ -62,6 +62,13 @@ test('waitFor() outlives a journal that is away for a while, and says so once', 
 
   expect(ended.kind).toBe('timeout');
   expect(waiting.said).toEqual([expect.stringMatching(/^the journal cannot be read; /)]);
+});
+
+test('waitOn() outlives a journal that is away from the first reading on', async () => {
+  let reads = 0;
+  await using waiting = await running(() => (++reads < 6 ? unreachable : undefined));
+
+  expect((await waitOn(waiting.hands, 1, 1_500)).kind).toBe('timeout');
 });
 
 test('waitFor() leaves a release that is held at its deadline to a person, and nothing is waited for', async () => {

@@ -22,8 +22,22 @@ export async function waitFor(
   timeoutMs: number,
   wanted?: number,
 ): Promise<Handled | { kind: 'timeout'; head: Head }> {
+  return waitFrom(await headOf(hands), hands, { until, timeoutMs, wanted });
+}
+
+/** The end of a release that this command has begun or turned back: it waits from the start for a journal that is away. */
+export async function waitOn(hands: Hands, release: number | undefined, timeoutMs: number): ReturnType<typeof waitFor> {
+  return waitFrom(await headAgain(hands, timeoutMs), hands, { until: 'ended', timeoutMs, wanted: release });
+}
+
+type Wait = {
+  readonly until: 'promoted' | 'ended';
+  readonly timeoutMs: number;
+  readonly wanted: number | undefined;
+};
+
+async function waitFrom(first: Head, hands: Hands, { until, timeoutMs, wanted }: Wait): ReturnType<typeof waitFor> {
   const started = performance.now();
-  const first = await headOf(hands);
   const id = wanted ?? newestIn(first);
   if (id === undefined || first.release === undefined)
     return { kind: 'nothing', text: 'nothing has been released yet' };

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Hands, type Head, openPlatform, type Platform, parseSpec } from '@headgate/rollout';
+import { type Hands, type Head, openPlatform, type Platform, parseSpec, type Spec } from '@headgate/rollout';
 import { releaseImages } from '../src/deploy/revise.ts';
 import { renderTemplate } from '../src/deploy/template.ts';
 
@@ -15,10 +15,12 @@ const { kubernetes } = parsed.spec;
 // It drives by itself; where there are controllers, one of them goes on with what it leaves.
 const spec = { ...parsed.spec, kubernetes: kubernetes && { ...kubernetes, driver: 'cli' as const } };
 const { signal } = new AbortController();
-const ports = deadly(await openPlatform(spec, { state, signal, say: () => {} }));
+const open = async (named: Spec) => deadly(await openPlatform(named, { state, signal, say: () => {} }));
+const ports = await open(spec);
 const hands: Hands = {
   ports,
   spec,
+  open,
   actor: `driver-${process.pid}`,
   emit: () => {},
   say: () => {},

@@ -93,6 +93,7 @@ export function handsOn(ports: Platform, { spec = quick, driver, ...rest }: Rest
       approvers: [],
       webhook: undefined,
     },
+    open: async () => ({ ...ports, [Symbol.asyncDispose]: async () => {} }),
     actor: 'kim@desk',
     emit: () => {},
     say: () => {},

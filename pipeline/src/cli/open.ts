@@ -115,8 +115,8 @@ export function openJournal(app: App): Records {
 }
 
 /** All ports of the app; starts the local platform when it does not run yet. */
-export function openPorts(app: App, shell: Shell): Promise<Platform> {
-  return openPlatform(app.spec, { state: app.state, signal: shell.signal, say: (line) => shell.err(`${line}\n`) });
+export function openPorts({ spec, state }: App, shell: Shell, isMade = false): Promise<Platform> {
+  return openPlatform(spec, { state, isMade, signal: shell.signal, say: (line) => shell.err(`${line}\n`) });
 }
 
 /** `--release 42` as a number. @throws {HeadgateError} `USAGE` */

@@ -17,7 +17,7 @@ import { hiderOf, lastWordsOf, withLastWords } from '../report/last-words.ts';
 import { redactDeep, redactor } from '../run/redact.ts';
 import { secretsOf } from '../run/secrets.ts';
 import { type Telling, tellBefore, tellHandled, webhookOf } from './ending.ts';
-import { type App, openHostOf } from './open.ts';
+import { type App, openHostOf, openPorts } from './open.ts';
 import { paint, type Shell } from './shell.ts';
 
 /** The engine's occurrences as lines for a person, or as JSON lines for a script. */
@@ -76,6 +76,7 @@ export function handsFor(app: App, ports: Platform, shell: Shell, emit: Emit): H
   return {
     ports,
     spec: app.spec,
+    open: (spec) => openPorts({ ...app, spec }, shell, true),
     actor: shell.user,
     emit: both(emit, notifier.emit),
     [Symbol.asyncDispose]: () => notifier[Symbol.asyncDispose](),

@@ -79,10 +79,12 @@ ${release}`;
   const entrance = { through, host, paths: ['/'], frontend: undefined };
   await bootstrapCluster({ spec, entrance, manifests: {}, check: false }, client, signal());
   await bootstrapQueue(spec, client, false, signal());
-  const ports = openKubernetesPlatform(spec, client, {
-    env: { HEADGATE_POD_NETWORK: '1' },
-    untold: (error) => process.stderr.write(`an Event could not be written: ${error}\n`),
-  });
+  const open = (named: Spec) =>
+    openKubernetesPlatform(named, client, {
+      env: { HEADGATE_POD_NETWORK: '1' },
+      untold: (error) => process.stderr.write(`an Event could not be written: ${error}\n`),
+    });
+  const ports = open(spec);
   const { journal } = openKubernetesJournal(client, spec.app);
   const head = () => readHead(journal, spec.app, signal());
   const users = startUsers(host);
@@ -102,6 +104,7 @@ ${release}`;
     hands: {
       ports,
       spec,
+      open: async (named) => open(named),
       actor: 'kim@desk',
       emit: () => {},
       say: () => {},

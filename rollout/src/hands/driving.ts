@@ -3,7 +3,7 @@ import { journalGone } from '../engine/book.ts';
 import { type Drive, type Driven, drive } from '../engine.ts';
 import { type ErrorCode, isHeadgateError, isRefused } from '../errors.ts';
 import type { Lease } from '../journal/journal.ts';
-import { drivingWith, type Hands, pollMs } from './hands.ts';
+import { drivingWith, type Hands, headOf, pollMs } from './hands.ts';
 
 /** What took the lock away may still be there when it is asked for again. */
 const stillAway: ReadonlySet<ErrorCode> = new Set(['JOURNAL_UNREADABLE', 'JOURNAL_UNWRITABLE', 'CLUSTER_UNREACHABLE']);
@@ -24,7 +24,8 @@ export async function driveOver(hands: Hands, lease: Lease, begin?: NonNullable<
     },
   };
   try {
-    return await drive({ ...drivingWith(hands, lease), ...begins });
+    await using asked = begins === undefined ? await asBegun(hands) : withoutEnd(hands);
+    return await drive({ ...drivingWith(asked, lease), ...begins });
   } catch (error) {
     if (!lease.lost.aborted || !hasBegun || hands.signal.aborted) throw error;
   }
@@ -33,6 +34,19 @@ export async function driveOver(hands: Hands, lease: Lease, begin?: NonNullable<
   const driven = await driveOver(hands, again);
   if (driven.head.release === undefined) throw journalGone(`Cannot go on driving ${hands.spec.app}`);
   return driven;
+}
+
+/** What runs goes on with the servers and rules that it was begun with: whoever asks may have another headgate.yaml in hand. */
+async function asBegun(hands: Hands): Promise<Hands & AsyncDisposable> {
+  const { spec } = await headOf(hands);
+  if (spec === undefined || JSON.stringify(spec) === JSON.stringify(hands.spec)) return withoutEnd(hands);
+  const ports = await hands.open(spec);
+  return { ...hands, spec, ports, [Symbol.asyncDispose]: () => ports[Symbol.asyncDispose]() };
+}
+
+/** Their ports are closed by whoever opened them. */
+function withoutEnd(hands: Hands): Hands & AsyncDisposable {
+  return { ...hands, [Symbol.asyncDispose]: async () => {} };
 }
 
 async function takeAgain({ ports, actor, signal }: Hands): Promise<Lease> {

@@ -12,6 +12,8 @@ import type { Spec } from '../spec.ts';
 export type Hands = {
   readonly ports: Platform;
   readonly spec: Spec;
+  /** The ports that another spec of the app names; nothing is made for it. */
+  readonly open: (spec: Spec) => Promise<Platform>;
   /** `user@host`, `actions/<run>/<attempt>` or `jenkins/<job>/<n>`. */
   readonly actor: string;
   readonly emit: Emit;

@@ -10,6 +10,8 @@ export type Opening = {
   /** Folder of the local platform's state. */
   readonly state: string;
   readonly signal: AbortSignal;
+  /** What a former spec named was made when that was new: the queue may have got more since. */
+  readonly isMade?: boolean;
   /** Says one line to whoever waits for the platform to start. */
   readonly say: (line: string) => void;
 };

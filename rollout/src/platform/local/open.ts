@@ -22,10 +22,13 @@ import { placesOf } from './supervisor/folder.ts';
  * so a nats-server that began anew has none. Disposal closes connections and leaves everything running.
  * @throws {HeadgateError} as `ensureSupervisor()` and `bootstrap()`
  */
-export async function openLocalPlatform(spec: Spec, { state, signal, say }: Opening): Promise<Platform> {
+export async function openLocalPlatform(
+  spec: Spec,
+  { state, signal, say, isMade = false }: Opening,
+): Promise<Platform> {
   const { app, services, queue: queued } = spec;
   const { client, info } = await ensureSupervisor({ app, folder: state, onProgress: say }, signal);
-  if (queued !== undefined) {
+  if (queued !== undefined && !isMade) {
     await using connection = openConnection(app, info.urls.nats);
     await bootstrap(connection, { app, services, existing: undefined }, signal);
   }

@@ -77,16 +77,21 @@ function toSeen({ id, act, actor }: Wish): readonly WishSeen[] {
 }
 
 function toWaiting({ id, act }: Wish): readonly Waiting[] {
-  if (kindOf(act) !== 'release') return [];
+  if (!isOrder(act)) return [];
   const { kind: _, ...asked } = act as unknown as Extract<WishAct, { kind: 'release' }>; // Made by `addWish`.
   return [{ id, ...asked }];
 }
 
 function toUnknown({ id, act }: Wish): readonly WishAnswer[] {
   const kind = kindOf(act);
-  if (kind === 'release' || acts.includes(kind)) return [];
+  if (isOrder(act) || acts.includes(kind)) return [];
   const text = `Cannot do this as whoever drives must know the act: current value is "${kind}"; it is older than the command that asked, or nobody knows it`;
   return [{ id, kind: 'refused', text }];
+}
+
+/** A release that names no order, as a hand may have put it there, is none. */
+function isOrder(act: Wish['act']): boolean {
+  return kindOf(act) === 'release' && act !== null && typeof act === 'object' && 'order' in act;
 }
 
 function kindOf(act: Wish['act']): string {

@@ -100,7 +100,7 @@ describe('headgate bootstrap', () => {
     await bindRole(admin, 'headgate-ratings-releaser', 'releaser');
     await using config = await kubeconfigAs(app.namespace, 'releaser');
     process.env['HEADGATE_KUBECONFIG'] = config.path;
-    // No registry listens there, so nothing begins.
+    // Nothing is live, and it names no image of the other service: nothing begins.
     const release = () => app.run('release', `proxy=127.0.0.1:9/proxy@sha256:${'0'.repeat(64)}`, '--reason', 'x');
 
     const before = await release();
@@ -109,9 +109,9 @@ describe('headgate bootstrap', () => {
     await app.kubectl(['delete', 'networkpolicy/ratings-green-proxy']);
     const after = await release();
 
-    expect([before.code, before.err]).toEqual([69, expect.not.stringContaining('bootstrap')]);
+    expect([before.code, before.err]).toEqual([64, expect.not.stringContaining('bootstrap')]);
     expect([after.code, after.err]).toEqual([
-      69,
+      64,
       expect.stringContaining(
         '`headgate bootstrap` is due: no release changes what is not as the manifests say: HorizontalPodAutoscaler ratings-blue-proxy, HorizontalPodAutoscaler ratings-green-proxy, NetworkPolicy ratings-green-proxy\n',
       ),

@@ -28,11 +28,13 @@ export const command: Subcommand = {
     const rendering = { root: app.folder, env: shell.env };
     const template = await renderTemplate(app.spec, rendering, shell.signal);
     const due = await readBootstrapDue(app.spec, rendering, shell.signal);
-    if (due !== undefined) shell.err(`${paint(shell, 'yellow', due)}\n`);
+    const warn = (line: string) => shell.err(`${paint(shell, 'yellow', line)}\n`);
+    if (due !== undefined) warn(due);
     await (await openHostOf(app, shell)).begin();
     await using ports = await openPorts(app, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
-    await requireFit(images, app.spec.kubernetes === undefined ? platform() : undefined, shell.signal);
+    const machine = app.spec.kubernetes === undefined ? platform() : undefined;
+    await requireFit(images, { machine, say: warn }, shell.signal);
     const handled = await releaseImages(hands, images, {
       commit: undefined,
       template,

@@ -47,12 +47,16 @@ function anIndex(...architectures: readonly string[]): Promise<string> {
   return put(mediaTypes.index, { manifests });
 }
 
-const asked = (reference: string) => requireFit({ web: reference }, here, signal);
+const said: string[] = [];
+const askedFor = (machine: typeof here | undefined) => (reference: string) =>
+  requireFit({ web: reference }, { machine, say: (line) => void said.push(line) }, signal);
+const asked = askedFor(here);
+const askedForNodes = askedFor(undefined);
 
 test('requireFit() takes an image, and an index that has one for this machine, or for the nodes of some cluster', async () => {
   await asked(`${repository}@${image.digest}`);
   await asked(await anIndex('arm64', 'amd64'));
-  await requireFit({ web: await anIndex('arm64') }, undefined, signal);
+  await askedForNodes(await anIndex('arm64'));
 });
 
 test('requireFit() refuses (12) what the registry has not, by the name of image, registry and service', async () => {
@@ -83,7 +87,7 @@ test('requireFit() refuses (12) what is no image, such as a signature or a chart
   });
 });
 
-test('requireFit() ends with 69 where the registry lets nobody in, or is not there', async () => {
+test('requireFit() ends with 69 where the registry lets nobody in, or is not there; for nodes, which may reach it, it only says so', async () => {
   const path = join(folder, 'htpasswd');
   await writeFile(path, '');
   const auth = { htpasswd: { realm: 'test', path } };
@@ -95,9 +99,12 @@ test('requireFit() ends with 69 where the registry lets nobody in, or is not the
     message: expect.stringContaining(`${nobodyHas} of "${host}/shop/web"`),
     hint: expect.stringContaining(host),
   });
+  await askedForNodes(`${host}/shop/web@${nobodyHas}`);
   await closed[Symbol.asyncDispose]();
   await expect(asked(`${host}/shop/web@${nobodyHas}`)).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
     message: expect.stringContaining(`"${host}/shop/web"`),
   });
+  await askedForNodes(`${host}/shop/web@${nobodyHas}`);
+  expect(said).toEqual(Array(2).fill(expect.stringMatching(/: whether nodes can run it, they will tell$/)));
 });

@@ -1,25 +1,34 @@
 /** Whether lanes can run what a registry has under a digest: asked before a release, as in one it would cost a way back. */
-import { HeadgateError } from '@headgate/rollout';
+import { type ErrorCode, HeadgateError, isHeadgateError } from '@headgate/rollout';
 import { getDocument, parsePinned } from '../registry/client.ts';
 import { parseRepository } from '../registry/http.ts';
 import { type Document, indexTypes, manifestTypes } from './from-registry.ts';
 import { digestOf, type Platform } from './layout.ts';
 
+const silent: ReadonlySet<ErrorCode> = new Set(['REGISTRY_REFUSED', 'REGISTRY_UNREACHABLE']);
 const configTypes = ['application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json'];
 
+/** `machine`: what lanes run on; `undefined`: nodes of a cluster, whose kinds its roles do not see. `say`: see `requireFit`. */
+type Asking = { readonly machine: Platform | undefined; readonly say: (line: string) => void };
+
 /**
- * `where`: the machine that lanes run on; `undefined`: nodes of a cluster, whose kinds its roles do not see.
+ * A registry that nodes of a cluster reach and this machine does not keeps nobody from a release: `say` hears that nothing could be told.
  * @param images by service, each pinned
- * @throws {HeadgateError} `REFUSED` with every image and its rule, `REGISTRY_REFUSED`, `REGISTRY_UNREACHABLE`
+ * @throws {HeadgateError} `REFUSED` with every image and its rule; where lanes run on this machine, `REGISTRY_REFUSED`, `REGISTRY_UNREACHABLE`
  */
 export async function requireFit(
   images: Readonly<Record<string, string>>,
-  where: Platform | undefined,
+  { machine, say }: Asking,
   signal: AbortSignal,
 ): Promise<void> {
+  const untold = (error: unknown) => {
+    if (machine !== undefined || !isHeadgateError(error) || !silent.has(error.code)) throw error;
+    say(`${error.message}: whether nodes can run it, they will tell`);
+    return undefined;
+  };
   const lines = await Promise.all(
     Object.entries(images).map(async ([service, image]) => {
-      const why = await unfit(image, where, signal);
+      const why = await unfit(image, machine, signal).catch(untold);
       return why === undefined ? [] : [`Cannot release ${image} as service "${service}" as ${why}`];
     }),
   );

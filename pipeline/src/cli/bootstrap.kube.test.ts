@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -100,8 +100,10 @@ describe('headgate bootstrap', () => {
     await bindRole(admin, 'headgate-ratings-releaser', 'releaser');
     await using config = await kubeconfigAs(app.namespace, 'releaser');
     process.env['HEADGATE_KUBECONFIG'] = config.path;
-    // Nothing is live, and it names no image of the other service: nothing begins.
-    const release = () => app.run('release', `proxy=127.0.0.1:9/proxy@sha256:${'0'.repeat(64)}`, '--reason', 'x');
+    // A registry that has nothing: nothing begins.
+    using registry = await startServer('127.0.0.1', (_, response) => response.writeHead(404).end());
+    const image = `127.0.0.1:${registry.port}/proxy@sha256:${'0'.repeat(64)}`;
+    const release = () => app.run('release', `proxy=${image}`, '--reason', 'x');
 
     const before = await release();
     const file = join(app.cwd, 'services/proxy/deploy/base/autoscaler.yaml');
@@ -109,9 +111,9 @@ describe('headgate bootstrap', () => {
     await app.kubectl(['delete', 'networkpolicy/ratings-green-proxy']);
     const after = await release();
 
-    expect([before.code, before.err]).toEqual([64, expect.not.stringContaining('bootstrap')]);
+    expect([before.code, before.err]).toEqual([12, expect.not.stringContaining('bootstrap')]);
     expect([after.code, after.err]).toEqual([
-      64,
+      12,
       expect.stringContaining(
         '`headgate bootstrap` is due: no release changes what is not as the manifests say: HorizontalPodAutoscaler ratings-blue-proxy, HorizontalPodAutoscaler ratings-green-proxy, NetworkPolicy ratings-green-proxy\n',
       ),
@@ -200,8 +202,12 @@ describe('the controller', () => {
 });
 
 /** Answers with the path that it was asked for. */
-async function startFront(): Promise<Disposable & { readonly port: number }> {
-  const server = createServer((asked, response) => response.end(asked.url)).listen(0, '10.111.0.1');
+function startFront(): ReturnType<typeof startServer> {
+  return startServer('10.111.0.1', (asked, response) => response.end(asked.url));
+}
+
+async function startServer(host: string, answer: RequestListener): Promise<Disposable & { readonly port: number }> {
+  const server = createServer(answer).listen(0, host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -14,7 +14,7 @@ import { type RecordedRequest, readRequests } from './requests.ts';
 import { type ImageTestRequest, testImage } from './test-image.ts';
 
 const repository = join(import.meta.dirname, '../../../..');
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(240_000);
 const common = { replicas: 1, probe: undefined };
 const pulls = [
   'get.ratings',
@@ -188,7 +188,7 @@ describe('testImage()', () => {
         /^post\.ratings with live's rating got \d+, not 201.*after a rollback they meet so/,
       ),
     });
-  });
+  }, 60_000); // Two images are tested, each as long as any other here.
 
   test('refuses a proxy that does not get on with the live worker, unless a rollback hands on nothing', async () => {
     const layout = await anImageOf(

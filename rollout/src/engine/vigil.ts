@@ -9,10 +9,7 @@ import { isForward, isJudged } from '../policy/phase.ts';
 import type { Head, Release } from '../policy/release.ts';
 import { turn } from '../policy/turn.ts';
 import type { WorkQueue } from '../queue/queue.ts';
-import { attempt, goesBack } from './carry-out.ts';
-import type { EvidenceBook } from './evidence.ts';
-import type { Emit } from './occurrence.ts';
-import type { Watcher } from './watcher.ts';
+import { type Acting, attempt, goesBack } from './carry-out.ts';
 
 /** So long the journal is waited for, and so often asked. */
 const journalMaxMs = 1_000;
@@ -22,14 +19,9 @@ const giveMaxMs = 2_000;
 /** A queue that does not answer keeps nobody from driving. */
 const claimMaxMs = 500;
 
-type Vigil = {
-  readonly ports: Platform;
-  readonly emit: Emit;
+type Vigil = Pick<Acting, 'ports' | 'emit' | 'lease' | 'evidence' | 'watcher'> & {
   /** As the journal has it. */
   readonly head: Head;
-  readonly lease: Lease;
-  readonly evidence: EvidenceBook;
-  readonly watcher: Watcher;
   readonly everyMs: number;
   readonly now: () => Instant;
 };

@@ -22,11 +22,14 @@ async function judged() {
   const nothing = { blue: undefined, green: undefined };
   return {
     metrics,
-    async look(sec: number, counts = true, candidate?: number) {
+    /** `reachSec`: how far back what is counted for the first time reaches, as of a replica that had not answered. */
+    async look(sec: number, counts = true, candidate?: number, reachSec?: number) {
       const weights = weightsFor(release.candidate, percent(candidate ?? 0));
       const sights = {
         traffic: candidate === undefined ? undefined : ({ kind: 'agreed', weights, pins: [] } as const),
-        metrics: counts ? await metrics.observe(signal) : undefined,
+        metrics: counts
+          ? { ...(await metrics.observe(signal)), ...(reachSec === undefined ? {} : { reachMs: 1_000 * reachSec }) }
+          : undefined,
         workloads: nothing,
         queues: nothing,
         late: false,
@@ -121,6 +124,19 @@ test('take() blames no candidate for requests from before its weight that were c
   const { verdict, logRollback } = await driven.look(4, true, 5);
 
   expect([verdict, logRollback]).toEqual(['hold', expect.closeTo(0, 0)]);
+});
+
+test('take() blames no candidate for requests from before its weight that a silent replica of the router brings late', async () => {
+  await using driven = await judged();
+  for (let sec = 0; sec < 4; sec++) await driven.look(sec, true, sec === 0 ? 0 : 5);
+  driven.metrics.count('blue', 'weighted', 'passed', 2_000);
+  const late = await driven.look(4, true, 5, 4);
+  driven.metrics.count('blue', 'weighted', 'passed', 2_000);
+  const now = await driven.look(5, true, 5, 1);
+
+  expect([late.verdict, late.logRollback]).toEqual(['hold', expect.closeTo(0, 0)]);
+  expect(now.verdict).toBe('rollback');
+  expect((await driven.samples()).map(({ sample }) => sample.candidateShare)).toEqual([0, 0, 5, 0, 5]);
 });
 
 test('take() judges by no weight that is not of the phase', async () => {

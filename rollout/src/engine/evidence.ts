@@ -16,6 +16,7 @@ import { EvidenceLog } from './evidence-log.ts';
 import { lagsOf } from './lags.ts';
 import type { Emit } from './occurrence.ts';
 import { type OwnLook, openOwnLook } from './own-look.ts';
+import { Shares } from './shares.ts';
 import { openSlowLook, type SlowLook, type SlowSeen } from './slow-look.ts';
 import { expectedOf, partsOf, primesOf } from './slow-parts.ts';
 import type { Sights } from './watcher.ts';
@@ -58,11 +59,7 @@ class OpenEvidence implements EvidenceBook {
   readonly #log: EvidenceLog;
   #mark: { readonly seen: MetricsSeen; readonly at: Instant } | undefined;
   #seenAt: Instant | undefined;
-  /** The candidate's share that is confirmed, and the one that was asked for last. Whole percent. */
-  #share = 0;
-  #asked = 0;
-  /** The share that the router had at the last look at which it answered. */
-  #agreed = 0;
+  #shares: Shares;
   #hold = '';
   readonly #slow: SlowLook;
   readonly #own: OwnLook;
@@ -81,8 +78,7 @@ class OpenEvidence implements EvidenceBook {
     this.#release = release;
     const [first, ...rest] = written;
     if (first?.kind === 'start') this.#state = rest.reduce(foldEvidence, startEvidence(first.settings));
-    // What is in force of it, the next look says: a driver that was interrupted has set the candidate to 0.
-    this.#asked = written.findLast((entry) => entry.kind === 'share')?.share ?? 0;
+    this.#shares = new Shares(written.findLast((entry) => entry.kind === 'share')?.share);
   }
 
   async take(
@@ -105,7 +101,7 @@ class OpenEvidence implements EvidenceBook {
 
   async beforeWeights(release: Release, weights: Weights, at: Instant, signal: AbortSignal): Promise<void> {
     const share = weights[release.candidate];
-    if (share === this.#asked || this.#state?.judge.kind === 'watch') return;
+    if (share === this.#shares.asked || this.#state?.judge.kind === 'watch') return;
     const within = withDeadline(signal, readMaxMs);
     const [counts, slow] = await Promise.allSettled([
       this.#ports.metrics.observe(within),
@@ -116,7 +112,7 @@ class OpenEvidence implements EvidenceBook {
     if (counts.status === 'fulfilled') this.#count(release, counts.value, { sights: undefined, slow: slowSeen }, at);
     if (slowSeen === undefined) this.#slow.forget(); // The next stretch would straddle the change.
     this.#own.forget(at);
-    this.#asked = share;
+    this.#shares.asked = share;
     this.#add({ kind: 'share', share });
   }
 
@@ -137,9 +133,7 @@ class OpenEvidence implements EvidenceBook {
   async #begin(release: Release, at: Instant, signal: AbortSignal): Promise<void> {
     if (this.#release !== release.id) {
       this.#state = undefined;
-      this.#share = 0;
-      this.#asked = 0;
-      this.#agreed = 0;
+      this.#shares = new Shares();
     }
     this.#release = release.id;
     if (this.#state === undefined) {
@@ -147,8 +141,7 @@ class OpenEvidence implements EvidenceBook {
       const settings = settingsFor(release.plan, this.#spec, seen.tells);
       this.#state = startEvidence(settings);
       this.#log.add({ kind: 'start', settings });
-      if (seen.past !== undefined)
-        this.#add({ kind: 'prime', at, ...countsOnly, seconds: 0, live: noCounts, ...seen.past });
+      if (seen.past !== undefined) this.#add({ kind: 'prime', at, ...nothing, ...seen.past });
     }
     if (release.state.phase.kind === 'watching' && this.#state.judge.kind === 'comparison')
       this.#add({ kind: 'watch' });
@@ -162,20 +155,21 @@ class OpenEvidence implements EvidenceBook {
   #count(release: Release, seen: MetricsSeen, beside: Beside, at: Instant): boolean {
     const before = this.#mark;
     this.#mark = { seen, at };
-    const counts = before === undefined ? undefined : difference(before.seen, seen);
-    const seconds = before === undefined ? 0 : (at - before.at) / 1_000;
-    if (counts === undefined || seconds <= 0) return false;
-    const { phase } = release.state;
-    const { candidate } = release;
+    const counts = before && difference(before.seen, seen);
+    if (before === undefined || counts === undefined || at <= before.at) return false;
+    const seconds = (at - before.at) / 1_000;
+    const { candidate, state } = release;
+    const { phase } = state;
     if (phase.kind === 'closing' || phase.kind === 'starting') {
       const live = counts[otherLane(candidate)].weighted;
-      const own = this.#ownPast(release, at);
-      this.#add({ kind: 'prime', at, seconds, live, ...primesOf(beside.slow, candidate), own });
+      const past = { ...primesOf(beside.slow, candidate), own: this.#ownPast(release, at) };
+      this.#add({ kind: 'prime', at, seconds, live, ...past });
       return false;
     }
     if (!isJudged(phase)) return false;
     if (phase.kind === 'comparing') this.#addOwnPast(release, at);
-    this.#sample(release, counts, beside, { seconds, at });
+    const share = this.#shares.leastSince(Math.min(before.at, at - (seen.reachMs ?? 0)));
+    this.#sample(release, counts, beside, { seconds, at, share });
     const traffic = beside.sights?.traffic;
     if (traffic?.kind === 'agreed') this.#confirm(release, traffic.weights[candidate], at);
     return judgedOf(release, counts[candidate]).failed > 0;
@@ -185,7 +179,7 @@ class OpenEvidence implements EvidenceBook {
     release: Release,
     counts: PerLane<LaneTotals>,
     { sights, slow }: Beside,
-    { seconds, at }: { readonly seconds: number; readonly at: Instant },
+    { seconds, at, share }: { readonly seconds: number; readonly at: Instant; readonly share: number },
   ): void {
     const { candidate, state } = release;
     const { phase } = state;
@@ -195,7 +189,7 @@ class OpenEvidence implements EvidenceBook {
     const isProbed = isComparing || (this.#state?.judge.settings.compare === 'both' && phase.kind !== 'watching');
     const sample: Sample = {
       seconds,
-      candidateShare: phase.kind === 'watching' ? 100 : Math.min(this.#share, this.#asked),
+      candidateShare: phase.kind === 'watching' ? 100 : share,
       live: live.weighted,
       candidate: judgedOf(release, own),
       queue: lags && { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs },
@@ -211,21 +205,18 @@ class OpenEvidence implements EvidenceBook {
    * seconds older than what the router says in it: only those of the next look are surely of a weight that was in force before them.
    */
   #confirm(release: Release, share: number, at: Instant): void {
-    const isOlder = share === this.#agreed;
-    this.#agreed = share;
-    if (!isOlder) return;
-    if (share !== weightsAt(release, release.state.phase)[release.candidate]) return; // Another hand's, or a dead driver's.
+    const isOlder = this.#shares.agree(share);
+    // Another hand's, or a dead driver's, is none to judge by.
+    if (!isOlder || share !== weightsAt(release, release.state.phase)[release.candidate]) return;
     // Asked for by a driver that was gone before it had written so.
-    if (share !== this.#asked && this.#state?.judge.kind !== 'watch') this.#add({ kind: 'share', share });
-    if (share !== this.#share) this.#own.forget(at);
-    this.#asked = share;
-    this.#share = share;
+    if (share !== this.#shares.asked && this.#state?.judge.kind !== 'watch') this.#add({ kind: 'share', share });
+    if (this.#shares.confirm(share, at)) this.#own.forget(at);
   }
 
   /** Before the candidate has users' requests, all that the user's own metrics say is live's past. */
   #addOwnPast(release: Release, at: Instant): void {
     const own = this.#ownPast(release, at);
-    if (own !== undefined) this.#add({ kind: 'prime', at, ...countsOnly, seconds: 0, live: noCounts, own });
+    if (own !== undefined) this.#add({ kind: 'prime', at, ...nothing, own });
   }
 
   #ownPast({ former }: Release, at: Instant): ReturnType<OwnLook['past']> {
@@ -247,4 +238,4 @@ function judgedOf({ plan, state }: Release, { weighted: a, pinned: b }: LaneTota
   return { requests: a.requests + b.requests, failed: a.failed + b.failed, refused: a.refused + b.refused };
 }
 
-const noCounts = { requests: 0, failed: 0, refused: 0 };
+const nothing = { ...countsOnly, seconds: 0, live: { requests: 0, failed: 0, refused: 0 } };

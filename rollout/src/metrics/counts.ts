@@ -46,8 +46,9 @@ export function startTally(countsIn: CountsIn, name: string): Tally {
   const growing = startGrowing();
   return {
     add(processes) {
-      growing.add(processes.map(({ name: process, samples }) => readingOf(process, samples, countsIn(samples))));
-      return seenOf(growing, name);
+      const readings = processes.map(({ name: process, samples }) => readingOf(process, samples, countsIn(samples)));
+      const reachMs = growing.add(readings, performance.now());
+      return { ...seenOf(growing, name), reachMs };
     },
   };
 }

@@ -12,7 +12,11 @@ export type Reading = {
  * if it returns. What a process counted before its first reading and after its last one is lost; nothing is counted twice.
  */
 export interface Growing {
-  add(readings: readonly Reading[]): void;
+  /**
+   * @param atMs when they were read, on a clock that only goes on
+   * @returns how long ago the process that was out of sight longest was read before, in ms: what came with it may be as old
+   */
+  add(readings: readonly Reading[], atMs: number): number;
   /** Growth per series over all processes ever read. */
   readonly sums: ReadonlyMap<string, number>;
   /** How often a known process began anew: then something may be missing from the sums. */
@@ -24,19 +28,24 @@ const processesMax = 500;
 
 export function startGrowing(): Growing {
   const sums = new Map<string, number>();
-  const last = new Map<string, Reading>();
+  const last = new Map<string, Reading & { readonly atMs: number }>();
   let breaks = 0;
   return {
-    add(readings) {
+    add(readings, atMs) {
+      let reachMs = 0;
       for (const reading of readings) {
         const before = last.get(reading.process);
         const begunAnew = before !== undefined && before.start !== reading.start;
         if (begunAnew) breaks += 1;
-        if (before !== undefined) grow(sums, begunAnew ? new Map() : before.counts, reading.counts);
+        if (before !== undefined) {
+          reachMs = Math.max(reachMs, atMs - before.atMs);
+          grow(sums, begunAnew ? new Map() : before.counts, reading.counts);
+        }
         last.delete(reading.process); // The newest is last, the oldest is forgotten first.
-        last.set(reading.process, reading);
+        last.set(reading.process, { ...reading, atMs });
       }
       for (const process of [...last.keys()].slice(0, Math.max(0, last.size - processesMax))) last.delete(process);
+      return reachMs;
     },
     sums,
     get breaks() {

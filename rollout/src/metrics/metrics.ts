@@ -17,7 +17,15 @@ export type LaneTotals = {
 };
 
 /** `epoch` changes when any counter may have begun anew: then totals from before say nothing. */
-export type MetricsSeen = { readonly epoch: string; readonly lanes: PerLane<LaneTotals> };
+export type MetricsSeen = {
+  readonly epoch: string;
+  readonly lanes: PerLane<LaneTotals>;
+  /**
+   * How old the oldest requests may be that are counted for the first time, in ms: a process that had not answered brings what it
+   * counted meanwhile. `undefined`: none is from before the reading before.
+   */
+  readonly reachMs?: number;
+};
 
 /** Counts per lane, taken at the router first: a crashed candidate cannot report itself. */
 export interface Metrics {

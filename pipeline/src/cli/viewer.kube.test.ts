@@ -66,7 +66,13 @@ describe('a viewer', () => {
     ['resume'],
     ['pin', 'X-Team=qa', '--to', 'candidate'],
     ['unpin', 'X-Team=qa'],
+    ['release', `proxy=127.0.0.1:9/proxy@sha256:${'0'.repeat(64)}`, '--reason', 'new'],
   ];
+  /** Who drives takes the lock first; all others go by the box. */
+  const needs = (driver: string, act: string | undefined) =>
+    driver === 'cli' && act === 'release'
+      ? ['cannot update resource "leases"', 'role headgate-test-driver has this right']
+      : ['cannot patch resource "configmaps"', 'role headgate-test-releaser has this right'];
 
   test.each(drivers.flatMap((driver) => acts.map((words) => ({ driver, words }))))(
     'cannot $words.0 (driver: $driver): reads which right is missing and which role has it, and nothing is written',
@@ -83,12 +89,31 @@ describe('a viewer', () => {
 
       expect(status.out).toContain('release 2');
       expect([code, out]).toEqual([69, '']);
-      expect(err).toContain('cannot patch resource "configmaps"');
-      expect(err).toContain('role headgate-test-releaser has this right');
+      for (const part of needs(driver, words[0])) expect(err).toContain(part);
       expect(await versions()).toBe(before);
       expect(before).toContain('ConfigMap/headgate-test ');
     },
   );
+
+  test('cannot unlock, and reads who holds the lock', async () => {
+    using client = openKubeClient({ kubeconfig: adminConfig(), namespace: shell.namespace });
+    await using viewer = await openAs(client, 'headgate-test-viewer', 'viewer-unlocks');
+    const { lock } = openKubernetesJournal(client, 'test');
+    const held = await lock.acquire('driver of another', signal());
+    if (held.kind !== 'held') throw new Error('the lock is not free');
+
+    process.env['HEADGATE_KUBECONFIG'] = viewer.kubeconfig;
+    const { code, out, err } = await shell.run('unlock', '--yes', '--insist', '--file', 'cli.yaml');
+    process.env['HEADGATE_KUBECONFIG'] = adminConfig();
+    const after = await lock.holding(signal());
+    await held.lease[Symbol.asyncDispose]();
+
+    expect([code, out]).toEqual([69, '']);
+    expect(err).toContain('driver of another holds it since');
+    expect(err).toContain('cannot update resource "leases"');
+    expect(err).toContain('role headgate-test-driver has this right');
+    expect(after?.holder).toBe('driver of another');
+  });
 
   test('can wait for the release that a controller drives, as the job of an outcome does', async () => {
     using client = openKubeClient({ kubeconfig: adminConfig(), namespace: shell.namespace });

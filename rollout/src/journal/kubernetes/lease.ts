@@ -6,7 +6,7 @@ import { kinds } from '../../platform/kubernetes/kinds.ts';
 import type { LeaseTimes } from '../app-lock.ts';
 import type { Acquired, AppLock, Holding, Lease } from '../journal.ts';
 import { lockLost } from '../lost.ts';
-import { reading, writeTriesMax, writing } from './objects.ts';
+import { needing, reading, writeTriesMax, writing } from './objects.ts';
 
 type LeaseObject = KubeObject & {
   readonly spec?: {
@@ -42,6 +42,7 @@ export function leaseIn(
   peers?: Peers,
 ): AppLock {
   const what = `lease ${client.namespace}/${name}`;
+  const needsRole = needing(`${name}-driver`);
   const observer = new Observer(times);
   /** Takings that ended without an answer: if one was carried out, nobody renews it, and it is ours to take again. */
   const unsure = new Set<string>();
@@ -92,7 +93,7 @@ export function leaseIn(
           const seen = await look(signal);
           if (isHeld(seen) && !(await isTakeable(seen, signal))) return { kind: 'busy', holder: holderOf(seen) };
           const begun = times.now();
-          const written = await take(holder, seen, signal);
+          const written = await take(holder, seen, signal).catch(needsRole);
           if (written.kind !== 'written') continue;
           last = { mark: markOf(written.object), lease: keep(client, written.object, begun, times) };
           return { kind: 'held', lease: last.lease };
@@ -102,17 +103,22 @@ export function leaseIn(
     holding: (signal) =>
       reading(what, signal, async () => {
         const seen = await look(signal);
-        return isHeld(seen) && !observer.isGivenUp(seen) ? holdingOf(client, seen, what) : undefined;
+        return isHeld(seen) && !observer.isGivenUp(seen) ? holdingOf(client, seen, { what, needsRole }) : undefined;
       }),
   };
 }
 
-function holdingOf(client: KubeClient, seen: LeaseObject, what: string): Holding {
+function holdingOf(
+  client: KubeClient,
+  seen: LeaseObject,
+  { what, needsRole }: { readonly what: string; readonly needsRole: (error: unknown) => never },
+): Holding {
   return {
     holder: holderOf(seen),
     since: Date.parse(seen.spec?.acquireTime ?? ''),
     renewal: seen.metadata.resourceVersion ?? '',
-    end: (signal) => writing(what, signal, async () => (await change(client, seen, free, signal)).kind === 'written'),
+    end: (signal) =>
+      writing(what, signal, async () => (await change(client, seen, free, signal).catch(needsRole)).kind === 'written'),
   };
 }
 

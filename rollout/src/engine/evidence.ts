@@ -168,8 +168,7 @@ class OpenEvidence implements EvidenceBook {
     }
     if (!isJudged(phase)) return false;
     if (phase.kind === 'comparing') this.#addOwnPast(release, at);
-    const share = this.#shares.leastSince(Math.min(before.at, at - (seen.reachMs ?? 0)));
-    this.#sample(release, counts, beside, { seconds, at, share });
+    this.#sample(release, counts, beside, { seconds, at, uneven: seen.uneven });
     const traffic = beside.sights?.traffic;
     if (traffic?.kind === 'agreed') this.#confirm(release, traffic.weights[candidate], at);
     return judgedOf(release, counts[candidate]).failed > 0;
@@ -179,7 +178,7 @@ class OpenEvidence implements EvidenceBook {
     release: Release,
     counts: PerLane<LaneTotals>,
     { sights, slow }: Beside,
-    { seconds, at, share }: { readonly seconds: number; readonly at: Instant; readonly share: number },
+    { seconds, at, uneven }: { readonly seconds: number; readonly at: Instant } & Pick<MetricsSeen, 'uneven'>,
   ): void {
     const { candidate, state } = release;
     const { phase } = state;
@@ -189,7 +188,8 @@ class OpenEvidence implements EvidenceBook {
     const isProbed = isComparing || (this.#state?.judge.settings.compare === 'both' && phase.kind !== 'watching');
     const sample: Sample = {
       seconds,
-      candidateShare: phase.kind === 'watching' ? 100 : share,
+      candidateShare: phase.kind === 'watching' ? 100 : this.#shares.least,
+      ...(uneven === true ? { uneven } : {}),
       live: live.weighted,
       candidate: judgedOf(release, own),
       queue: lags && { liveOldestMs: lags[otherLane(candidate)].oldestMs, candidateOldestMs: lags[candidate].oldestMs },
@@ -210,7 +210,7 @@ class OpenEvidence implements EvidenceBook {
     if (!isOlder || share !== weightsAt(release, release.state.phase)[release.candidate]) return;
     // Asked for by a driver that was gone before it had written so.
     if (share !== this.#shares.asked && this.#state?.judge.kind !== 'watch') this.#add({ kind: 'share', share });
-    if (this.#shares.confirm(share, at)) this.#own.forget(at);
+    if (this.#shares.confirm(share)) this.#own.forget(at);
   }
 
   /** Before the candidate has users' requests, all that the user's own metrics say is live's past. */

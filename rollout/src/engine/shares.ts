@@ -1,9 +1,6 @@
 /** The candidate's shares in one release, in whole percent: what was asked of the router, and what it confirmed. */
 export class Shares {
-  /** From when on each was surely in force, the newest last. */
-  #confirmed: readonly { readonly share: number; readonly since: number }[] = [
-    { share: 0, since: Number.NEGATIVE_INFINITY },
-  ];
+  #confirmed = 0;
   /** What the router had at the last look at which it answered. */
   #agreed = 0;
   asked: number;
@@ -21,18 +18,15 @@ export class Shares {
   }
 
   /** @returns whether another one was in force until then */
-  confirm(share: number, since: number): boolean {
+  confirm(share: number): boolean {
+    const isOther = share !== this.#confirmed;
     this.asked = share;
-    if (share === this.#confirmed.at(-1)?.share) return false;
-    this.#confirmed = [...this.#confirmed, { share, since }];
-    return true;
+    this.#confirmed = share;
+    return isOther;
   }
 
-  /** The least that was in force at any moment since then: of counts that reach back so far nobody may expect more. */
-  leastSince(since: number): number {
-    const inForce = this.#confirmed.filter(
-      (_, n) => (this.#confirmed[n + 1]?.since ?? Number.POSITIVE_INFINITY) > since,
-    );
-    return Math.min(this.asked, ...inForce.map(({ share }) => share));
+  /** What is surely in force, though another one may be under way. */
+  get least(): number {
+    return Math.min(this.#confirmed, this.asked);
   }
 }

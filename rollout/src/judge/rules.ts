@@ -121,6 +121,7 @@ export function stepRule(rule: Rule, sample: Sample, now: number): [Rule, RuleRe
       return reported({ ...rule, state, at: now }, verdict);
     }
     case 'share': {
+      if (sample.uneven === true) return [rule, readRule(rule)];
       const requests = { live: sample.live.requests, candidate: sample.candidate.requests };
       const [state, verdict] = share.step({ ...rule.state, weight }, requests, seconds);
       return reported({ ...rule, state, at: now }, verdict);

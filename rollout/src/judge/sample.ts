@@ -26,6 +26,8 @@ export type Sample = {
   readonly seconds: number;
   /** Whole percent. The smaller one, if the weight moved meanwhile: the traffic-share guard then blames nobody. */
   readonly candidateShare: number;
+  /** Some process was not counted, or was counted for longer: the traffic-share guard hears nothing of this sample. */
+  readonly uneven?: true;
   readonly live: Counts;
   readonly candidate: Counts;
   /** `undefined`: no queue, or no new look at it since the last sample. */

@@ -47,8 +47,8 @@ export function startTally(countsIn: CountsIn, name: string): Tally {
   return {
     add(processes) {
       const readings = processes.map(({ name: process, samples }) => readingOf(process, samples, countsIn(samples)));
-      const reachMs = growing.add(readings, performance.now());
-      return { ...seenOf(growing, name), reachMs };
+      const uneven = growing.add(readings);
+      return { ...seenOf(growing, name), uneven };
     },
   };
 }

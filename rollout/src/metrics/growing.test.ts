@@ -8,7 +8,7 @@ const reading = (process: string, counts: Record<string, number>, start = '1'): 
 });
 
 function added(growing: Growing, ...readings: readonly Reading[]): Record<string, number> {
-  growing.add(readings, 0);
+  growing.add(readings);
   return Object.fromEntries(growing.sums);
 }
 
@@ -22,8 +22,8 @@ test('add() counts what came since the first reading of each process, over all o
 
 test('add() counts a process that began anew from nothing, and says so', () => {
   const growing = startGrowing();
-  growing.add([reading('a', { x: 100 })], 0);
-  growing.add([reading('a', { x: 110 })], 0);
+  growing.add([reading('a', { x: 100 })]);
+  growing.add([reading('a', { x: 110 })]);
 
   expect(added(growing, reading('a', { x: 3 }, '2'))).toEqual({ x: 13 });
   expect(growing.breaks).toBe(1);
@@ -31,8 +31,8 @@ test('add() counts a process that began anew from nothing, and says so', () => {
 
 test('add() counts nothing twice when a process was out of sight', () => {
   const growing = startGrowing();
-  growing.add([reading('a', { x: 100 }), reading('b', { x: 7 })], 0);
-  growing.add([reading('b', { x: 8 })], 0);
+  growing.add([reading('a', { x: 100 }), reading('b', { x: 7 })]);
+  growing.add([reading('b', { x: 8 })]);
 
   expect(added(growing, reading('a', { x: 105 }), reading('b', { x: 10 }))).toEqual({ x: 8 });
   expect(growing.breaks).toBe(0);
@@ -40,24 +40,24 @@ test('add() counts nothing twice when a process was out of sight', () => {
 
 test('add() counts a series from nothing when the process dropped it and began it again', () => {
   const growing = startGrowing();
-  growing.add([reading('a', { x: 100 })], 0);
-  growing.add([reading('a', {})], 0);
+  growing.add([reading('a', { x: 100 })]);
+  growing.add([reading('a', {})]);
 
   expect(added(growing, reading('a', { x: 100 }))).toEqual({ x: 100 });
 });
 
 test('add() takes no old history for news when a process comes into sight late', () => {
   const growing = startGrowing();
-  growing.add([reading('a', { x: 1 })], 0);
+  growing.add([reading('a', { x: 1 })]);
 
   expect(added(growing, reading('a', { x: 2 }), reading('b', { x: 5_000 }))).toEqual({ x: 1 });
 });
 
-test('add() says how far back the counts of a process reach that was out of sight', () => {
+test('add() says when what it brings is late', () => {
   const growing = startGrowing();
-  growing.add([reading('a', { x: 100 }), reading('b', { x: 7 })], 1_000);
+  growing.add([reading('a', { x: 100 }), reading('b', { x: 7 })]);
 
-  expect(growing.add([reading('b', { x: 8 })], 2_000)).toBe(1_000);
-  expect(growing.add([reading('a', { x: 105 }), reading('b', { x: 10 })], 4_000)).toBe(3_000);
-  expect(growing.add([reading('a', { x: 105 }), reading('b', { x: 10 }), reading('c', { x: 1 })], 5_000)).toBe(1_000);
+  expect(growing.add([reading('b', { x: 8 })])).toBe(false);
+  expect(growing.add([reading('a', { x: 105 }), reading('b', { x: 10 })])).toBe(true);
+  expect(growing.add([reading('a', { x: 105 }), reading('b', { x: 10 }), reading('c', { x: 1 })])).toBe(false);
 });

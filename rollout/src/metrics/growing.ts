@@ -12,11 +12,8 @@ export type Reading = {
  * if it returns. What a process counted before its first reading and after its last one is lost; nothing is counted twice.
  */
 export interface Growing {
-  /**
-   * @param atMs when they were read, on a clock that only goes on
-   * @returns how long ago the process that was out of sight longest was read before, in ms: what came with it may be as old
-   */
-  add(readings: readonly Reading[], atMs: number): number;
+  /** @returns whether some of it is late: of a process that was out of sight at the call before */
+  add(readings: readonly Reading[]): boolean;
   /** Growth per series over all processes ever read. */
   readonly sums: ReadonlyMap<string, number>;
   /** How often a known process began anew: then something may be missing from the sums. */
@@ -28,24 +25,26 @@ const processesMax = 500;
 
 export function startGrowing(): Growing {
   const sums = new Map<string, number>();
-  const last = new Map<string, Reading & { readonly atMs: number }>();
+  const last = new Map<string, Reading & { readonly turn: number }>();
+  let turn = 0;
   let breaks = 0;
   return {
-    add(readings, atMs) {
-      let reachMs = 0;
+    add(readings) {
+      turn += 1;
+      let late = false;
       for (const reading of readings) {
         const before = last.get(reading.process);
         const begunAnew = before !== undefined && before.start !== reading.start;
         if (begunAnew) breaks += 1;
         if (before !== undefined) {
-          reachMs = Math.max(reachMs, atMs - before.atMs);
+          late ||= before.turn < turn - 1;
           grow(sums, begunAnew ? new Map() : before.counts, reading.counts);
         }
         last.delete(reading.process); // The newest is last, the oldest is forgotten first.
-        last.set(reading.process, { ...reading, atMs });
+        last.set(reading.process, { ...reading, turn });
       }
       for (const process of [...last.keys()].slice(0, Math.max(0, last.size - processesMax))) last.delete(process);
-      return reachMs;
+      return late;
     },
     sums,
     get breaks() {

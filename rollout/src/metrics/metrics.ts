@@ -21,10 +21,10 @@ export type MetricsSeen = {
   readonly epoch: string;
   readonly lanes: PerLane<LaneTotals>;
   /**
-   * How old the oldest requests may be that are counted for the first time, in ms: a process that had not answered brings what it
-   * counted meanwhile. `undefined`: none is from before the reading before.
+   * A process was silent, or brings what it counted while it was: what came since the reading before is in each lane's words right, and
+   * says nothing of how requests were shared out. By default it is not.
    */
-  readonly reachMs?: number;
+  readonly uneven?: boolean | undefined;
 };
 
 /** Counts per lane, taken at the router first: a crashed candidate cannot report itself. */

@@ -3,16 +3,18 @@ import { openScrapedMetrics } from './scrape.ts';
 
 const signal = new AbortController().signal;
 
-test('observe() counts what a source did while it was silent once it answers, and says how far back that reaches', async () => {
+/** Two processes that count requests of blue. */
+function twoSources() {
   const counters = { a: 0, b: 0 };
-  let silent = false;
+  const b = { silent: false, isReady: true };
   const metrics = openScrapedMetrics({
     what: 'the sources',
     sources: async () =>
       (['a', 'b'] as const).map((name) => ({
         name,
+        isReady: name === 'a' || b.isReady,
         counters: async () => {
-          if (name === 'b' && silent) throw new Error('silent');
+          if (name === 'b' && b.silent) throw new Error('silent');
           return `process_start_time_seconds 1\nrequests ${counters[name]}\n`;
         },
       })),
@@ -22,20 +24,35 @@ test('observe() counts what a source did while it was silent once it answers, an
         .map((sample) => ({ lane: 'blue', way: 'weighted', what: 'requests', sample }) as const),
     always: undefined,
   });
-  const observe = async () => {
-    const { lanes, reachMs } = await metrics.observe(signal);
-    return { requests: lanes.blue.weighted.requests, reachMs: reachMs ?? 0 };
+  return {
+    b,
+    async observe() {
+      counters.a += 1;
+      counters.b += 10;
+      const { lanes, uneven } = await metrics.observe(signal);
+      return [lanes.blue.weighted.requests, uneven];
+    },
   };
-  await observe();
-  const begun = performance.now();
-  silent = true;
-  counters.a += 1;
-  counters.b += 10;
-  const without = await observe();
-  const between = performance.now();
-  silent = false;
-  const whole = await observe();
+}
 
-  expect([without.requests, whole.requests]).toEqual([1, 11]);
-  expect(whole.reachMs).toBeGreaterThanOrEqual(between - begun);
+test('observe() says that its counts are uneven without a source that is ready, and when that one is back', async () => {
+  const { b, observe } = twoSources();
+
+  expect(await observe()).toEqual([0, false]);
+  b.silent = true;
+  expect(await observe()).toEqual([1, true]);
+  b.silent = false;
+  expect(await observe()).toEqual([22, true]);
+  expect(await observe()).toEqual([33, false]);
+});
+
+test('observe() misses nothing of a source that is not ready, until that one brings what it counted before', async () => {
+  const { b, observe } = twoSources();
+  await observe();
+  b.isReady = false;
+  b.silent = true;
+
+  expect(await observe()).toEqual([1, false]);
+  b.silent = false;
+  expect(await observe()).toEqual([22, true]);
 });

@@ -6,7 +6,12 @@ import { samplesOf } from './exposition.ts';
 import type { Metrics } from './metrics.ts';
 
 /** A process that gives its counters as Prometheus text. */
-export type Source = { readonly name: string; readonly counters: (signal: AbortSignal) => Promise<string> };
+export type Source = {
+  readonly name: string;
+  readonly counters: (signal: AbortSignal) => Promise<string>;
+  /** That it may have requests to count, true by default. */
+  readonly isReady?: boolean;
+};
 
 export type ScrapeTarget = {
   /** What is asked, in a person's words: "the replicas of the gateway". */
@@ -22,6 +27,7 @@ const sourceMaxMs = 1_000;
 /**
  * Counts of processes that are asked directly. One that does not answer is left out until it does: what it counts meanwhile is not lost,
  * and a replica that has gone must not blind everybody. When none answers, nothing can be seen.
+ * A reading without one that is ready is uneven, and so is the one with which it is back.
  */
 export function openScrapedMetrics({ what, sources, countsIn, always }: ScrapeTarget): Metrics {
   const tally = startTally(countsIn, randomUUID());
@@ -33,7 +39,9 @@ export function openScrapedMetrics({ what, sources, countsIn, always }: ScrapeTa
       signal.throwIfAborted();
       const answered = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
       if (answered.length === 0) throw unreachable(what, answers);
-      return tally.add(answered);
+      const isSilent = found.some(({ isReady = true }, n) => isReady && answers[n]?.status === 'rejected');
+      const seen = tally.add(answered);
+      return isSilent ? { ...seen, uneven: true } : seen;
     },
   };
 }

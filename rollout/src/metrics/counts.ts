@@ -44,11 +44,15 @@ export interface Tally {
 /** @param name no two tallies may share one: their totals begin at different moments */
 export function startTally(countsIn: CountsIn, name: string): Tally {
   const growing = startGrowing();
+  let present: ReadonlySet<string> = new Set();
   return {
     add(processes) {
       const readings = processes.map(({ name: process, samples }) => readingOf(process, samples, countsIn(samples)));
-      const uneven = growing.add(readings);
-      return { ...seenOf(growing, name), uneven };
+      growing.add(readings);
+      const before = present;
+      present = new Set(processes.map(({ name: process }) => process));
+      const isSame = present.size === before.size && [...present].every((process) => before.has(process));
+      return { ...seenOf(growing, name), uneven: !isSame };
     },
   };
 }

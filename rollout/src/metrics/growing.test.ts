@@ -52,12 +52,3 @@ test('add() takes no old history for news when a process comes into sight late',
 
   expect(added(growing, reading('a', { x: 2 }), reading('b', { x: 5_000 }))).toEqual({ x: 1 });
 });
-
-test('add() says when what it brings is late', () => {
-  const growing = startGrowing();
-  growing.add([reading('a', { x: 100 }), reading('b', { x: 7 })]);
-
-  expect(growing.add([reading('b', { x: 8 })])).toBe(false);
-  expect(growing.add([reading('a', { x: 105 }), reading('b', { x: 10 })])).toBe(true);
-  expect(growing.add([reading('a', { x: 105 }), reading('b', { x: 10 }), reading('c', { x: 1 })])).toBe(false);
-});

@@ -12,8 +12,7 @@ export type Reading = {
  * if it returns. What a process counted before its first reading and after its last one is lost; nothing is counted twice.
  */
 export interface Growing {
-  /** @returns whether some of it is late: of a process that was out of sight at the call before */
-  add(readings: readonly Reading[]): boolean;
+  add(readings: readonly Reading[]): void;
   /** Growth per series over all processes ever read. */
   readonly sums: ReadonlyMap<string, number>;
   /** How often a known process began anew: then something may be missing from the sums. */
@@ -25,26 +24,19 @@ const processesMax = 500;
 
 export function startGrowing(): Growing {
   const sums = new Map<string, number>();
-  const last = new Map<string, Reading & { readonly turn: number }>();
-  let turn = 0;
+  const last = new Map<string, Reading>();
   let breaks = 0;
   return {
     add(readings) {
-      turn += 1;
-      let late = false;
       for (const reading of readings) {
         const before = last.get(reading.process);
         const begunAnew = before !== undefined && before.start !== reading.start;
         if (begunAnew) breaks += 1;
-        if (before !== undefined) {
-          late ||= before.turn < turn - 1;
-          grow(sums, begunAnew ? new Map() : before.counts, reading.counts);
-        }
+        if (before !== undefined) grow(sums, begunAnew ? new Map() : before.counts, reading.counts);
         last.delete(reading.process); // The newest is last, the oldest is forgotten first.
-        last.set(reading.process, { ...reading, turn });
+        last.set(reading.process, reading);
       }
       for (const process of [...last.keys()].slice(0, Math.max(0, last.size - processesMax))) last.delete(process);
-      return late;
     },
     sums,
     get breaks() {

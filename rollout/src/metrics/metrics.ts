@@ -21,8 +21,8 @@ export type MetricsSeen = {
   readonly epoch: string;
   readonly lanes: PerLane<LaneTotals>;
   /**
-   * A process was silent, or brings what it counted while it was: what came since the reading before is in each lane's words right, and
-   * says nothing of how requests were shared out. By default it is not.
+   * A process is new, gone, silent or back: what came since the reading before may lack what it counted, or hold what it counted before
+   * that, and says nothing of how requests were shared out. By default it is not so.
    */
   readonly uneven?: boolean | undefined;
 };

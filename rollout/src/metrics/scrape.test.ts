@@ -6,11 +6,11 @@ const signal = new AbortController().signal;
 /** Two processes that count requests of blue. */
 function twoSources() {
   const counters = { a: 0, b: 0 };
-  const b = { silent: false, isReady: true };
+  const b = { silent: false, isReady: true, isThere: true };
   const metrics = openScrapedMetrics({
     what: 'the sources',
     sources: async () =>
-      (['a', 'b'] as const).map((name) => ({
+      (b.isThere ? (['a', 'b'] as const) : (['a'] as const)).map((name) => ({
         name,
         isReady: name === 'a' || b.isReady,
         counters: async () => {
@@ -38,7 +38,7 @@ function twoSources() {
 test('observe() says that its counts are uneven without a source that is ready, and when that one is back', async () => {
   const { b, observe } = twoSources();
 
-  expect(await observe()).toEqual([0, false]);
+  expect(await observe()).toEqual([0, true]); // None was known.
   b.silent = true;
   expect(await observe()).toEqual([1, true]);
   b.silent = false;
@@ -46,13 +46,29 @@ test('observe() says that its counts are uneven without a source that is ready, 
   expect(await observe()).toEqual([33, false]);
 });
 
-test('observe() misses nothing of a source that is not ready, until that one brings what it counted before', async () => {
+test('observe() says that its counts are uneven when a process has gone and when another one has come', async () => {
   const { b, observe } = twoSources();
   await observe();
-  b.isReady = false;
+  await observe();
+  b.isThere = false;
+
+  expect([await observe(), await observe()]).toEqual([
+    [12, true],
+    [13, false],
+  ]);
+  b.isThere = true;
+  expect(await observe()).toEqual([44, true]);
+});
+
+test('observe() misses nothing of a source that stays silent and is not ready', async () => {
+  const { b, observe } = twoSources();
+  await observe();
   b.silent = true;
 
-  expect(await observe()).toEqual([1, false]);
-  b.silent = false;
-  expect(await observe()).toEqual([22, true]);
+  expect([await observe(), await observe()]).toEqual([
+    [1, true],
+    [2, true],
+  ]);
+  b.isReady = false;
+  expect(await observe()).toEqual([3, false]);
 });

@@ -10,7 +10,6 @@ import { openMarks } from '../deploy/marks.ts';
 import { openPlace, type Place, repositoryOf } from '../deploy/place.ts';
 import { observeRelease, openReleaser, ownReason, type Releasing } from '../deploy/release.ts';
 import type { Releaser } from '../deploy/release-steps.ts';
-import { readBootstrapDue } from '../deploy/standing.ts';
 import type { CiHost } from '../host/host.ts';
 import { variablesOf } from '../perf/gate.ts';
 import type { Part } from '../plan/graph.ts';
@@ -171,7 +170,6 @@ function lazyReleaser(app: App, releasing: Commission, shell: Shell): Releaser {
   return {
     observe: (images, stage, signal) =>
       observeRelease(openJournal(app).journal, { ...releasing, spec }, { images, stage }, signal),
-    bootstrapDue: (signal) => readBootstrapDue(spec, releasing, signal),
     async release(images, told, signal) {
       await using ports = await openPorts(app, shell);
       const emit: Emit = (occurrence) => {

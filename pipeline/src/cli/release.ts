@@ -1,7 +1,8 @@
 import { HeadgateError } from '@headgate/rollout';
+import { renderAll } from '../deploy/manifests.ts';
 import { releaseImages } from '../deploy/revise.ts';
 import { readBootstrapDue } from '../deploy/standing.ts';
-import { renderTemplate } from '../deploy/template.ts';
+import { templateIn } from '../deploy/template.ts';
 import { requireFit } from '../image/fit.ts';
 import { platform } from '../image/layout.ts';
 import { appOptions, openApp, openHostOf, openPorts } from './open.ts';
@@ -25,9 +26,9 @@ export const command: Subcommand = {
   async run(call, shell) {
     const app = await openApp(call, shell);
     const images = Object.fromEntries(call.positionals.map(parsePair));
-    const rendering = { root: app.folder, env: shell.env };
-    const template = await renderTemplate(app.spec, rendering, shell.signal);
-    const due = await readBootstrapDue(app.spec, rendering, shell.signal);
+    const manifests = await renderAll(app.spec, { root: app.folder, env: shell.env }, shell.signal);
+    const template = templateIn(app.spec, manifests);
+    const due = await readBootstrapDue(app.spec, manifests, shell.signal);
     const warn = (line: string) => shell.err(`${paint(shell, 'yellow', line)}\n`);
     if (due !== undefined) warn(due);
     await (await openHostOf(app, shell)).begin();

@@ -52,7 +52,6 @@ async function aDelivery(env: Readonly<Record<string, string>> = {}) {
       releases.push(revision);
       return { kind: 'done' } as const;
     },
-    bootstrapDue: async () => undefined,
   };
   const deliver = (asked: Partial<Asking> = {}, secrets: Readonly<Record<string, string>> = {}) => {
     const asking = {

@@ -21,7 +21,6 @@ const place: Place = {
 const releaser = {
   observe: () => Promise.reject(new Error('asked')),
   release: () => Promise.reject(new Error('asked')),
-  bootstrapDue: () => Promise.reject(new Error('asked')),
 };
 const delivery = (check = true) => defineDelivery(place, releaser, { check });
 const needsOf = (id: string) =>

@@ -50,12 +50,16 @@ export async function renderManifests(
   }
 }
 
-/** Of every service that has manifests. @throws {HeadgateError} as `renderManifests` */
+/** By service. */
+export type Rendered = Readonly<Record<string, readonly KubeObject[]>>;
+
+/** Of every service that has manifests; an app without Kubernetes has none, and needs no kubectl. @throws {HeadgateError} as `renderManifests` */
 export async function renderAll(
-  { services }: Spec,
+  { services, kubernetes }: Spec,
   rendering: Rendering,
   signal: AbortSignal,
-): Promise<Readonly<Record<string, readonly KubeObject[]>>> {
+): Promise<Rendered> {
+  if (kubernetes === undefined) return {};
   const rendered = await Promise.all(
     Object.entries(services).flatMap(([service, { manifests: folder }]) =>
       folder === undefined ? [] : [renderManifests({ service, folder }, rendering, signal)],

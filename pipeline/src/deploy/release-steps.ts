@@ -8,7 +8,11 @@ import { imageFolder, type Place } from './place.ts';
 /** As `imageStepsCode`. */
 export const releaseStepsCode = [import.meta.url, ...imageTestCode, ...modulesIn(new URL('../perf/', import.meta.url))];
 
-export type RevisionSeen = { readonly revision: string } & (
+export type RevisionSeen = {
+  readonly revision: string;
+  /** In a line what a release of this commit does not bring, as bootstrap does; `undefined`: nothing. */
+  readonly due?: string | undefined;
+} & (
   | { kind: 'live' }
   /** A later commit is live in its place. */
   | { kind: 'passed' }
@@ -30,8 +34,6 @@ export interface Releaser {
   observe(images: Readonly<Record<string, string>>, stage: Stage, signal: AbortSignal): Promise<RevisionSeen>;
   /** @throws {HeadgateError} `ROLLED_BACK`, `UPDATE_FAILED`, `ROLLBACK_FAILED`, `QUARANTINED`, `REFUSED`, `LOCK_HELD` */
   release(images: Readonly<Record<string, string>>, told: Listener, signal: AbortSignal): Promise<Released>;
-  /** Tells in a line what a release of this commit does not bring, as bootstrap does; `undefined`: nothing. */
-  bootstrapDue(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** What publish gave: it is the first of the needs of all that comes after it. */
@@ -98,11 +100,8 @@ export function releaseStep(
     // The engine has deadlines of its own, and another release may come first.
     timeoutMs: Number.POSITIVE_INFINITY,
     observe: async ({ out, annotate, signal }) => {
-      const [seen, due] = await Promise.all([
-        releaser.observe(imagesOf(out), id, signal),
-        releaser.bootstrapDue(signal),
-      ]);
-      if (due !== undefined) annotate({ level: 'warning', message: due });
+      const seen = await releaser.observe(imagesOf(out), id, signal);
+      if (seen.due !== undefined) annotate({ level: 'warning', message: seen.due });
       return seen.kind === 'absent' ? seen : { kind: 'done', values: undefined };
     },
     // What was superseded in staging was never there, and goes no further untested.

@@ -18,12 +18,12 @@ import {
 import { readAncestry } from '../host/git.ts';
 import type { Change } from '../host/host.ts';
 import { lastWordsOf } from '../report/last-words.ts';
-import type { Rendering } from './manifests.ts';
+import { type Rendering, renderAll } from './manifests.ts';
 import { byAnsible } from './playbook.ts';
 import type { Releaser, RevisionSeen, Stage } from './release-steps.ts';
 import { completeRevision, releaseImages, revise } from './revise.ts';
 import { readBootstrapDue } from './standing.ts';
-import { renderTemplate } from './template.ts';
+import { renderTemplate, templateIn } from './template.ts';
 
 export type Releasing = Rendering & {
   readonly spec: Spec;
@@ -49,7 +49,6 @@ export const ownReason = 'a run of deliver';
 export function openReleaser(hands: Hands, releasing: Releasing): Releaser {
   return {
     observe: (images, stage, signal) => observeRelease(hands.ports.journal, releasing, { images, stage }, signal),
-    bootstrapDue: (signal) => readBootstrapDue(releasing.spec, releasing, signal),
     async release(images, { log, note, gate }, signal) {
       const own = { ...hands, say: log, signal: firstOf([hands.signal, signal]) };
       const handled = await carryOut(own, releasing, images);
@@ -130,19 +129,22 @@ export async function observeRelease(
   { images, stage }: { readonly images: Readonly<Record<string, string>>; readonly stage: Stage },
   signal: AbortSignal,
 ): Promise<RevisionSeen> {
-  const head = await readHead(journal, spec.app, signal);
+  const rendered = await renderAll(spec, rendering, signal);
+  const [head, due] = await Promise.all([
+    readHead(journal, spec.app, signal),
+    readBootstrapDue(spec, rendered, signal),
+  ]);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
-  const template = await renderTemplate(spec, rendering, signal);
-  const wanted = revise(spec, images, live, { template, commit: undefined });
-  const { id: revision } = wanted;
-  const underWay = underWayIn(head, revision);
-  if (live?.id === revision && underWay === undefined) return { kind: 'live', revision };
-  if (underWay !== undefined) return { kind: 'absent', revision, diff: `see ${underWay} to its end` };
-  if (stage === 'staging' && (await hasPassed(head, revision, { root: rendering.root, change }, signal)))
-    return { kind: 'passed', revision };
-  const what = rolls(spec, head) ? `roll ${short(revision)} into lane ${head.live}` : `release ${short(revision)}`;
+  const wanted = revise(spec, images, live, { template: templateIn(spec, rendered), commit: undefined });
+  const seen = { revision: wanted.id, due };
+  const underWay = underWayIn(head, wanted.id);
+  if (live?.id === wanted.id && underWay === undefined) return { kind: 'live', ...seen };
+  if (underWay !== undefined) return { kind: 'absent', ...seen, diff: `see ${underWay} to its end` };
+  if (stage === 'staging' && (await hasPassed(head, wanted.id, { root: rendering.root, change }, signal)))
+    return { kind: 'passed', ...seen };
+  const what = rolls(spec, head) ? `roll ${short(wanted.id)} into lane ${head.live}` : `release ${short(wanted.id)}`;
   const diff = `${what} in place of ${live === undefined ? 'nothing' : short(live.id)}`;
-  return { kind: 'absent', revision, diff };
+  return { kind: 'absent', ...seen, diff };
 }
 
 /** In staging: it was promoted there, and what is live now is of a later commit. A revert descends from that one, and is released again. */

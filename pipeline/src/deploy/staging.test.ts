@@ -96,7 +96,6 @@ function delivery(staging: Releaser) {
       released.push(String(web));
       return { kind: 'done' };
     },
-    bootstrapDue: async () => undefined,
   };
   const outputs = { values: { parse: (value: unknown) => value as ReturnType<typeof images> } };
   const published = step('publish', { kind: 'pure', outputs, run: async () => images('a') });

@@ -7,20 +7,19 @@ import {
   type Spec,
   withDeadline,
 } from '@headgate/rollout';
-import { type Rendering, renderAll } from './manifests.ts';
+import type { Rendered } from './manifests.ts';
 
 const lookMaxMs = 10_000;
 
 /** One line for whoever releases, or `undefined` where all is as the manifests say. Changes nothing, and its failure is such a line too. */
 export async function readBootstrapDue(
   spec: Spec,
-  rendering: Rendering,
+  manifests: Rendered,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { app, services, kubernetes } = spec;
   if (kubernetes === undefined) return undefined;
   try {
-    const manifests = await renderAll(spec, rendering, signal);
     using client = openKubeClient({ namespace: kubernetes.namespace });
     return bootstrapDue(await planLanes(client, { app, services, manifests }, withDeadline(signal, lookMaxMs)));
   } catch (error) {

@@ -80,7 +80,7 @@ async function aTeller(result = interrupted) {
     asked: heard,
     outputs: async () => JSON.parse(await readFile(join(root, 'out/outputs.json'), 'utf8')),
     tellBegun: (release: number) => tellBegun(release, teller),
-    tell: () => tellRun({ ...run, result, ended }, teller),
+    tell: (begun?: number) => tellRun({ ...run, result, ended, begun }, teller),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
   };
 }
@@ -115,6 +115,15 @@ test('tellRun() tells jobs that follow that a run was superseded, although it is
   await teller.tell();
 
   expect(await teller.outputs()).toMatchObject({ outcome: 'superseded', 'exit-code': '0' });
+}, 60_000);
+
+test('tellRun() tells jobs that follow of the release that is handed over, whether or not they heard of it before', async () => {
+  await using teller = await aTeller();
+  teller.told.abort(); // Nothing else is waited for.
+
+  await teller.tell(8);
+
+  expect(await teller.outputs()).toMatchObject({ release: '8', outcome: 'interrupted' });
 }, 60_000);
 
 test('tellBegun() leaves a release to jobs that follow before its run has told how it ended', async () => {

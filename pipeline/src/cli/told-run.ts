@@ -62,7 +62,7 @@ export async function tellRun(run: EndedRun, teller: Teller): Promise<void> {
 
 /** What the host shows of it, and jobs that follow read. A host that takes no report changes nothing about the run. */
 async function tellHost(
-  { target, record, result, ended }: EndedRun,
+  { target, record, result, ended, begun }: EndedRun,
   { app, host, shell }: Teller,
   before: AbortSignal,
 ): Promise<void> {
@@ -71,7 +71,8 @@ async function tellHost(
   const outcome = isSuperseded ? 'superseded' : result.outcome;
   try {
     if (record !== undefined) await host.summarize(summaryOf(record));
-    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode) });
+    const release = begun === undefined ? {} : { release: String(begun) }; // Once more: `tellBegun` may have failed.
+    await host.output({ run: id, target, outcome, 'exit-code': String(exitCode), ...release });
     // Last: a journal may be out of reach, and jobs that follow need the rest.
     const place = { host, root: app.folder, app: app.spec.app, env: shell.env };
     for (const one of ended) await tellRelease(one, place, before);

@@ -10,8 +10,8 @@ export const releaseStepsCode = [import.meta.url, ...imageTestCode, ...modulesIn
 
 export type RevisionSeen = {
   readonly revision: string;
-  /** In a line what a release of this commit does not bring, as bootstrap does; `undefined`: nothing. */
-  readonly due?: string | undefined;
+  /** Asks for a line on what a release of this commit does not bring, as bootstrap does; it may say nothing. */
+  readonly due?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
 } & (
   | { kind: 'live' }
   /** A later commit is live in its place. */
@@ -101,7 +101,8 @@ export function releaseStep(
     timeoutMs: Number.POSITIVE_INFINITY,
     observe: async ({ out, annotate, signal }) => {
       const seen = await releaser.observe(imagesOf(out), id, signal);
-      if (seen.due !== undefined) annotate({ level: 'warning', message: seen.due });
+      const due = await seen.due?.(signal);
+      if (due !== undefined) annotate({ level: 'warning', message: due });
       return seen.kind === 'absent' ? seen : { kind: 'done', values: undefined };
     },
     // What was superseded in staging was never there, and goes no further untested.

@@ -130,13 +130,11 @@ export async function observeRelease(
   signal: AbortSignal,
 ): Promise<RevisionSeen> {
   const rendered = await renderAll(spec, rendering, signal);
-  const [head, due] = await Promise.all([
-    readHead(journal, spec.app, signal),
-    readBootstrapDue(spec, rendered, signal),
-  ]);
+  const head = await readHead(journal, spec.app, signal);
   const live = head.live === undefined ? undefined : head.lanes[head.live];
   const wanted = revise(spec, images, live, { template: templateIn(spec, rendered), commit: undefined });
-  const seen = { revision: wanted.id, due };
+  const due = (within: AbortSignal) => readBootstrapDue(spec, rendered, within);
+  const seen = { revision: wanted.id, due: spec.kubernetes === undefined ? undefined : due };
   const underWay = underWayIn(head, wanted.id);
   if (live?.id === wanted.id && underWay === undefined) return { kind: 'live', ...seen };
   if (underWay !== undefined) return { kind: 'absent', ...seen, diff: `see ${underWay} to its end` };

@@ -25,7 +25,7 @@ test('a delivery that finds its revision live warns of it, and ends well', async
   await using bench = await aBench();
   const publish = step('publish', { kind: 'pure', run: () => {} }) as unknown as ReturnType<typeof publishStep>;
   const releaser = {
-    observe: async () => ({ kind: 'live', revision: 'a', due: 'bootstrap is due' }) as const,
+    observe: async () => ({ kind: 'live', revision: 'a', due: async () => 'bootstrap is due' }) as const,
     release: async () => ({ kind: 'done' }) as const,
   };
 

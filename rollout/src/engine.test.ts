@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { readHead } from './engine/book.ts';
-import { fold, readStatus, toEntries } from './engine/status.ts';
+import { fold, toEntries } from './engine/seen.ts';
+import { readStatus } from './engine/status.ts';
 import { aPlatform, aRequest, handsOn, isAt, isOpen, quick } from './engine.rig.ts';
 import { drive } from './engine.ts';
 import { act } from './hands/act.ts';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { setImmediate } from 'node:timers/promises';
-import { exitCodes, HeadgateError } from '@headgate/rollout';
+import { exitCodes, HeadgateError } from '@headgate/rollout/errors';
 import { actorOf, personOf } from '../host/actor.ts';
 import { openStreams } from '../host/guard.ts';
 import { hostKindOf } from '../host/host.ts';

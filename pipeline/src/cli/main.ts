@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { exitCodes, HeadgateError, isHeadgateError } from '@headgate/rollout';
+import { exitCodes, HeadgateError, isHeadgateError } from '@headgate/rollout/errors';
 import type { Call, Shell, Subcommand } from './shell.ts';
 import { paint } from './shell.ts';
 

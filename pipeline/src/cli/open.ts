@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { HeadgateError } from '@headgate/rollout/errors';
 import {
   formatIssues,
-  HeadgateError,
   openPlatform,
   openRecords,
   type Platform,
@@ -10,7 +10,7 @@ import {
   type Records,
   type Spec,
   type SpecValue,
-} from '@headgate/rollout';
+} from '@headgate/rollout/status';
 import { type CiHost, openHost } from '../host/host.ts';
 import { hasCode } from '../run/failure.ts';
 import { type Call, type Option, type Shell, text } from './shell.ts';

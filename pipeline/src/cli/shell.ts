@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { durationMs, HeadgateError } from '@headgate/rollout';
+import { HeadgateError } from '@headgate/rollout/errors';
+import { durationMs } from '@headgate/rollout/status';
 import type { Guard } from '../host/guard.ts';
 
 /** All that a command sees of the process, so that a test can run it with a shell of its own. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { headline, readStatus, type StatusState, statusCodes, statusState, statusText } from '@headgate/rollout';
+import { headline, readStatus, type StatusState, statusCodes, statusState, statusText } from '@headgate/rollout/status';
 import { fenced } from '../report/summary.ts';
 import { type App, appOptions, openApp, openHostOf, openJournal } from './open.ts';
 import { flag, paint, type Shell, type Subcommand } from './shell.ts';

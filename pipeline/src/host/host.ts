@@ -1,5 +1,5 @@
 /** Where a run takes place. After this nobody asks which CI it is; a laptop is a host too. */
-import { HeadgateError } from '@headgate/rollout';
+import { HeadgateError } from '@headgate/rollout/errors';
 import type { Annotation } from '../event.ts';
 import type { Reporter, Write } from '../report/report.ts';
 import type { Environment } from '../run/environment.ts';

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { unreachable } from '@headgate/rollout';
+import { unreachable } from '@headgate/rollout/errors';
 import type { Doer, RunEvent } from '../event.ts';
 import type { PlannedStep } from '../plan/decide.ts';
 

@@ -1,4 +1,5 @@
-import { type SpecValue, unreachable } from '@headgate/rollout';
+import { unreachable } from '@headgate/rollout/errors';
+import type { SpecValue } from '@headgate/rollout/status';
 import type { Original } from '../event.ts';
 import type { PlannedStep } from '../plan/decide.ts';
 import { formatMs, formatPlan } from './lines.ts';

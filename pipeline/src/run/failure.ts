@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { type ErrorCode, exitCodes } from '@headgate/rollout';
+import { type ErrorCode, exitCodes } from '@headgate/rollout/errors';
 import type { Failure } from '../event.ts';
 
 /** What the engine itself finds wrong with a step. */

@@ -1,4 +1,4 @@
-import { HeadgateError } from '@headgate/rollout';
+import { HeadgateError } from '@headgate/rollout/errors';
 import { base64Of, digitsOnly, hideParts, inLines, partMinChars } from './base64.ts';
 
 /** Replaces every secret in a text, in whatever form it was written. */

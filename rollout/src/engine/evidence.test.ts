@@ -5,7 +5,7 @@ import { openMemoryMetrics } from '../metrics/memory.ts';
 import type { EvidenceEntry } from '../policy/evidence.ts';
 import { newPlay, perform } from '../simulate/play.ts';
 import { openEvidence } from './evidence.ts';
-import { toEntries } from './status.ts';
+import { toEntries } from './seen.ts';
 
 const signal = new AbortController().signal;
 const at = (sec: number): Instant => instant(1_000_000 + 1_000 * sec);

@@ -6,7 +6,7 @@ import { evidenceOf, foldEvidence, startEvidence } from '../policy/evidence.ts';
 import { explain } from '../report/explain.ts';
 import type { MetricSpec, ReleaseSpec } from '../spec.ts';
 import { readHead } from './book.ts';
-import { toEntries } from './status.ts';
+import { toEntries } from './seen.ts';
 import { storyOf } from './story.ts';
 
 /** Both lanes place 5,000 orders a second; green loses every fifth, and its answers take 0.9 s. */

@@ -3,7 +3,7 @@ import type { EvidenceEntry } from '../policy/evidence.ts';
 import type { OtherSettings } from '../policy/settings.ts';
 import type { Replay } from '../report/replay.ts';
 import { readHead } from './book.ts';
-import { toEntries } from './status.ts';
+import { toEntries } from './seen.ts';
 import { storyOf } from './story.ts';
 
 /** A release on record, judged again as it was and with `others`; `undefined` when no evidence of it is kept. @throws {HeadgateError} `JOURNAL_UNREADABLE` */

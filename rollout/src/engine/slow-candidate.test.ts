@@ -4,7 +4,7 @@ import { startRelease } from '../hands/release.ts';
 import type { Processes } from '../metrics/processes.ts';
 import { evidenceOf, foldEvidence, startEvidence } from '../policy/evidence.ts';
 import { readHead } from './book.ts';
-import { toEntries } from './status.ts';
+import { toEntries } from './seen.ts';
 
 /** One proxy per lane that answers 2,000 requests a second: blue's take some 40 ms, green's twice that. */
 function proxies(): Processes {

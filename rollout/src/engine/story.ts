@@ -3,7 +3,7 @@ import { countsOf } from '../judge/rules.ts';
 import { type EvidenceEntry, type EvidenceState, foldEvidence, startEvidence } from '../policy/evidence.ts';
 import { type OtherSettings, withOthers } from '../policy/settings.ts';
 import type { Story, StoryPoint } from '../report/story.ts';
-import { toEntries } from './status.ts';
+import { toEntries } from './seen.ts';
 
 /** What the judge of a release saw and said, look by look, from the journal alone; `undefined` when nothing is on record. @throws {HeadgateError} `JOURNAL_UNREADABLE` */
 export async function readStory(

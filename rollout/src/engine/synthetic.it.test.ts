@@ -3,7 +3,7 @@ import { aPlatform, aRequest, handsOn, quick } from '../engine.rig.ts';
 import { startRelease } from '../hands/release.ts';
 import type { ReleaseSpec } from '../spec.ts';
 import { readHead } from './book.ts';
-import { fold, toEntries } from './status.ts';
+import { fold, toEntries } from './seen.ts';
 
 const signal = () => AbortSignal.timeout(1_000);
 /** Two requests of users a second are hours too few. How many there are is known after 30 s, so the releases run side by side. */

@@ -3,7 +3,8 @@ import { defaultJudge } from '../judge/judge.ts';
 import { countsOnly } from '../judge/sample.ts';
 import { instant } from '../lane.ts';
 import { type EvidenceEntry, foldEvidence, startEvidence } from './evidence.ts';
-import { forecastOf, forecastText } from './forecast.ts';
+import { forecastOf } from './forecast.ts';
+import { forecastText } from './forecast-text.ts';
 import type { Plan } from './release.ts';
 
 const plan = {

@@ -1,5 +1,5 @@
 import type { Instant } from '../lane.ts';
-import { forecastText } from './forecast.ts';
+import { forecastText } from './forecast-text.ts';
 import type { Look } from './look.ts';
 import { beginBack, elapsedMs, go, type Next, starved, stay, unconfirmed, unreadyFor } from './next.ts';
 import { writtenByOthers } from './others.ts';

@@ -1,6 +1,6 @@
 import type { Instant, Lane, PerLane, Pin, Weights } from '../lane.ts';
 import type { Marker } from '../pin.ts';
-import type { Forecast } from './forecast.ts';
+import type { Forecast } from './forecast-text.ts';
 import type { LaneRole } from './release.ts';
 
 /** All that was seen of the world at one moment. `undefined` always means: could not be seen, never: nothing there. */

@@ -1,7 +1,7 @@
 import type { Instant, Lane } from '../lane.ts';
 import { lanes, otherLane } from '../lane.ts';
 import { markerText } from '../pin.ts';
-import { type Forecast, forecastText } from '../policy/forecast.ts';
+import { type Forecast, forecastText } from '../policy/forecast-text.ts';
 import type { Evidence } from '../policy/look.ts';
 import { lastRoll } from '../policy/newest.ts';
 import { isForward, isOver, type Phase } from '../policy/phase.ts';
@@ -22,12 +22,8 @@ export type Flow = {
   readonly oldestMs: number | undefined;
 };
 
-/** Everything `status` shows, from the journal alone. */
-export type StatusFacts = {
-  readonly head: Head;
-  readonly now: Instant;
-  /** Who holds the lock, or `undefined`. */
-  readonly driver: string | undefined;
+/** What the evidence tells. */
+export type Seen = {
   readonly flows: { readonly [lane in Lane]: Flow | undefined };
   readonly evidence: Evidence | undefined;
   /** `undefined` without users' requests, and where nothing is compared by them. */
@@ -38,6 +34,14 @@ export type StatusFacts = {
   readonly hold: { readonly reason: string; readonly why: string } | undefined;
   /** ln(1/alpha) and ln(1/beta): what the wealths are compared with. */
   readonly needed: { readonly rollback: number; readonly promote: number };
+};
+
+/** Everything `status` shows, from the journal alone. */
+export type StatusFacts = Seen & {
+  readonly head: Head;
+  readonly now: Instant;
+  /** Who holds the lock, or `undefined`. */
+  readonly driver: string | undefined;
 };
 
 /** What the head alone tells. */

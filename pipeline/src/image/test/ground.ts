@@ -96,7 +96,8 @@ class RealGround implements Ground {
   }
 
   async databaseUrl(): Promise<string> {
-    this.#postgres ??= startPostgres({ folder: join(this.folder, 'postgres') });
+    // A stall of a disk that others share would be taken for the version's.
+    this.#postgres ??= startPostgres({ folder: join(this.folder, 'postgres'), durable: false });
     return (await this.#postgres).url;
   }
 

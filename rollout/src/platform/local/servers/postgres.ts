@@ -14,17 +14,20 @@ const login = { user: 'headgate', password: 'headgate' };
 
 /**
  * Starts Postgres on loopback with an empty database. `port` 0 (the default) takes a free one. A `folder` that is given is kept, and
- * its data is found again; it must be ours alone.
+ * its data is found again; it must be ours alone. Not `durable` (default: it is), it never waits for the disk, and a machine that
+ * loses its power may lose the data: for what goes with its test.
  * @throws {HeadgateError} `SERVER_MISSING`, `SERVER_START`
  */
 export async function startPostgres({
   port = 0,
   folder,
   database = 'ratings',
+  durable = true,
 }: {
   port?: number;
   folder?: string;
   database?: string;
+  durable?: boolean;
 } = {}): Promise<RunningServer> {
   const binaries = await findPostgres();
   const own = folder ?? (await mkdtemp(join(tmpdir(), 'headgate-postgres-')));
@@ -42,6 +45,7 @@ export async function startPostgres({
   await rm(join(data, 'postmaster.pid'), { force: true });
   const taken = port === 0 ? await freePort() : port;
   const settings = [`port=${taken}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
+  if (!durable) settings.push('fsync=off', 'synchronous_commit=off', 'full_page_writes=off');
   const args = ['-D', data, ...settings.flatMap((setting) => ['-c', setting])];
   const child = spawn(...unprivileged(binaries.postgres, args), {
     stdio: ['ignore', 'ignore', 'pipe'],

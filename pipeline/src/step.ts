@@ -1,5 +1,5 @@
 /** What a pipeline is made of, as its author writes it. */
-import type { Gate } from '@headgate/rollout';
+import type { AppLock, Gate } from '@headgate/rollout';
 import type { Annotation } from './event.ts';
 import type { Change } from './host/host.ts';
 import { nothing, type Schema } from './plan/schema.ts';
@@ -130,6 +130,11 @@ export type PureSpec<Needs extends readonly Step[], Values> = Common<Needs, Valu
 /** Changes the world. It looks before each attempt, so that a repeated run does nothing twice; it is never cached. */
 export type EffectSpec<Needs extends readonly Step[], Values> = Common<Needs, Values> & {
   readonly kind: 'effect';
+  /**
+   * Held while it looks and acts, e.g. the app's own, `openRecords(spec, state).lock`, which whoever drives a release holds too. Who does not
+   * get it exits 75, and from whom it is taken stops. None unless given.
+   */
+  readonly lock?: AppLock;
   /** Touches nothing. */
   readonly observe: (
     context: EffectLookContext<Out<Needs>>,
@@ -157,6 +162,7 @@ export type PureStep<Id extends string = string, Values = unknown> = StepParts<I
 
 export type EffectStep<Id extends string = string, Values = unknown> = StepParts<Id, Values> & {
   readonly kind: 'effect';
+  readonly lock: AppLock | undefined;
   readonly observe: (context: EffectLookContext<Erased>) => Observed<unknown> | Promise<Observed<unknown>>;
   readonly run: (context: EffectContext<Erased>) => unknown;
 };
@@ -196,7 +202,7 @@ export function step<const Id extends string, const Needs extends readonly Step[
     return Object.freeze({ ...parts, kind: 'pure', inputs, run: spec.run as PureStep['run'] });
   }
   const { observe, run } = spec as unknown as Pick<EffectStep, 'observe' | 'run'>;
-  return Object.freeze({ ...parts, kind: 'effect', observe, run });
+  return Object.freeze({ ...parts, kind: 'effect', lock: spec.lock, observe, run });
 }
 
 async function nobody(): Promise<Asked> {

@@ -21,7 +21,7 @@ export { settled } from './hands/settled.ts';
 export { unlock } from './hands/unlock.ts';
 export { waitFor, waitOn } from './hands/wait.ts';
 export { changeFileJournal, openFileJournal } from './journal/file.ts';
-export type { Records } from './journal/journal.ts';
+export type { AppLock, Records } from './journal/journal.ts';
 export type { Instant, Lane, Percent, Pin, Weights } from './lane.ts';
 export { instant, lanes, otherLane, percent } from './lane.ts';
 export { migrationMaxMs, runsAs } from './migration/migration.ts';

@@ -4,6 +4,7 @@ import { type EffectStep, whyPassedOver } from '../step.ts';
 import { type Context, type Needs, parseValues, takeOutputs, withAttempts } from './attempt.ts';
 import { effectEnvironment } from './environment.ts';
 import { outputsHash } from './keys.ts';
+import { underLock } from './lock.ts';
 import { requireUntaken, type Session, type StepResult } from './session.ts';
 import type { LogSpool } from './spool.ts';
 
@@ -16,8 +17,10 @@ export async function runEffect(
   const begun = performance.now();
   const spool = openSpool();
   const env = effectEnvironment(session.env, session.secrets);
-  const attempt = { step, needs, key: undefined, changed: undefined, env, spool, session };
-  const { result, attempts } = await withAttempts(attempt, (context) => act(step, context, session));
+  const { result, attempts } = await underLock(step, session, (locked) => {
+    const attempt = { step, needs, key: undefined, changed: undefined, env, spool, session: locked };
+    return withAttempts(attempt, (context) => act(step, context, locked));
+  });
   const ms = performance.now() - begun;
   if ('why' in result) {
     session.emit({ kind: 'step.skip', step: step.id, why: result.why });

@@ -122,7 +122,7 @@ export async function aLiveApp() {
   await succeeds('release', `proxy=${first}`, '--reason', 'the first');
   return {
     ...shell,
-    image: { first, second, missing: `${name}@${nobodyHas}` },
+    image: { first, second, missing: `${name}@${nobodyHas}`, unreachable: `127.0.0.1:1/roll/proxy@${nobodyHas}` },
     /** The sources answer with these words from now on; the registry has the image, as after its test. */
     publish,
     state: () => stateOf(shell.kubectl),

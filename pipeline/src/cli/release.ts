@@ -1,13 +1,9 @@
 import { HeadgateError } from '@headgate/rollout';
-import { renderAll } from '../deploy/manifests.ts';
 import { releaseImages } from '../deploy/revise.ts';
-import { readBootstrapDue } from '../deploy/standing.ts';
-import { templateIn } from '../deploy/template.ts';
-import { requireFit } from '../image/fit.ts';
-import { platform } from '../image/layout.ts';
+import { renderLanes, requireRunnable } from './lanes.ts';
 import { appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { conclude, handsFor, presenter } from './present.ts';
-import { flag, paint, type Subcommand, text } from './shell.ts';
+import { flag, type Subcommand, text } from './shell.ts';
 
 export const command: Subcommand = {
   usage: '<service>=<host/name@sha256:…> … --reason <text>',
@@ -26,16 +22,11 @@ export const command: Subcommand = {
   async run(call, shell) {
     const app = await openApp(call, shell);
     const images = Object.fromEntries(call.positionals.map(parsePair));
-    const manifests = await renderAll(app.spec, { root: app.folder, env: shell.env }, shell.signal);
-    const template = templateIn(app.spec, manifests);
-    const due = await readBootstrapDue(app.spec, manifests, shell.signal);
-    const warn = (line: string) => shell.err(`${paint(shell, 'yellow', line)}\n`);
-    if (due !== undefined) warn(due);
+    const template = await renderLanes(app, shell);
     await (await openHostOf(app, shell)).begin();
     await using ports = await openPorts(app, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));
-    const machine = app.spec.kubernetes === undefined ? platform() : undefined;
-    await requireFit(images, { machine, say: warn }, shell.signal);
+    await requireRunnable(images, app, shell);
     const handled = await releaseImages(hands, images, {
       commit: undefined,
       template,

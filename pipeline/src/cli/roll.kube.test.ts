@@ -73,11 +73,33 @@ describe('headgate roll', () => {
     expect(journal).not.toBe(before.journal);
   }, 120_000);
 
-  test('brings live back from an image that nobody has, tells why, and ends red', async () => {
+  test('refuses an image that its registry does not have, before anything is changed', async () => {
+    const before = await app.state();
+
+    const { code, err } = await app.headgate('roll', `proxy=${app.image.missing}`, '--reason', 'a slip');
+
+    expect([code, err]).toEqual([12, expect.stringContaining('must have it: current value is "404"')]);
+    expect(await app.state()).toEqual(before);
+  }, 60_000);
+
+  test('warns once bootstrap is due, as it changes nothing of what stands for ever', async () => {
+    const file = join(app.cwd, 'services/proxy/deploy/base/autoscaler.yaml');
+    const written = await readFile(file, 'utf8');
+    await writeFile(file, written.replace('averageUtilization: 70', 'averageUtilization: 60'));
+
+    const { err } = await app.headgate('roll', `proxy=${app.image.second}`, '--reason', 'a slip', '--check');
+
+    await writeFile(file, written);
+    expect(err).toContain(
+      '`headgate bootstrap` is due: no release changes what is not as the manifests say: Horizontal',
+    );
+  }, 60_000);
+
+  test('brings live back from an image that no node can pull, tells why, and ends red', async () => {
     const before = await app.state();
     await using users = await app.startUsers();
 
-    const { code, out } = await app.headgate('roll', `proxy=${app.image.missing}`, '--reason', 'a bad one');
+    const { code, out } = await app.headgate('roll', `proxy=${app.image.unreachable}`, '--reason', 'a bad one');
 
     const after = await app.state();
     expect([code, recapOf(out)]).toEqual([13, expect.objectContaining({ failed: 1, rescued: 1 })]);
@@ -93,13 +115,15 @@ describe('headgate roll', () => {
     for (const text of [out, report, ...told]) expect(text).not.toContain('horse');
     expect(out).toContain(`${join(app.cwd, 'out/roll')} has events and logs`);
     expect(told.filter((report) => report.includes('Lane blue is as it was before'))).toHaveLength(1);
-    expect(await app.headgate('roll', `proxy=${app.image.missing}`, '--reason', 'again')).toMatchObject({ code: 11 });
+    expect(await app.headgate('roll', `proxy=${app.image.unreachable}`, '--reason', 'again')).toMatchObject({
+      code: 11,
+    });
   }, 120_000);
 
   test('killed in the midst of it, `rollback` brings live back', async () => {
     const before = await app.state();
-    const running = app.start('roll', `proxy=${app.image.missing}`, '--reason', 'killed', '--insist');
-    await until(async () => (await app.state()).image === app.image.missing);
+    const running = app.start('roll', `proxy=${app.image.unreachable}`, '--reason', 'killed', '--insist');
+    await until(async () => (await app.state()).image === app.image.unreachable);
     running.child.kill('SIGKILL');
     await running.ended;
 

@@ -1,7 +1,7 @@
 import { previewRoll, roll } from '@headgate/rollout';
 import { byAnsible } from '../deploy/playbook.ts';
 import { completeRevision } from '../deploy/revise.ts';
-import { renderTemplate } from '../deploy/template.ts';
+import { renderLanes, requireRunnable } from './lanes.ts';
 import { appOptions, openApp, openHostOf, openPorts } from './open.ts';
 import { conclude, finish, handsFor, presenter } from './present.ts';
 import { parsePair } from './release.ts';
@@ -25,7 +25,8 @@ export const command: Subcommand = {
     const say = (line: string) => shell.out(`${line}\n`);
     const apply = await byAnsible({ spec, root, options, actor, check, env, say }, shell.signal);
     const images = Object.fromEntries(call.positionals.map(parsePair));
-    const template = await renderTemplate(spec, { root, env }, shell.signal);
+    const template = await renderLanes(app, shell);
+    await requireRunnable(images, app, shell);
     await (await openHostOf(app, shell)).begin();
     await using ports = await openPorts(app, shell);
     await using hands = handsFor(app, ports, shell, presenter(shell, flag(call, 'json')));

@@ -16,6 +16,8 @@ export type Ran = {
 export type Where = {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Sends it SIGINT, as a CI host does first when a run is cancelled. */
+  readonly interrupted?: AbortSignal;
   /** Kills it with SIGKILL. */
   readonly killed?: AbortSignal;
   /** Kills it with SIGKILL at the first event of which this is true. */
@@ -26,10 +28,11 @@ export type Event = Readonly<Record<string, unknown>>;
 
 /** `headgate <args>` in a process of its own. */
 export async function headgate(where: Where, ...args: readonly string[]): Promise<Ran> {
-  const { cwd, env = {}, killed, killedAt = () => false } = where;
+  const { cwd, env = {}, interrupted, killed, killedAt = () => false } = where;
   const begun = performance.now();
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
   const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env }, stdio });
+  interrupted?.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
   killed?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
   const lines: string[] = [];
   const events: Event[] = [];

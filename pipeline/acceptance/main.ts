@@ -7,6 +7,7 @@ import { ab } from './ab.ts';
 import { adopting } from './adopting.ts';
 import { badVersions } from './bad-versions.ts';
 import { blueGreen } from './blue-green.ts';
+import { cancelled } from './cancelled.ts';
 import { clearWhenInterrupted } from './clearing.ts';
 import type { Driver } from './cluster/furnish.ts';
 import { openClusterHosts } from './cluster/hosts.ts';
@@ -58,6 +59,7 @@ const parts = {
   jobs,
   'killed-run': killedRun,
   'killed-delivery': killedDelivery,
+  cancelled,
   'deliver-again': deliverAgain,
   merges,
   signed,

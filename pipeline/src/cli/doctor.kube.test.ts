@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Finding } from '@headgate/rollout';
 import { startNats } from '@headgate/rollout/servers';
@@ -37,6 +37,21 @@ describe('headgate doctor', () => {
     expect(out).toContain('✓ nothing is missing\n');
     expect(out).toContain('RespectIgnoreDifferences=true');
     expect(out).toContain('kustomize.toolkit.fluxcd.io/ssa: IfNotPresent');
+  });
+
+  test('names the autoscalers that no manifest has any more: they scale on', async () => {
+    await using shell = await aClusterShell((namespace) => `${app(namespace)}  driver: cli\n`);
+    await shell.run('bootstrap', ...entrance);
+    const base = join(shell.cwd, 'services/proxy/deploy/base/kustomization.yaml');
+    await writeFile(base, (await readFile(base, 'utf8')).replace('autoscaler.yaml, ', ''));
+
+    const { code, out } = await shell.run('doctor');
+
+    expect([code, out.match(/HorizontalPodAutoscaler \S+ is in no manifest/g)]).toEqual([
+      0,
+      ['blue', 'green'].map((lane) => `HorizontalPodAutoscaler ratings-${lane}-proxy: is in no manifest`),
+    ]);
+    expect(out).toContain('kubectl delete horizontalpodautoscaler ratings-blue-proxy\n');
   });
 
   test('of a broken app names each thing that is missing, and how to mend it', async () => {

@@ -1,10 +1,10 @@
 /** What stands beside the lanes and gets into their way. */
 import { lanes } from '../lane.ts';
-import { laneLabels, marks } from '../platform/kubernetes/lane-names.ts';
+import { laneLabels, managedBy, marks } from '../platform/kubernetes/lane-names.ts';
 import type { Spec } from '../spec.ts';
 import { laneServices } from '../traffic/lane-services.ts';
 import type { ClusterFacts } from './cluster.ts';
-import { type Finding, missing } from './finding.ts';
+import { type Finding, hint, missing } from './finding.ts';
 
 /** A Service of the user's own that means pods of both lanes sends requests past the weights. */
 export function waysAround({ services, podLabels }: ClusterFacts, { app, services: all }: Spec): readonly Finding[] {
@@ -71,4 +71,26 @@ export function autoscalers({ autoscalers: found }: ClusterFacts): readonly Find
         'delete the one that is not of the manifests',
       ),
     );
+}
+
+/** What bootstrap made by manifests that are gone: nobody takes it away, and an autoscaler scales on. */
+export function leftOver({ standing, budgets, autoscalers }: ClusterFacts, { app }: Spec): readonly Finding[] {
+  if (standing === undefined) return [];
+  const made = Object.entries({ ...managedBy, [marks.app]: app });
+  const found = { PodDisruptionBudget: budgets, HorizontalPodAutoscaler: autoscalers };
+  return Object.entries(found).flatMap(([kind, objects]) =>
+    objects
+      .filter(
+        ({ metadata: { labels = {} } }) =>
+          marks.lane in labels && made.every(([label, value]) => labels[label] === value),
+      )
+      .filter(({ metadata: { name } }) => !standing.includes(`${kind} ${name}`))
+      .map(({ metadata: { name } }) =>
+        hint(
+          `${kind} ${name}`,
+          'is in no manifest any more and stands all the same',
+          `kubectl delete ${kind.toLowerCase()} ${name}`,
+        ),
+      ),
+  );
 }

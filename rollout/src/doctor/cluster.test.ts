@@ -34,6 +34,7 @@ function facts(changed: Partial<ClusterFacts> = {}): ClusterFacts {
     lacking: [],
     controllers: 2,
     lanes: [],
+    standing: ['PodDisruptionBudget ratings-blue-proxy', 'HorizontalPodAutoscaler ratings-blue-proxy'],
     route: { named: 'HTTPRoute demo/ratings', object: route, writer: 'headgate' },
     routes: [],
     replicas: 2,
@@ -53,6 +54,31 @@ function facts(changed: Partial<ClusterFacts> = {}): ClusterFacts {
 }
 
 const lane = (name: string) => ({ kind: kinds.Deployment, name, made: named(name), kept: named(name) });
+
+test('checkCluster() names what bootstrap made by manifests that are gone, and no object of anybody else', () => {
+  const frontend = { 'app.kubernetes.io/managed-by': 'headgate', 'headgate.dev/app': 'ratings' };
+  const labels = { ...frontend, 'headgate.dev/lane': 'blue' };
+  const scaler = (name: string, of: Readonly<Record<string, string>>) => ({
+    metadata: { name, labels: of },
+    spec: { scaleTargetRef: { name } },
+  });
+  const autoscalers = [
+    scaler('ratings-blue-proxy', labels),
+    scaler('ratings-blue-rating', labels),
+    scaler('shop-blue-web', { ...labels, 'headgate.dev/app': 'shop' }),
+    scaler('ratings-frontend', frontend),
+    scaler('mine', { 'headgate.dev/app': 'ratings', 'headgate.dev/lane': 'blue' }),
+  ];
+
+  expect(checkCluster(spec(), facts({ autoscalers }))).toEqual([
+    {
+      kind: 'hint',
+      about: 'HorizontalPodAutoscaler ratings-blue-rating',
+      said: 'is in no manifest any more and stands all the same',
+      cure: 'kubectl delete horizontalpodautoscaler ratings-blue-rating',
+    },
+  ]);
+});
 
 test('checkCluster() finds nothing where all is as bootstrap made it', () => {
   expect(checkCluster(spec(), facts())).toEqual([]);

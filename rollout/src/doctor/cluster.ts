@@ -7,7 +7,7 @@ import { readRoute } from '../traffic/gateway-api/route.ts';
 import type { HttpRoute } from '../traffic/http-route.ts';
 import { laneServices } from '../traffic/lane-services.ts';
 import { fieldManager } from '../traffic/writer.ts';
-import { autoscalers, budgets, waysAround } from './beside.ts';
+import { autoscalers, budgets, leftOver, waysAround } from './beside.ts';
 import { counters, type Uncounted } from './counters.ts';
 import { type Finding, hint, missing } from './finding.ts';
 import { samePlace } from './same-place.ts';
@@ -21,6 +21,8 @@ export type ClusterFacts = {
   /** Ready controllers of the namespace; `undefined`: not seen. */
   readonly controllers: number | undefined;
   readonly lanes: readonly LaneChange[];
+  /** What `bootstrap` makes of the lanes, each as `Kind name`; `undefined`: nobody knows while manifests are unsound. */
+  readonly standing: readonly string[] | undefined;
   /** `undefined`: this user may not see it. */
   readonly route: RouteFacts | undefined;
   /** HTTPRoutes of the namespace; none with another router. */
@@ -71,6 +73,7 @@ const checks: readonly ((facts: ClusterFacts, spec: Spec) => readonly Finding[])
   waysAround,
   budgets,
   autoscalers,
+  leftOver,
   queue,
   unseen,
 ];

@@ -3,6 +3,7 @@ import { HeadgateError } from '../errors.ts';
 import type { KubeClient, KubeObject } from '../platform/kubernetes/client.ts';
 import { type Kind, kinds } from '../platform/kubernetes/kinds.ts';
 import { type Manifests, manifestIssues } from '../platform/kubernetes/lane-manifests.ts';
+import { describeLanes } from '../platform/kubernetes/lane-objects.ts';
 import { planLanes } from '../platform/kubernetes/lanes.ts';
 import { queueAddress } from '../platform/kubernetes/queue-address.ts';
 import { controllerName, type Rule, rolesOf } from '../platform/kubernetes/roles.ts';
@@ -45,12 +46,15 @@ export async function surveyCluster(survey: Survey, manifests: Manifests, signal
   };
   const list = (kind: Kind) => seen(async () => (await client.list<KubeObject>(kind, {}, signal)).items, []);
   const services = soundServices(spec, manifests);
+  const described = { app: spec.app, services, manifests };
+  const isSound = Object.keys(services).length === Object.keys(spec.services).length;
   const replicas = await seen(() => findReplicas(place, signal), undefined);
   const facts = {
     version,
     ...(await lackingOf(survey, signal)),
     controllers: await seen(() => readyControllers(client, signal), undefined),
-    lanes: await seen(() => planLanes(client, { app: spec.app, services, manifests }, signal), []),
+    lanes: await seen(() => planLanes(client, described, signal), []),
+    standing: isSound ? describeLanes(described).map(({ kind, name }) => `${kind.kind} ${name}`) : undefined,
     route: await seen(() => routeOf(survey, signal), undefined),
     routes: kubernetes.traffic.kind === 'gateway-api' ? await list(kinds.HTTPRoute) : [],
     replicas: replicas?.length,

@@ -5,7 +5,7 @@ import { openMemoryMetrics } from '../metrics/memory.ts';
 import type { EvidenceEntry } from '../policy/evidence.ts';
 import { newPlay, perform } from '../simulate/play.ts';
 import { openEvidence } from './evidence.ts';
-import { toEntries } from './seen.ts';
+import { seenOf, toEntries } from './seen.ts';
 
 const signal = new AbortController().signal;
 const at = (sec: number): Instant => instant(1_000_000 + 1_000 * sec);
@@ -32,6 +32,11 @@ async function judged() {
         late: false,
       };
       return (await book.take(release, sights, at(sec), signal)).evidence;
+    },
+    /** As `status` shows it. */
+    async seen() {
+      await book.flush(release, signal);
+      return seenOf(await world.ports.journal.readEvidence(release.id, signal), release, true);
     },
     async samples() {
       await book.flush(release, signal);
@@ -146,6 +151,18 @@ test('take() counts what fails in uneven counts', async () => {
   }
 
   expect(verdicts).toContain('rollback');
+});
+
+test('seenOf() tells that a process has been silent for ten seconds, and no more once it is back', async () => {
+  await using driven = await judged();
+  const seen: boolean[] = [];
+  for (let sec = 0; sec < 16; sec++) {
+    driven.metrics.count('blue', 'weighted', 'passed', 100);
+    await driven.look(sec, true, 5, sec > 1 && sec < 15);
+    seen.push((await driven.seen()).uneven);
+  }
+
+  expect(seen.flatMap((uneven, sec) => (uneven ? [sec] : []))).toEqual([11, 12, 13, 14]);
 });
 
 test('take() judges by no weight that is not of the phase', async () => {

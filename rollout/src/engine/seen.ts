@@ -19,6 +19,7 @@ export function seenOf(stored: readonly Json[], release: Release | undefined, is
     forecast:
       state === undefined || release === undefined ? undefined : forecastOf(state, release.plan, release.state.phase),
     flows: isDriven ? flows(state, release) : { blue: undefined, green: undefined },
+    uneven: isDriven && isUneven(state),
     metrics: state === undefined ? [] : ownLines(state.verdict, state.judge.settings),
     hold: hold === undefined || hold.reason === '' ? undefined : { reason: hold.reason, why: hold.why },
     needed: { rollback: Math.log(1 / (settings?.alpha ?? 0.01)), promote: Math.log(1 / (settings?.beta ?? 0.01)) },
@@ -33,6 +34,10 @@ export function fold(entries: readonly EvidenceEntry[]): EvidenceState | undefin
 
 export function toEntries(stored: readonly Json[]): readonly EvidenceEntry[] {
   return stored as unknown as readonly EvidenceEntry[]; // Only the engine appends evidence.
+}
+
+function isUneven(state: EvidenceState | undefined): boolean {
+  return state !== undefined && state.recent.length > 0 && state.recent.every(({ sample }) => sample.uneven === true);
 }
 
 /** Rates of the last ten seconds on record. */

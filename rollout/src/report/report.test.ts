@@ -23,6 +23,7 @@ function factsAfter(...lines: string[]): StatusFacts {
     evidence: { ...noEvidence, logRollback: Math.log(1 / 3), logPromote: Math.log(31) },
     hold: { reason: 'evidence', why: 'not enough evidence yet' },
     metrics: [],
+    uneven: false,
     forecast: { requests: 340, ms: 120_000, perSec: 283, by: 'users', back: { requests: 60, ms: 2_000 } },
     needed: { rollback: Math.log(100), promote: Math.log(100) },
   };
@@ -41,6 +42,14 @@ test('statusText() answers the four questions of the person on call', () => {
     '  started    by kim@desk: a merge · to stop it: headgate rollback',
   ]);
   expect(statusState(facts)).toBe('releasing');
+});
+
+test('statusText() tells who wonders that a candidate without requests is not rolled back', () => {
+  const facts = factsAfter('live v1', 'release v2', 'verdict hold', 'until holding (step 0)');
+
+  expect(statusText({ ...facts, uneven: true })).toContain(
+    '  uncounted  a process of router or lanes is silent: whether requests get lost on the way cannot be told',
+  );
 });
 
 test.each([

@@ -30,6 +30,8 @@ export type Seen = {
   readonly forecast: Forecast | undefined;
   /** The user's own metrics, each as a line. */
   readonly metrics: readonly string[];
+  /** Some process was not counted in all of the last ten seconds: nobody could tell whether requests get lost on the way. */
+  readonly uneven: boolean;
   /** Why it does not go on, newest first-hand account of the driver. */
   readonly hold: { readonly reason: string; readonly why: string } | undefined;
   /** ln(1/alpha) and ln(1/beta): what the wealths are compared with. */
@@ -155,14 +157,17 @@ function pinLines({ head: { release } }: StatusFacts): readonly string[] {
   });
 }
 
-function evidenceLines({ evidence, needed, metrics }: StatusFacts): readonly string[] {
+function evidenceLines({ evidence, needed, metrics, uneven }: StatusFacts): readonly string[] {
   if (evidence === undefined) return [];
   const bad = `worse than tolerated ${odds(evidence.logRollback)} (rolls back at ${odds(needed.rollback)})`;
   const good =
     evidence.logPromote === undefined
       ? 'judged against history'
       : `good enough ${odds(evidence.logPromote)} (promotes at ${odds(needed.promote)})`;
-  return [`  evidence   ${bad} · ${good}`, ...metrics.map((line) => `  ${line}`)];
+  const deaf = uneven
+    ? ['  uncounted  a process of router or lanes is silent: whether requests get lost on the way cannot be told']
+    : [];
+  return [`  evidence   ${bad} · ${good}`, ...deaf, ...metrics.map((line) => `  ${line}`)];
 }
 
 function forecastLines(

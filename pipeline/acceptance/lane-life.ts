@@ -134,6 +134,7 @@ async function nodeLost(stage: ClusterStage, report: Report): Promise<void> {
 
 async function namespaceDeleted(stage: ClusterStage, report: Report): Promise<void> {
   const releasing = await holding(stage, 'v5', '--insist');
+  await stage.run('hold'); // Or it would be promoted while the cluster still clears the namespace.
   await stage.kubectl(['delete', 'namespace', stage.namespace, '--wait=false']);
   const gone = Date.now();
   const { code, err } = await Promise.race([releasing.ended, sleep(endMaxMs, { code: 0, err: 'it did not end' })]);

@@ -2,6 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { type ApplyRoll, describeRoll, HeadgateError, openKubeClient, type Spec } from '@headgate/rollout';
 import { tied } from '@headgate/rollout/servers';
 import { clusterEnvironment } from '../run/environment.ts';
@@ -12,6 +15,7 @@ import { openShell } from '../run/shell.ts';
 import { LogSpool } from '../run/spool.ts';
 import { ansibleFolder, withAnsible } from './ansible.ts';
 import { handOver } from './hand-over.ts';
+import { linesOf } from './played.ts';
 
 export type Playing = {
   readonly spec: Spec;
@@ -71,9 +75,9 @@ async function play(variables: object, { check, root, env, say }: Playing, signa
     const file = join(work, 'variables.json');
     await writeFile(file, JSON.stringify({ ...variables, service_deploy_report: roll.from }), { mode: 0o600 });
     using spool = new LogSpool({ file: join(work, 'log'), redact, onLine: say });
-    const said = { write: spool.write.bind(spool), log: () => {} };
+    await using told = listenTo((line) => linesOf(line).forEach((words) => void spool.log(words)));
     const own = { ...settings(clusterEnvironment(env)), JUNIT_OUTPUT_DIR: junit.from };
-    await using shell = await openShell({ root, env: own, spool: said, signal });
+    await using shell = await openShell({ root, env: own, spool: told, signal });
     const flags = ['--extra-vars', `@${file}`, '--diff', ...(check ? ['--check'] : [])];
     // Without us it has no lock. By `exec` it is our own child and no shell's.
     const command = tied('ansible-playbook', [join(ansibleFolder, 'deploy.yml'), ...flags]).flat();
@@ -84,13 +88,27 @@ async function play(variables: object, { check, root, env, say }: Playing, signa
   }
 }
 
-/** What is set in the environment already, but for the locale, stays so. */
+/** Whole lines of a command, however long: an event of Ansible has in it all that a task had in hand. Disposed of when all are told. */
+function listenTo(onLine: (line: string) => void) {
+  const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+  for (const input of Object.values(streams)) createInterface({ input }).on('line', onLine);
+  return {
+    write: (stream: keyof typeof streams, chunk: Uint8Array) => void streams[stream].write(chunk),
+    log: () => {}, // The command itself: its variables lie in a file.
+    async [Symbol.asyncDispose]() {
+      await Promise.all(Object.values(streams).map((stream) => finished(stream.end())));
+    },
+  };
+}
+
+/** What is set in the environment already stays so, but for the locale and the form in which we are told. */
 function settings(env: Playing['env']): Readonly<Record<string, string | undefined>> {
   return {
     ANSIBLE_CONFIG: join(ansibleFolder, 'ansible.cfg'),
     // The same cluster as Headgate's own.
     K8S_AUTH_KUBECONFIG: env['HEADGATE_KUBECONFIG'] ?? env['KUBECONFIG'],
     ...env,
+    ANSIBLE_STDOUT_CALLBACK: 'ansible.posix.jsonl',
     LC_ALL: 'C.UTF-8', // Ansible refuses any locale that is not UTF-8 and installed.
   };
 }

@@ -56,6 +56,25 @@ describe('plan()', () => {
     expect(after.map(({ kind }) => kind)).toEqual(['cached', 'nothing-to-do']);
   });
 
+  test('hands on what an effect says of what it sees', async () => {
+    await using bench = await aBench({});
+    const said = (id: string, kind: 'done' | 'absent') =>
+      step(id, {
+        kind: 'effect',
+        observe: ({ annotate }) => {
+          annotate({ level: 'warning', message: 'bootstrap is due' });
+          return kind === 'done' ? { kind, values: undefined } : { kind, diff: 'push it' };
+        },
+        run: () => {},
+      });
+
+    const remarks = ['bootstrap is due'];
+    expect(await bench.plan([said('there', 'done'), said('push', 'absent')])).toEqual([
+      { step: 'there', kind: 'nothing-to-do', remarks },
+      { step: 'push', kind: 'would-act', diff: 'push it', remarks },
+    ]);
+  });
+
   test('names exactly the inputs that changed', async () => {
     await using bench = await aBench({ 'src/a': 'one', 'src/b': 'two' });
     const env = { PATH: process.env['PATH'], MODE: 'x' };

@@ -104,6 +104,7 @@ async function observeEffect(step: EffectStep, planner: Planner): Promise<Planne
   const env = effectEnvironment(planner.env, secrets);
   const signal = withDeadline(planner.signal, observeMaxMs);
   await using shell = await openShell({ root, env, signal, spool: { write: () => {}, log: () => {} } });
+  const said: string[] = [];
   const observed = await step.observe({
     $: shell.$,
     out: valuesOf(needsOf(step, planner)),
@@ -111,13 +112,14 @@ async function observeEffect(step: EffectStep, planner: Planner): Promise<Planne
     root,
     env,
     log: () => {},
-    annotate: () => {},
+    annotate: ({ message }) => void said.push(message),
     secret: secretOf(secrets),
   });
-  if (observed.kind !== 'done') return { step: step.id, kind: 'would-act', diff: observed.diff };
+  const remarks = said.length === 0 ? {} : { remarks: said };
+  if (observed.kind !== 'done') return { step: step.id, kind: 'would-act', diff: observed.diff, ...remarks };
   const values = parseValues(step, observed.values);
   known.set(step.id, { values, hash: outputsHash(values, []) });
-  return { step: step.id, kind: 'nothing-to-do' };
+  return { step: step.id, kind: 'nothing-to-do', ...remarks };
 }
 
 function needsOf(step: Step, { known }: Planner): ReadonlyMap<string, Given> {

@@ -6,9 +6,9 @@ export type PlannedStep = { readonly step: string } & (
   /** `changed`: what differs from the newest result that is kept; `['never run']` if there is none. */
   | { readonly kind: 'would-run'; readonly changed: readonly string[] }
   /** An effect that has found something to do. */
-  | { readonly kind: 'would-act'; readonly diff: string }
+  | ({ readonly kind: 'would-act'; readonly diff: string } & Remarks)
   /** An effect that has found its work done. */
-  | { readonly kind: 'nothing-to-do' }
+  | ({ readonly kind: 'nothing-to-do' } & Remarks)
   /** Depends on what these steps will give. Equal outputs may still mean that nothing is done. */
   | { readonly kind: 'blocked'; readonly by: readonly string[] }
   | { readonly kind: 'skipped'; readonly why: string }
@@ -17,6 +17,9 @@ export type PlannedStep = { readonly step: string } & (
   /** What it would look at does not run or does not answer. */
   | { readonly kind: 'unseen'; readonly why: string }
 );
+
+/** What an effect says of what it sees, beside what it would do; absent: nothing. */
+type Remarks = { readonly remarks?: readonly string[] };
 
 /** A step that may not be carried out. */
 export function untaken(planned: PlannedStep): PlannedStep {

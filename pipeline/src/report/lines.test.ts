@@ -21,7 +21,7 @@ const start = {
 const failure = { class: 'COMMAND', message: 'a command ended with exit code 3', hint: undefined, exitCode: 1 };
 const done = { kind: 'step.done', step: 'lint', ms: 12, acted: true, attempts: 1, values: undefined } as const;
 
-test('formatPlan() is a line for each step', () => {
+test('formatPlan() is a line for each step, and one for each remark of it', () => {
   const step = 'image:rating';
 
   expect(
@@ -29,7 +29,7 @@ test('formatPlan() is a line for each step', () => {
       { step, kind: 'cached', where: 'folder', run: '0a1b2c', at },
       { step, kind: 'would-run', changed: ['file src/main.ts', 'env MODE'] },
       { step: 'publish', kind: 'would-act', diff: 'push 1 images to host/ratings' },
-      { step: 'sign', kind: 'nothing-to-do' },
+      { step: 'sign', kind: 'nothing-to-do', remarks: ['bootstrap is\ndue', 'and more'] },
       { step: 'release', kind: 'blocked', by: ['publish'] },
       { step: 'perf', kind: 'skipped', why: 'nothing is live\u001b[2J' },
       { step: 'staging', kind: 'unseen', why: 'Cannot reach it' },
@@ -39,6 +39,8 @@ test('formatPlan() is a line for each step', () => {
     '> image:rating         would run: file src/main.ts, env MODE',
     '> publish              would push 1 images to host/ratings',
     '= sign                 nothing to do',
+    '! sign                 bootstrap is due',
+    '! sign                 and more',
     '? release              depends on what publish will give',
     '- perf                 nothing is live',
     '? staging              Cannot reach it',

@@ -8,9 +8,12 @@ export function formatEvent(event: RunEvent): readonly string[] {
   return linesOf(event).flatMap((text) => text.split('\n').map(withoutControls));
 }
 
-/** What would be done, a line for each step, in the marks of a run. */
+/** What would be done, a line for each step and each remark of it, in the marks of a run. */
 export function formatPlan(planned: readonly PlannedStep[]): readonly string[] {
-  return planned.map((step) => withoutControls(planLine(step)));
+  return planned.flatMap((one) => {
+    const remarks = 'remarks' in one ? (one.remarks ?? []) : [];
+    return [planLine(one), ...remarks.map((remark) => row('!', one.step, remark))].map(withoutControls);
+  });
 }
 
 /** Without colours, and whatever else moves a cursor, clears a screen or ends a line. */

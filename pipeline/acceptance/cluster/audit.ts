@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { auditLines } from '../../src/cli/audit.rig.ts';
 
 /** One request as the API server's audit log has it. */
 export type Audited = {
@@ -84,9 +83,8 @@ function inTime(a: Written, b: Written): number {
 
 async function between(from: number, to: number): Promise<readonly Written[]> {
   const run = process.env['HEADGATE_KUBE_RUN'] ?? '/run/headgate-kube';
-  const lines = (await readFile(join(run, 'logs/audit.log'), 'utf8')).trimEnd().split('\n');
+  const lines = await auditLines(run, (line) => line.includes('"username":"system:serviceaccount:'));
   return lines
-    .filter((line) => line.includes('"username":"system:serviceaccount:'))
     .map((line) => JSON.parse(line) as Written & { readonly stage: string })
     .filter(({ stage, requestReceivedTimestamp }) => {
       const at = Date.parse(requestReceivedTimestamp);

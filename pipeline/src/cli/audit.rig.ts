@@ -1,6 +1,24 @@
-/** Who drove an app, by the API server's own log. */
-import { readFile } from 'node:fs/promises';
+/** The API server's own log, and who drove an app by it. */
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** Lines of the audit log, in its order, those of the file before included: the server begins a new one when it has become large. */
+export async function auditLines(run: string, isWanted: (line: string) => boolean): Promise<readonly string[]> {
+  const logs = join(run, 'logs');
+  const names = async () => (await readdir(logs)).filter((name) => /^audit.*\.log$/.test(name)).sort();
+  for (let files = await names(); ; ) {
+    const lines: string[] = [];
+    for (const file of files) {
+      for await (const line of createInterface({ input: createReadStream(join(logs, file)) }))
+        if (isWanted(line)) lines.push(line);
+    }
+    const now = await names();
+    if (now.join() === files.join()) return lines;
+    files = now; // A new one was begun meanwhile, and the former has another name.
+  }
+}
 
 type Event = {
   readonly verb: string;
@@ -17,9 +35,8 @@ type Term = { readonly holder: string; readonly writers: readonly string[] };
 
 /** Terms of an app's lock, and who wrote in each what only its holder may: the head, evidence, Deployments and the route. */
 export async function termsOf(run: string, namespace: string): Promise<readonly Term[]> {
-  const lines = (await readFile(join(run, 'logs/audit.log'), 'utf8')).trimEnd().split('\n');
+  const lines = await auditLines(run, (line) => line.includes(`/namespaces/${namespace}/`));
   const done = lines
-    .filter((line) => line.includes(`/namespaces/${namespace}/`))
     .map((line) => JSON.parse(line) as Event)
     .filter(isDone)
     .sort((a, b) => (a.stageTimestamp < b.stageTimestamp ? -1 : 1));

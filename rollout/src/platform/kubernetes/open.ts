@@ -13,7 +13,7 @@ import { queueAddress } from './queue-address.ts';
 import { remembering } from './remembering.ts';
 import { isRouted } from './routed.ts';
 import { openRouting } from './routing.ts';
-import { sendThrough } from './send-through.ts';
+import { openSender } from './send-through.ts';
 
 /**
  * All ports of an app on a cluster; asks nobody anything before it is asked. The client stays the caller's, who closes it. Pods and router
@@ -66,7 +66,7 @@ export function openKubernetesPlatform(
     setFence(number) {
       driver = number;
     },
-    send: (request, within) => sendThrough({ app, kubernetes, client, way }, request, within),
+    send: openSender({ app, kubernetes, client, way }),
     async [Symbol.asyncDispose]() {
       await herald[Symbol.asyncDispose]();
       await queue?.[Symbol.asyncDispose]();

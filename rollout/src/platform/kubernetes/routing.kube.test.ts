@@ -15,7 +15,7 @@ import { testCluster } from './cluster.rig.ts';
 import { kinds } from './kinds.ts';
 import { marks } from './lane-names.ts';
 import { openRouting } from './routing.ts';
-import { sendThrough } from './send-through.ts';
+import { openSender } from './send-through.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 
@@ -134,7 +134,7 @@ withGateway('openRouting()', () => {
   });
 });
 
-withGateway('sendThrough()', () => {
+withGateway('openSender()', () => {
   test.each(['the host', 'a wildcard'])('meets a rule for %s of an ingress, as a user does', async (what) => {
     await using rig = await startGatewayRig('ingresses');
     await makePair(rig, what === 'the host' ? rig.host : `*.${rig.host}`);
@@ -142,11 +142,12 @@ withGateway('sendThrough()', () => {
     await traffic.setWeights(weightsFor('green', percent(100)), signal());
     expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed', weights: { blue: 0, green: 100 } });
 
-    const answer = await sendThrough(
-      { app: rig.app, kubernetes: through(rig, 'ingress-nginx'), client: rig.client, way: 'direct' },
-      { path: '/any', headers: {} },
-      signal(),
-    );
+    const answer = await openSender({
+      app: rig.app,
+      kubernetes: through(rig, 'ingress-nginx'),
+      client: rig.client,
+      way: 'direct',
+    })({ path: '/any', headers: {} }, signal());
 
     expect(answer).toMatchObject({ kind: 'answered', status: 200, lane: 'green' });
   });
@@ -158,11 +159,12 @@ withGateway('sendThrough()', () => {
     await traffic.setWeights(weightsFor('blue', percent(100)), signal());
     expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed' });
 
-    const answer = await sendThrough(
-      { app: rig.app, kubernetes: through(rig, 'gateway-api'), client: rig.client, way: 'direct' },
-      { path: '/any', headers: {} },
-      signal(),
-    );
+    const answer = await openSender({
+      app: rig.app,
+      kubernetes: through(rig, 'gateway-api'),
+      client: rig.client,
+      way: 'direct',
+    })({ path: '/any', headers: {} }, signal());
 
     expect(answer).toMatchObject({ kind: 'answered', status: 200, lane: 'blue' });
   });

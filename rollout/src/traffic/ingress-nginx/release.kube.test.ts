@@ -7,7 +7,7 @@ import { type Lane, lanes } from '../../lane.ts';
 import { testCluster } from '../../platform/kubernetes/cluster.rig.ts';
 import { kinds } from '../../platform/kubernetes/kinds.ts';
 import { openRouting } from '../../platform/kubernetes/routing.ts';
-import { sendThrough } from '../../platform/kubernetes/send-through.ts';
+import { openSender } from '../../platform/kubernetes/send-through.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { type GatewayRig, startGatewayRig } from '../gateway.rig.ts';
 import { laneServices } from '../lane-services.ts';
@@ -33,7 +33,7 @@ function platformOver(rig: GatewayRig, world: ReturnType<typeof aPlatform>): Pla
     setFence(number) {
       driver = number;
     },
-    send: (request, within) => sendThrough({ app, kubernetes, client, way: 'direct' }, request, within),
+    send: openSender({ app, kubernetes, client, way: 'direct' }),
   };
 }
 

@@ -6,8 +6,8 @@ import { expect, test } from '@jest/globals';
 
 const file = join(import.meta.dirname, '../../.ci/run');
 
-/** Of `.ci/run`, with a program in the place of npm that plays nothing. */
-async function lastLines(npm: string): Promise<readonly string[]> {
+/** Of `.ci/run`, with a program in the place of npm that plays nothing: the last of its lines. */
+async function lastLines(npm: string, count: number): Promise<readonly string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-ci-run-'));
   try {
     await writeFile(join(folder, 'npm'), `#!/bin/sh\n${npm}\n`, { mode: 0o755 });
@@ -16,7 +16,7 @@ async function lastLines(npm: string): Promise<readonly string[]> {
     const said = await new Promise<string>((ended) => {
       execFile(file, { env, maxBuffer: 1_000_000 }, (_error, stdout) => ended(stdout)); // What it says is asked, not how it ends.
     });
-    return said.trimEnd().split('\n').slice(-4);
+    return said.trimEnd().split('\n').slice(-count);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -25,6 +25,7 @@ async function lastLines(npm: string): Promise<readonly string[]> {
 test('.ci/run says before its sum how many tests of each run were skipped, and sets CI=true for all', async () => {
   const lines = await lastLines(
     'case "$*" in *test:slow) echo "3 passed, 0 failed, 2 skipped";; *) [ "$CI" = true ] && echo "1 passed, 0 failed";; esac',
+    4,
   );
 
   expect(lines).toEqual([
@@ -32,5 +33,37 @@ test('.ci/run says before its sum how many tests of each run were skipped, and s
     expect.stringMatching(/^not played: all that needs a cluster, as .* needs root/),
     '',
     expect.stringMatching(/^\d+ passed, 0 failed$/),
+  ]);
+});
+
+test('.ci/run says once more at the end what failed, and with which words', async () => {
+  const lines = await lastLines(
+    [
+      'case "$*" in',
+      '*test:slow) printf "fine\\n  ● Jenkins › it stops\\n\\n    Expected: 1\\n\\n2 passed, 1 failed, 0 skipped\\n"; exit 1;;',
+      '*perf-replay) echo "no line to count"; exit 3;;',
+      '*check:static) exit 2;;',
+      '*) echo "1 passed, 0 failed";;',
+      'esac',
+    ].join('\n'),
+    15,
+  );
+
+  expect(lines).toEqual([
+    'failed: check: exit code 2',
+    '',
+    'failed: slow tests: 1, exit code 1',
+    '  ● Jenkins › it stops',
+    '',
+    '    Expected: 1',
+    '',
+    '2 passed, 1 failed, 0 skipped',
+    '',
+    'failed: performance gate, replayed: 1, exit code 3',
+    'no line to count',
+    '',
+    expect.stringMatching(/^not played: all that needs a cluster/),
+    '',
+    expect.stringMatching(/^\d+ passed, 3 failed$/),
   ]);
 });

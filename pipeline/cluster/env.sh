@@ -53,6 +53,15 @@ own_lock() {
   flock -n 9 || { say "another run works on the cluster; waiting for it"; flock -w "$2" 9 || die "the other run has not ended within $2 s"; }
 }
 
+# apt-get waits for the lock of dpkg by itself, never for that of its lists.
+fetch_lists() {
+  local tries=240 words
+  until words=$(LC_ALL=C apt-get -qq -o Acquire::Retries=3 update 2>&1 9>&-); do
+    grep -q 'Could not get lock' <<< "$words" && [ $((tries -= 1)) -gt 0 ] || die "apt-get update: $words"
+    sleep 0.5
+  done
+}
+
 # need PROGRAM PACKAGE...: installs as root what is missing, else names the one line.
 need() {
   local missing=()
@@ -63,7 +72,7 @@ need() {
   [ ${#missing[@]} -gt 0 ] || return 0
   [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || die "missing: run \`apt-get install -y ${missing[*]}\` as root"
   say "installing ${missing[*]}"
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 update 9>&-
+  fetch_lists
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "${missing[@]}" > /dev/null 9>&-
 }
 

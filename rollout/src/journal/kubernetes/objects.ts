@@ -60,8 +60,10 @@ async function naming<T>(code: Code, what: string, signal: AbortSignal, act: () 
     return await act();
   } catch (error) {
     if (!isOfCluster(error)) throw error;
-    throw new HeadgateError(code, `${what} as the cluster must take part: ${error.message}`, {
-      hint: error.hint,
+    const { message, hint } = error;
+    const isNamed = message.startsWith(`${what} as `);
+    throw new HeadgateError(code, isNamed ? message : `${what} as the cluster must take part: ${message}`, {
+      hint,
       cause: error,
     });
   }

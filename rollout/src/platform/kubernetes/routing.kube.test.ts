@@ -38,6 +38,14 @@ function open(rig: GatewayRig, kind: Kind, changed: Partial<KubernetesSpec['traf
   return openRouting({ app, kubernetes, client, fence: () => 7, way: 'direct', proxies });
 }
 
+function send(rig: GatewayRig, kind: Kind) {
+  const { client, app } = rig;
+  return openSender({ app, kubernetes: through(rig, kind), client, way: 'direct' })(
+    { path: '/any', headers: {} },
+    signal(),
+  );
+}
+
 /** One pod of each lane, whose page tells what the lane's server has answered. They share a port, as pods do. */
 async function startPages(rig: GatewayRig): Promise<AsyncDisposable & { readonly port: number }> {
   const addresses = { blue: '10.111.0.1', green: '10.111.0.2' };
@@ -142,12 +150,7 @@ withGateway('openSender()', () => {
     await traffic.setWeights(weightsFor('green', percent(100)), signal());
     expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed', weights: { blue: 0, green: 100 } });
 
-    const answer = await openSender({
-      app: rig.app,
-      kubernetes: through(rig, 'ingress-nginx'),
-      client: rig.client,
-      way: 'direct',
-    })({ path: '/any', headers: {} }, signal());
+    const answer = await send(rig, 'ingress-nginx');
 
     expect(answer).toMatchObject({ kind: 'answered', status: 200, lane: 'green' });
   });
@@ -159,12 +162,7 @@ withGateway('openSender()', () => {
     await traffic.setWeights(weightsFor('blue', percent(100)), signal());
     expect((await settled(traffic)).seen).toMatchObject({ kind: 'agreed' });
 
-    const answer = await openSender({
-      app: rig.app,
-      kubernetes: through(rig, 'gateway-api'),
-      client: rig.client,
-      way: 'direct',
-    })({ path: '/any', headers: {} }, signal());
+    const answer = await send(rig, 'gateway-api');
 
     expect(answer).toMatchObject({ kind: 'answered', status: 200, lane: 'blue' });
   });

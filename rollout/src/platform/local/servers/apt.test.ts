@@ -20,7 +20,7 @@ const install = (uid: number) => aptInstall(['haproxy'], { uid, env: { PATH: `${
 const calls = () => readFile(join(folder, 'calls'), 'utf8').catch(() => '');
 const asked = (by: string) =>
   ['update', 'install -y --no-install-recommends haproxy']
-    .map((act) => `noninteractive ${by} -o DPkg::Lock::Timeout=120 ${act}\n`)
+    .map((act) => `noninteractive ${by} -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 ${act}\n`)
     .join('');
 
 test('aptInstall() installs as root without sudo', async () => {
@@ -37,6 +37,17 @@ test('aptInstall() takes a sudo that asks for no password, as the machines of a 
   await install(1_000);
 
   expect(await calls()).toBe(asked('sudo'));
+});
+
+test('aptInstall() waits while somebody else fetches the lists, and no longer than once for what else goes wrong', async () => {
+  const locked = 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 42 (apt-get)';
+  const first = `[ -e "${folder}/before" ]`;
+  await program('apt-get', `${first} || { touch "${folder}/before"; echo "${locked}" >&2; exit 100; }`);
+  await install(0);
+
+  await program('apt-get', `echo update >>"${folder}/calls"; echo "E: Unable to fetch some archives" >&2; exit 100`);
+  await expect(install(0)).rejects.toMatchObject({ code: 'SERVER_MISSING' });
+  expect(await calls()).toBe('update\n');
 });
 
 test('aptInstall() names the one line where sudo wants a password', async () => {

@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HeadgateError } from '../../../errors.ts';
 
 const run = promisify(execFile);
+const lockMaxSeconds = 120;
+const lookAgainMs = 500;
 
 /** Who asks. Absent: this process. */
 export type Asker = { readonly uid: number | undefined; readonly env: NodeJS.ProcessEnv };
@@ -24,15 +27,27 @@ export async function aptInstall(
   const isRoot = uid === 0;
   if (!isRoot && !(await hasFreeSudo(env))) throw missing('it is not installed, and only root may install it');
   const [command, ...before] = isRoot ? ['env'] : ['sudo', '-n', 'env']; // sudo takes nothing of the environment along.
-  // Several test processes may come here at once: dpkg's own lock puts them in a row.
-  const setting = ['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
+  const options = ['-o', `DPkg::Lock::Timeout=${lockMaxSeconds}`, '-o', 'Acquire::Retries=3'];
+  const setting = ['LC_ALL=C', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...options];
   const apt = (...args: string[]) =>
     run(command, [...before, ...setting, ...args], { env, timeout: 300_000, maxBuffer: 16 << 20 });
   try {
-    await apt('update');
+    await inTurn(() => apt('update'));
     await apt('install', '-y', '--no-install-recommends', ...packages);
   } catch (cause) {
     throw missing('apt-get could not install it', cause);
+  }
+}
+
+/** Several processes may come here at once. apt-get waits for the lock of dpkg by itself, never for that of its lists. */
+async function inTurn<T>(act: () => Promise<T>): Promise<T> {
+  for (const end = Date.now() + lockMaxSeconds * 1_000; ; await sleep(lookAgainMs)) {
+    try {
+      return await act();
+    } catch (error) {
+      const { stderr = '' } = error as { readonly stderr?: string };
+      if (!stderr.includes('Could not get lock') || Date.now() > end) throw error;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { findServer } from '@headgate/rollout/servers';
 import { load } from 'js-yaml';
 import { edit } from '../src/demo/versions.ts';
 import { git } from '../src/host/git.rig.ts';
@@ -40,7 +41,7 @@ export async function jobs(report: Report, _scope: Scope, _open: OpenStage, open
     if (name === 'outcome' && release === '') continue; // As its `if` says.
     const root = await aMachine(a, name);
     const args = job.with.args.replace(/\$\{\{ .*?\.release \}\}/, release);
-    const { code, all, outputs } = await playJob(root, args, machineOf(job, `${root}-home`, kubeconfig));
+    const { code, all, outputs } = await playJob(root, args, await machineOf(job, `${root}-home`, kubeconfig));
     const did = await actedIn(root);
     acted.push(...did);
     const told = code === 0 ? did.join(', ') || 'nothing to do' : all.slice(-2_000);
@@ -59,10 +60,16 @@ export async function jobs(report: Report, _scope: Scope, _open: OpenStage, open
   report.check('no step was done by two of the jobs', twice.length === 0, twice.join(', '));
 }
 
-/** What it knows of the world outside. */
-function machineOf({ secrets }: Job, home: string, kubeconfig: string): Readonly<Record<string, string>> {
+/** What it knows of the world outside, but for a server that each of them would fetch once more. */
+async function machineOf(
+  { secrets }: Job,
+  home: string,
+  kubeconfig: string,
+): Promise<Readonly<Record<string, string>>> {
+  const { path: HEADGATE_NATS_SERVER } = await findServer('nats-server');
   return {
     HOME: home,
+    HEADGATE_NATS_SERVER,
     HEADGATE_POD_NETWORK: '',
     HEADGATE_KUBECONFIG: 'KUBECONFIG' in secrets ? kubeconfig : '',
     HEADGATE_CACHE_KEY: 'CACHE_KEY' in secrets ? 'what all machines of this delivery share' : '',

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -36,9 +36,11 @@ async function asWorkspace(folder: string): Promise<void> {
   const whole = { ...manifest, name: 'ratings', version: '1.0.0', workspaces: ['services/*'] };
   await writeFile(join(folder, 'package.json'), JSON.stringify(whole));
   await writeFile(join(folder, '.gitignore'), 'out/\n.headgate\nnode_modules\n');
-  const packages = join(folder, 'node_modules');
-  await promisify(execFile)('cp', ['-al', join(repository, 'node_modules'), packages]);
-  await rm(join(packages, '.package-lock.json'), { force: true }); // Of another workspace.
+  const [all, packages] = [join(repository, 'node_modules'), join(folder, 'node_modules')];
+  const foreign = ['.package-lock.json', '.cache']; // Of another workspace, and of programs that may write there just now.
+  const names = (await readdir(all)).filter((name) => !foreign.includes(name));
+  await mkdir(packages);
+  await promisify(execFile)('cp', ['-al', ...names.map((name) => join(all, name)), packages]);
 }
 
 async function play(report: Report, hosts: Hosts, host: string): Promise<void> {

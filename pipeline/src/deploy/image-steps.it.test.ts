@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digest, parseSpec } from '@headgate/rollout';
 import { startRegistry } from '@headgate/rollout/servers';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { aBench, type Bench } from '../pipeline.rig.ts';
 import { made, record, text } from '../plan/schema.ts';
 import { resolveTag } from '../registry/client.ts';
@@ -34,6 +34,9 @@ const files = {
   'node_modules/dep/index.js': 'exports.dep = 1;',
   'node_modules/dep/unread.js': '',
 };
+
+// The base of an image is 100 MB that are packed, and pushed.
+jest.setTimeout(90_000);
 
 describe('an image is made anew when the bundle is, and only then', () => {
   let cache: string;

@@ -30,7 +30,7 @@ describe('fromMachine()', () => {
       ...['/usr/local/bin/node', '-p', "require('os').userInfo().username + ' ' + process.version"],
     ]);
     expect(stdout).toBe(`node ${process.version}\n`);
-  });
+  }, 90_000);
 
   test('machineKey() is another one for other bytes of Node under the same path and version, and is read once', async () => {
     const node = join(cacheFolder, 'node');

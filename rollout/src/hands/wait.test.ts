@@ -58,7 +58,7 @@ test('waitFor() outlives a journal that is away for a while, and says so once', 
   let reads = 0;
   await using waiting = await running(() => (++reads > 1 && reads < 6 ? unreachable : undefined));
 
-  const ended = await waitFor(waiting.hands, 'ended', 1_500);
+  const ended = await waitFor(waiting.hands, 'ended', 4_000);
 
   expect(ended.kind).toBe('timeout');
   expect(waiting.said).toEqual([expect.stringMatching(/^the journal cannot be read; /)]);
@@ -68,7 +68,7 @@ test('waitOn() outlives a journal that is away from the first reading on', async
   let reads = 0;
   await using waiting = await running(() => (++reads < 6 ? unreachable : undefined));
 
-  expect((await waitOn(waiting.hands, 1, 1_500)).kind).toBe('timeout');
+  expect((await waitOn(waiting.hands, 1, 4_000)).kind).toBe('timeout');
 });
 
 test('waitFor() leaves a release that is held at its deadline to a person, and nothing is waited for', async () => {

@@ -61,7 +61,7 @@ describe('the file journal between processes', () => {
 
     expect(codes).toEqual(children.map(() => [0, null]));
     expect(await openFileJournal(folder.path).journal.read(signal())).toMatchObject({ head: 100 });
-  });
+  }, 120_000);
 
   test('keeps every acknowledged write when the writer is killed in the middle', async () => {
     await using folder = await temporaryFolder();
@@ -69,7 +69,7 @@ describe('the file journal between processes', () => {
       const place = join(folder.path, String(round));
       await using child = new Child('write', place);
       const { journal } = openFileJournal(place);
-      const within = signal();
+      const within = AbortSignal.timeout(60_000);
       while (child.lines.length < 3 + 2 * round) await journal.read(within); // Never sees half a head.
       await child.kill();
       const acknowledged = child.lines.length;
@@ -83,7 +83,7 @@ describe('the file journal between processes', () => {
       await journal.appendEvidence(1, ['next'], signal());
       expect((await journal.readEvidence(1, signal())).at(-1)).toBe('next');
     }
-  });
+  }, 120_000);
 });
 
 describe('the app lock between processes', () => {

@@ -36,7 +36,7 @@ async function overAWay(
   times?: LeaseTimes,
 ): Promise<AsyncDisposable & { way: FaultyWay; app: string; far: Records; near: Records }> {
   const way = await openFaultyWay();
-  const deadlines = { requestMs: 400, accessMs: 60_000 };
+  const deadlines = { requestMs: 1_000, accessMs: 60_000 };
   const farClient = openKubeClient({ kubeconfig: way.kubeconfig, namespace: namespace.name, deadlines });
   const app = anApp();
   return {
@@ -200,7 +200,7 @@ describe('wishes in a ConfigMap', () => {
 });
 
 describe('the lock as a Lease', () => {
-  const quick: LeaseTimes = { renewMs: 150, stopMs: 900, givenUpMs: 1_500, now: () => performance.now() };
+  const quick: LeaseTimes = { renewMs: 450, stopMs: 2_700, givenUpMs: 4_500, now: () => performance.now() };
   /** Long against an outage of half a second, as 25 s are against a server that restarts. */
   const patient: LeaseTimes = { ...quick, stopMs: 8_000, givenUpMs: 10_000 };
 

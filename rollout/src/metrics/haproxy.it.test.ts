@@ -93,9 +93,13 @@ describe('what HAProxy counts', () => {
   });
 
   test('a client that leaves before its answer is refused', async () => {
-    const { counts } = await counted('weighted', { path: '/hang', signal: AbortSignal.timeout(100) });
+    const leave = new AbortController();
 
-    expect(counts).toEqual(refused);
+    const leaving = counted('weighted', { path: '/hang', signal: leave.signal });
+    for (const within = signal(); !(await isBusy('lane-blue')); ) within.throwIfAborted();
+    leave.abort();
+
+    expect((await leaving).counts).toEqual(refused);
   });
 
   test.each(['weighted', 'pinned'] as const)(

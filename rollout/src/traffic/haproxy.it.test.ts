@@ -35,7 +35,7 @@ describe('haproxy under traffic', () => {
       expect(Math.abs(green - (5_000 * share) / 100)).toBeLessThanOrEqual(1);
     }
     process.stdout.write(`${lines.join('\n')}\n`);
-  });
+  }, 90_000);
 
   test('no request finds nobody while the weights go from one lane to the other and back', async () => {
     await using rig = await startHaproxyRig();

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningServer, startRegistry } from '@headgate/rollout/servers';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { pushImage } from '../../registry/client.ts';
 import { fromMachine } from '../base.ts';
 import { type ImageBuilder, openImageBuilder } from '../image.ts';
@@ -14,7 +14,9 @@ import { type RecordedRequest, readRequests } from './requests.ts';
 import { type ImageTestRequest, testImage } from './test-image.ts';
 
 const repository = join(import.meta.dirname, '../../../..');
-const signal = AbortSignal.timeout(240_000);
+// Images are built and whole versions started: what takes 12 s on an idle machine.
+jest.setTimeout(120_000);
+const { signal } = new AbortController();
 const common = { replicas: 1, probe: undefined };
 const pulls = [
   'get.ratings',

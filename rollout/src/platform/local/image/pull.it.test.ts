@@ -20,7 +20,7 @@ const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 let folder: string;
 let images: string;
 let registry: RunningServer;
-const signal = AbortSignal.timeout(20_000);
+const signal = () => AbortSignal.timeout(20_000);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'headgate-pull-'));
@@ -36,7 +36,7 @@ afterAll(async () => {
 test('pullImage() unpacks an image and says how it wants to be run', async () => {
   const reference = await pushByHand(registry.url, 'a', { layers: [base, [{ name: 'app/a', text: 'A' }]], config });
 
-  const { root, config: seen } = await pullImage(reference, images, signal);
+  const { root, config: seen } = await pullImage(reference, images, signal());
 
   expect(await readFile(join(root, 'app/a'), 'utf8')).toBe('A');
   expect((await stat(join(root, 'proc'))).isDirectory()).toBe(true);
@@ -52,7 +52,7 @@ test('pullImage() shares a base between images and leaves no half work', async (
   const first = await pushByHand(registry.url, 'a', { layers: [base, [{ name: 'app/a', text: 'A' }]], config });
   const second = await pushByHand(registry.url, 'b', { layers: [base, [{ name: 'app/b', text: 'B' }]], config });
 
-  const roots = await Promise.all([first, second, second].map((each) => pullImage(each, images, signal)));
+  const roots = await Promise.all([first, second, second].map((each) => pullImage(each, images, signal())));
 
   const inodes = await Promise.all(roots.map(async ({ root }) => (await stat(join(root, 'usr/bin/tool'))).ino));
   expect(new Set(inodes).size).toBe(1);
@@ -67,7 +67,7 @@ test('pullImage() by one that comes while another ends gives both the whole conf
 
   for (let round = 0; round < 3; round += 1) {
     const fresh = join(folder, `many-${round}`);
-    const pulled = await Promise.all(Array.from({ length: 8 }, () => pullImage(reference, fresh, signal)));
+    const pulled = await Promise.all(Array.from({ length: 8 }, () => pullImage(reference, fresh, signal())));
     expect(pulled.filter(({ config: seen }) => seen.env['LONG']?.length !== 1_000_000)).toEqual([]);
   }
 });
@@ -84,16 +84,16 @@ test('pullImage() refuses a layer with a flipped byte and keeps nothing of it', 
   bytes[bytes.length - 1]! ^= 1;
   await writeFile(file, bytes);
 
-  await expect(pullImage(reference, images, signal)).rejects.toMatchObject({ code: 'IMAGE_CORRUPT' });
+  await expect(pullImage(reference, images, signal())).rejects.toMatchObject({ code: 'IMAGE_CORRUPT' });
   expect((await readdir(images)).filter((name) => name.startsWith('part-'))).toEqual([]);
 });
 
 test('pullImage() says when the registry does not have it', async () => {
   const reference = `${new URL(registry.url).host}/none@sha256:${'0'.repeat(64)}`;
 
-  await expect(pullImage(reference, images, signal)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  await expect(pullImage(reference, images, signal())).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 
 test('pullImage() wants a digest', async () => {
-  await expect(pullImage('localhost:5000/a:latest', images, signal)).rejects.toMatchObject({ code: 'USAGE' });
+  await expect(pullImage('localhost:5000/a:latest', images, signal())).rejects.toMatchObject({ code: 'USAGE' });
 });

@@ -114,7 +114,14 @@ async function initialise(binaries: Binaries, own: string, database: string): Pr
     `--pwfile=${secret}`,
     ...flags,
   ]);
-  const [postgres, singleArgs] = unprivileged(binaries.postgres, ['--single', '-D', data, 'postgres']);
+  const [postgres, singleArgs] = unprivileged(binaries.postgres, [
+    '--single',
+    '-D',
+    data,
+    '-c',
+    'fsync=off',
+    'postgres',
+  ]); // As --no-sync.
   try {
     await run(initdb, initdbArgs, { env: plainEnv(), timeout: 60_000 });
     const single = run(postgres, singleArgs, { env: plainEnv(), timeout: 60_000 });

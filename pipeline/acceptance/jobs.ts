@@ -35,13 +35,17 @@ export async function jobs(report: Report, _scope: Scope, _open: OpenStage, open
   });
   const commit = await aWorkspace(a, '');
   const kubeconfig = process.env['HEADGATE_KUBECONFIG'] ?? '';
+  const { path: HEADGATE_NATS_SERVER } = await findServer('nats-server'); // Each machine would fetch it once more.
   const acted: string[] = [];
   let release = '';
   for (const [name, job] of await jobsInOrder()) {
     if (name === 'outcome' && release === '') continue; // As its `if` says.
     const root = await aMachine(a, name);
     const args = job.with.args.replace(/\$\{\{ .*?\.release \}\}/, release);
-    const { code, all, outputs } = await playJob(root, args, await machineOf(job, `${root}-home`, kubeconfig));
+    const { code, all, outputs } = await playJob(root, args, {
+      ...machineOf(job, `${root}-home`, kubeconfig),
+      HEADGATE_NATS_SERVER,
+    });
     const did = await actedIn(root);
     acted.push(...did);
     const told = code === 0 ? did.join(', ') || 'nothing to do' : all.slice(-2_000);
@@ -60,16 +64,10 @@ export async function jobs(report: Report, _scope: Scope, _open: OpenStage, open
   report.check('no step was done by two of the jobs', twice.length === 0, twice.join(', '));
 }
 
-/** What it knows of the world outside, but for a server that each of them would fetch once more. */
-async function machineOf(
-  { secrets }: Job,
-  home: string,
-  kubeconfig: string,
-): Promise<Readonly<Record<string, string>>> {
-  const { path: HEADGATE_NATS_SERVER } = await findServer('nats-server');
+/** What it knows of the world outside. */
+function machineOf({ secrets }: Job, home: string, kubeconfig: string): Readonly<Record<string, string>> {
   return {
     HOME: home,
-    HEADGATE_NATS_SERVER,
     HEADGATE_POD_NETWORK: '',
     HEADGATE_KUBECONFIG: 'KUBECONFIG' in secrets ? kubeconfig : '',
     HEADGATE_CACHE_KEY: 'CACHE_KEY' in secrets ? 'what all machines of this delivery share' : '',

@@ -96,7 +96,7 @@ describe('what HAProxy counts', () => {
     const leave = new AbortController();
 
     const leaving = counted('weighted', { path: '/hang', signal: leave.signal });
-    for (const within = signal(); !(await isBusy('lane-blue')); ) within.throwIfAborted();
+    await untilBusy('lane-blue');
     leave.abort();
 
     expect((await leaving).counts).toEqual(refused);
@@ -117,7 +117,7 @@ describe('what HAProxy counts', () => {
     const before = await observe();
     const leave = new AbortController();
     const answer = rig.send({ path: '/hang', signal: leave.signal }).catch(() => 'left');
-    for (const within = signal(); !(await isBusy('lane-blue')); ) within.throwIfAborted();
+    await untilBusy('lane-blue');
 
     const during = difference(before, await observe())!.blue.weighted;
     leave.abort();
@@ -127,9 +127,9 @@ describe('what HAProxy counts', () => {
     expect((await growth(metrics, before, 'blue', 'weighted')).blue.weighted).toEqual(refused);
   });
 
-  async function isBusy(backend: string): Promise<boolean> {
+  async function untilBusy(backend: string): Promise<void> {
     const sessionsNow = new RegExp(`^${backend},BACKEND,\\d+,\\d+,1,`, 'm');
-    return sessionsNow.test(await rig.tell('show stat'));
+    for (const within = signal(); !sessionsNow.test(await rig.tell('show stat')); ) within.throwIfAborted();
   }
 
   test('a lane without a server fails under its own name, and the other lane counts nothing', async () => {

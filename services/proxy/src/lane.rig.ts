@@ -16,6 +16,8 @@ export type Asked = {
   /** After the stream's transform: without the lane's prefix. */
   readonly subject: string;
   readonly msgId: string;
+  /** When the stream took it, in ms since the epoch by the server's clock. */
+  readonly storedAt: number;
   readonly header: (name: string) => string;
   /** The payload as it came. */
   readonly text: string;
@@ -90,6 +92,7 @@ async function work(connection: NatsConnection, message: JsMsg, worker: RunningW
   const answered = await worker.answer({
     subject: message.subject,
     msgId: message.headers?.get('Nats-Msg-Id') ?? '',
+    storedAt: message.info.timestampNanos / 1_000_000,
     header: (name) => message.headers?.get(name) ?? '',
     text,
     redelivered: message.redelivered,

@@ -15,8 +15,9 @@ import { type ImageTestRequest, testImage } from './test-image.ts';
 
 const repository = join(import.meta.dirname, '../../../..');
 // Images are built and whole versions started: what takes 12 s on an idle machine.
-jest.setTimeout(120_000);
-const { signal } = new AbortController();
+const testMaxMs = 120_000;
+jest.setTimeout(testMaxMs);
+const signal = () => AbortSignal.timeout(testMaxMs);
 const common = { replicas: 1, probe: undefined };
 const pulls = [
   'get.ratings',
@@ -47,10 +48,11 @@ describe('testImage()', () => {
     for (const service of ['proxy', 'rating']) {
       const { layout } = await builder.build(
         { workspace: repository, source: `services/${service}`, labels: {}, layout: join(folder, 'out', service) },
-        signal,
+        signal(),
       );
       const name = `${new URL(registry.url).host}/ratings/${service}`;
-      live[service] = `${name}@${(await pushImage(layout, { repository: name, mountFrom: undefined }, signal)).digest}`;
+      live[service] =
+        `${name}@${(await pushImage(layout, { repository: name, mountFrom: undefined }, signal())).digest}`;
     }
   });
   afterAll(async () => {
@@ -79,7 +81,7 @@ describe('testImage()', () => {
     const source = `services/${name}`;
     await mkdir(join(folder, source, 'src'), { recursive: true });
     await writeFile(join(folder, source, 'src/main.ts'), main);
-    return (await builder.build({ workspace: folder, source, labels: {}, layout: join(folder, 'out', name) }, signal))
+    return (await builder.build({ workspace: folder, source, labels: {}, layout: join(folder, 'out', name) }, signal()))
       .layout;
   }
 
@@ -100,12 +102,12 @@ describe('testImage()', () => {
       await client.end();`,
     );
     const name = `${new URL(registry.url).host}/ratings/migration`;
-    const { digest } = await pushImage(layout, { repository: name, mountFrom: undefined }, signal);
+    const { digest } = await pushImage(layout, { repository: name, mountFrom: undefined }, signal());
     return { image: `${name}@${digest}`, command: ['/usr/local/bin/node', '/app/main.mjs', statement] };
   }
 
   test.each(['proxy', 'rating'])('passes the %s, with live on the other side', async (service) => {
-    const report = await testImage({ ...requestFor(service, join(folder, 'out', service)), live }, signal);
+    const report = await testImage({ ...requestFor(service, join(folder, 'out', service)), live }, signal());
 
     expect(report.checks.filter(({ outcome }) => outcome !== 'passed')).toEqual([]);
     expect(report).toMatchObject({ service, ok: true });
@@ -119,7 +121,7 @@ describe('testImage()', () => {
       await import(${JSON.stringify(join(repository, 'services/proxy/src/main.ts'))});`;
     const layout = await anImageOf('deaf', deaf);
 
-    const report = await testImage({ ...requestFor('proxy', layout), graceMs: 1_000 }, signal);
+    const report = await testImage({ ...requestFor('proxy', layout), graceMs: 1_000 }, signal());
 
     expect(report.ok).toBe(false);
     expect(report.checks.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name)).toEqual([
@@ -134,7 +136,7 @@ describe('testImage()', () => {
   test('fails an image that ends at its start with its last words, and looks no further', async () => {
     const layout = await anImageOf('ending', "process.stderr.write('no database');\nprocess.exitCode = 3;");
 
-    const report = await testImage(requestFor('proxy', layout), signal);
+    const report = await testImage(requestFor('proxy', layout), signal());
 
     const [ready, ...others] = report.checks;
     expect(ready).toMatchObject({ outcome: 'failed', detail: 'it ended with 3: no database' });
@@ -146,10 +148,10 @@ describe('testImage()', () => {
       await import(${JSON.stringify(join(repository, 'services/rating/src/main.ts'))});`;
     const request = { ...requestFor('rating', await anImageOf('needing', needing)), live };
 
-    const without = await testImage(request, signal);
+    const without = await testImage(request, signal());
     const report = await testImage(
       { ...request, migrate: await aMigration('create table regions (name text)') },
-      signal,
+      signal(),
     );
 
     expect(without.checks[0]).toMatchObject({ outcome: 'failed', detail: expect.stringMatching(/^it ended with 1: /) });
@@ -161,7 +163,7 @@ describe('testImage()', () => {
   test('fails a migration with its last words, before anything is started', async () => {
     const migrate = await aMigration('select name from nowhere');
 
-    const report = await testImage({ ...requestFor('rating', join(folder, 'out/rating')), migrate }, signal);
+    const report = await testImage({ ...requestFor('rating', join(folder, 'out/rating')), migrate }, signal());
 
     expect(report).toMatchObject({ ok: false, checks: [{ name: 'migrates', outcome: 'failed' }] });
     expect(report.checks[0]?.detail).toMatch(/^it ended with 1: .*relation "nowhere" does not exist/s);
@@ -173,12 +175,12 @@ describe('testImage()', () => {
     const alter = 'alter table ratings add column region text';
     const crossed = async (statement: string) => {
       const request = { ...requestFor('proxy', layout), live, migrate: await aMigration(statement) };
-      await using ground = await openGround(request, request, signal);
-      const image = await ground.unpack(layout, signal);
-      expect(await lackOfMigration(ground, request, signal)).toBeUndefined();
+      await using ground = await openGround(request, request, signal());
+      const image = await ground.unpack(layout, signal());
+      expect(await lackOfMigration(ground, request, signal())).toBeUndefined();
       await using instance = await startInstance(ground, { service: 'proxy', lane: 'blue', image });
-      await untilReady(instance, signal);
-      return await findCrossed({ request, ground, image, instance }, signal); // Before anything of it ends.
+      await untilReady(instance, signal());
+      return await findCrossed({ request, ground, image, instance }, signal()); // Before anything of it ends.
     };
 
     const [adding, demanding] = [await crossed(alter), await crossed(`${alter} not null`)];
@@ -201,13 +203,13 @@ describe('testImage()', () => {
        createServer((_, response) => response.writeHead(500).end()).listen(Number(PORT), HOST);`,
     );
     const request = { ...requestFor('proxy', layout), live };
-    await using ground = await openGround(request, request, signal);
-    const image = await ground.unpack(layout, signal);
+    await using ground = await openGround(request, request, signal());
+    const image = await ground.unpack(layout, signal());
     await using instance = await startInstance(ground, { service: 'proxy', lane: 'blue', image });
 
     const [bind, answer] = [
-      await findCrossed({ request, ground, image, instance }, signal),
-      await findCrossed({ request: { ...request, adopt: 'answer' }, ground, image, instance }, signal),
+      await findCrossed({ request, ground, image, instance }, signal()),
+      await findCrossed({ request: { ...request, adopt: 'answer' }, ground, image, instance }, signal()),
     ];
 
     expect(bind).toEqual({

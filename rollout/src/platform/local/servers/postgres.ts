@@ -114,19 +114,13 @@ async function initialise(binaries: Binaries, own: string, database: string): Pr
     `--pwfile=${secret}`,
     ...flags,
   ]);
-  const [postgres, singleArgs] = unprivileged(binaries.postgres, [
-    '--single',
-    '-D',
-    data,
-    '-c',
-    'fsync=off',
-    'postgres',
-  ]); // As --no-sync.
+  const single = ['--single', '-D', data, '-c', 'fsync=off', 'postgres']; // As --no-sync above.
+  const [postgres, singleArgs] = unprivileged(binaries.postgres, single);
   try {
     await run(initdb, initdbArgs, { env: plainEnv(), timeout: 60_000 });
-    const single = run(postgres, singleArgs, { env: plainEnv(), timeout: 60_000 });
-    single.child.stdin?.end(`create database "${database}"\n`);
-    await single;
+    const making = run(postgres, singleArgs, { env: plainEnv(), timeout: 60_000 });
+    making.child.stdin?.end(`create database "${database}"\n`);
+    await making;
   } catch (cause) {
     throw new HeadgateError('SERVER_START', `Cannot prepare Postgres in ${own} as initdb failed`, {
       hint: 'see the cause; a full disk or a read-only folder are the usual ones',

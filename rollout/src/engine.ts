@@ -117,7 +117,8 @@ async function rounds(book: Book, task: Drive, { watcher, evidence }: Means): Pr
     );
     const end = endAfter(task, told, next.turn, at);
     if (end !== undefined) return { ...end, head: book.head };
-    await pause(restOf(next, pace), { fresh, signal }, (within) => isAsked(ports, book.head, within));
+    const restMs = restOf(next, pace, now() - at);
+    await pause(restMs, { fresh, signal }, (within) => isAsked(ports, book.head, within));
   }
 }
 
@@ -135,10 +136,10 @@ type Before = {
   readonly holds: Holds;
 };
 
-async function oneTurn(
-  acting: Acting,
-  { release, heard, sights, told, holds }: Before,
-): Promise<{ turn: Turn; alert: boolean }> {
+/** `alert`: the next look is due soon. `late`: something did not answer this one in time. */
+type Turned = { readonly turn: Turn; readonly alert: boolean; readonly late: boolean };
+
+async function oneTurn(acting: Acting, { release, heard, sights, told, holds }: Before): Promise<Turned> {
   const { ports, lease, emit, book, evidence, watcher, synthetic, at } = acting;
   const judged = await evidence.take(release, sights, at, lease.lost);
   const look = await watcher.look(
@@ -164,8 +165,7 @@ async function oneTurn(
   holds.note(release, next.decision, at);
   emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });
   synthetic.send(release, look, lease.lost);
-  // A look that waited has seen the counts of long ago: the next one must not rest as well.
-  return { turn: next, alert: judged.alert || sights.late };
+  return { turn: next, alert: judged.alert || sights.late, late: sights.late };
 }
 
 /** Wishes of a journal that cannot be read are heard at a later look: the judge's word does not wait for anybody's. */
@@ -217,12 +217,13 @@ function endAfter({ givesUp = false }: Drive, told: boolean, { decision: { state
   return isStuck ? ({ kind: 'stuck', why } as const) : undefined;
 }
 
-/** How long nothing is done. */
-function restOf({ turn: next, alert }: { turn: Turn; alert: boolean }, { restMs, alertMs, transitMs }: Pace): number {
+/** How long nothing is done. A look that waited has seen the counts of long ago: the next one must not rest as well. */
+function restOf({ turn: next, alert, late }: Turned, { restMs, alertMs, transitMs }: Pace, tookMs: number): number {
   const { kind } = next.decision.state.phase;
   const isStill = kind === 'holding' || kind === 'watching' || kind === 'comparing';
   const resting = isStill && !awaitsRouter(next.decision.state);
-  return resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
+  const usualMs = resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
+  return late ? usualMs - tookMs : usualMs;
 }
 
 /** A clock that is set while somebody drives moves no bake, no deadline and no half-life. */

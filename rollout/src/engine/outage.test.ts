@@ -191,19 +191,24 @@ test('after a look that waited for the API server the next one comes at once, no
   const { server, ports } = withServer(world.ports);
   await startRelease(handsOn(ports), aRequest('v1'));
   const told: Occurrence[] = [];
-  const pace = { restMs: 7_000, alertMs: 20, transitMs: 10 };
+  const pace = { restMs: 7_000, alertMs: 1_000, transitMs: 10 };
   const spec = { ...quick, steps: [25], bakeMs: 100_000 };
   const releasing = startRelease(handsOn(ports, { spec, pace, emit: (one) => told.push(one) }), aRequest('v2'));
   await isAt(world.ports, 'holding');
 
   server.state = 'hangs';
-  while (!told.some((one) => one.kind === 'unseen' && one.port === 'traffic')) await sleep(5);
+  const unseen = () => told.find((one) => one.kind === 'unseen' && one.port === 'traffic')?.at;
+  while (unseen() === undefined) await sleep(5);
   world.failing.add('green');
   const adopted = await sourcesAre(world.ports, ['blue', 'green'], []); // Waits for 5 s.
 
   server.state = 'well';
   await releasing;
   expect(adopted).toBe(true);
+  const [next = Number.NaN] = told.flatMap((one) =>
+    one.kind === 'looked' && one.at > (unseen() ?? 0) ? [one.at] : [],
+  );
+  expect(next - (unseen() ?? 0)).toBeLessThan(1_600); // It waited for a second, which is as long as there would have been a rest.
 }, 30_000);
 
 async function sourcesAre({ queue }: Platform, blue: readonly string[], green: readonly string[]): Promise<boolean> {

@@ -5,6 +5,7 @@ import { load } from 'js-yaml';
 import { edit } from '../src/demo/versions.ts';
 import { git } from '../src/host/git.rig.ts';
 import { repository } from './commands.ts';
+import { headgate } from './from-sources.ts';
 import { handler, type OpenHosts } from './hosts.ts';
 import type { Report } from './report.ts';
 import type { Scope } from './scope.ts';
@@ -27,6 +28,9 @@ type Recorded = { readonly steps: readonly { readonly id: string; readonly end: 
 export async function jobs(report: Report, _scope: Scope, _open: OpenStage, openHosts: OpenHosts): Promise<void> {
   await using hosts = await openHosts('j');
   const { a, head } = hosts;
+  // Not the first of all: of an image's contents only the base is too large to be shared, and lies beside what was published before.
+  const before = await headgate({ cwd: a }, 'run', 'publish');
+  report.check('the version before is published', before.code === 0, before.code === 0 ? '' : before.all.slice(-2_000));
   // A version that nobody has tested, which does what the other ones do.
   await edit(a, {
     file: handler,

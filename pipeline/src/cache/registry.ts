@@ -11,7 +11,7 @@ import { hashFile } from '../run/workspace.ts';
 import type { Entry, StepCache, StoredFile } from './cache.ts';
 
 const entryType = 'application/vnd.headgate.step.v1+json';
-/** A larger content is not sent: of an image it is the base, which lies beside the image that was published before. */
+/** A larger content is not sent: of an image it is the base, which lies beside the image that was published before. The first one of all is built again. */
 const contentMaxBytes = 4_000_000;
 const latest = 'latest';
 

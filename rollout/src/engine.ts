@@ -136,7 +136,7 @@ type Before = {
   readonly holds: Holds;
 };
 
-/** `alert`: the next look is due soon. `late`: something did not answer this one in time. */
+/** `alert`: the candidate has begun to fail. `late`: something did not answer the look in time. */
 type Turned = { readonly turn: Turn; readonly alert: boolean; readonly late: boolean };
 
 async function oneTurn(acting: Acting, { release, heard, sights, told, holds }: Before): Promise<Turned> {
@@ -165,7 +165,7 @@ async function oneTurn(acting: Acting, { release, heard, sights, told, holds }: 
   holds.note(release, next.decision, at);
   emit({ kind: 'looked', at, head: book.head, look, decision: next.decision });
   synthetic.send(release, look, lease.lost);
-  return { turn: next, alert: judged.alert || sights.late, late: sights.late };
+  return { turn: next, alert: judged.alert, late: sights.late };
 }
 
 /** Wishes of a journal that cannot be read are heard at a later look: the judge's word does not wait for anybody's. */
@@ -222,8 +222,8 @@ function restOf({ turn: next, alert, late }: Turned, { restMs, alertMs, transitM
   const { kind } = next.decision.state.phase;
   const isStill = kind === 'holding' || kind === 'watching' || kind === 'comparing';
   const resting = isStill && !awaitsRouter(next.decision.state);
-  const usualMs = resting ? (alert || kind === 'comparing' ? alertMs : restMs) : transitMs;
-  return late ? usualMs - tookMs : usualMs;
+  const usualMs = resting ? (alert || late || kind === 'comparing' ? alertMs : restMs) : transitMs;
+  return late ? Math.max(0, usualMs - tookMs) : usualMs;
 }
 
 /** A clock that is set while somebody drives moves no bake, no deadline and no half-life. */

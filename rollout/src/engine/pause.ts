@@ -7,13 +7,12 @@ import { hear, unheard } from './wishes.ts';
 /** Where nobody brings news. */
 const listenEveryMs = 250;
 
-/** None if `ms` is not above 0. Ends early when it is told to go, and at news; where there are none, when somebody asks for something. */
+/** Ends early when it is told to go, and at news; where there are none, when somebody asks for something. */
 export async function pause(
   ms: number,
   { fresh, signal }: { readonly fresh: AbortSignal | undefined; readonly signal: AbortSignal },
   listen: (within: AbortSignal) => Promise<boolean>,
 ): Promise<void> {
-  if (ms <= 0) return;
   const within = withDeadline(firstOf([signal, ...(fresh === undefined ? [] : [fresh])]), ms);
   const everyMs = fresh === undefined ? listenEveryMs : ms;
   while (!within.aborted) {
